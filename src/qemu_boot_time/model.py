@@ -1,0 +1,147 @@
+"""The frozen values that cross rooms. Standard library only: perf's own Python imports this.
+
+Times are integer nanoseconds. An *absolute* time is one of the host's CLOCK_MONOTONIC, unless the
+value says that it comes from a recording with another clock; every other time counts from the exec
+of QEMU.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+EXEC = "exec"
+"""The name of time zero where a phase begins there; it is no mark of its own."""
+
+
+class Outcome(StrEnum):
+    """How one boot ended (DESIGN.md, "JSON")."""
+
+    REACHED = "reached"
+    """It got to the mark asked for; without one, QEMU left by itself after at least one mark."""
+    ENDED = "ended"
+    """QEMU left before the mark asked for."""
+    TIMEOUT = "timeout"
+    """The deadline passed first."""
+    GUEST_PANIC = "guest_panic"
+    """The guest said that it panicked (pvpanic, QMP GUEST_PANICKED)."""
+    QEMU_FAILED = "qemu_failed"
+    """QEMU left before any mark."""
+    INTERNAL_ERROR = "internal_error"
+    """KVM gave up ("KVM internal error"): QEMU would stay paused for ever."""
+    INTERRUPTED = "interrupted"
+    """The user stopped the measurement."""
+
+
+class Bound(StrEnum):
+    """What a stamp says of the true time."""
+
+    EXACT = "exact"
+    GE = "ge"
+    """The true time is at or after the stamp."""
+    LE = "le"
+    """The true time is at or before the stamp."""
+
+
+class EventKind(StrEnum):
+    """What a source saw, before it is given a meaning."""
+
+    EXEC = "exec"
+    """A program was executed. ``filename``."""
+    ENTRY = "entry"
+    """A vCPU entered the guest, or the best stand-in for it. ``event``, ``bound``."""
+    PORT_WRITE = "port_write"
+    """The guest wrote an I/O port. ``port``, ``value``."""
+    RESET = "reset"
+    """The guest was reset."""
+    LOST = "lost"
+    """The source dropped events here. ``count``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything a source saw."""
+
+    time_ns: int
+    """Absolute."""
+    source: str
+    kind: EventKind
+    vm: int
+    """Which VM: what the source tells VMs apart by (a pid, an index); -1: all of them."""
+    fields: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One trace point, seen in one boot."""
+
+    name: str
+    time_ns: int
+    """Since the exec of QEMU."""
+    source: str
+    event: str = ""
+    """What the source saw: ``kvm:kvm_pio``, ``kvm:kvm_fpu`` (a stand-in), ``isa-debugcon``."""
+    attempt: int = 0
+    """0 for the first try; a guest reset begins the next one."""
+    bound: Bound = Bound.EXACT
+    error_ns: int = 0
+    """How far the stamp may be off, as measured for the source."""
+    instructions: int | None = None
+    """Guest instructions executed so far, where the source counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whatever has two ends inside a boot: an initcall, a unit."""
+
+    name: str
+    begin_ns: int
+    end_ns: int
+    parent: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """The interval between two marks of one boot, in nanoseconds since the exec of QEMU."""
+
+    name: str
+    begin: str
+    """The name of the mark it begins at, or ``exec``."""
+    end: str
+    begin_ns: int
+    end_ns: int
+
+    @property
+    def duration_ns(self) -> int:
+        """The length of the phase, in nanoseconds."""
+        return self.end_ns - self.begin_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One VM start: what was seen of it, and how it ended."""
+
+    index: int
+    pid: int
+    """QEMU's process id; 0 where nobody knows (a table)."""
+    outcome: Outcome
+    marks: tuple[Mark, ...] = ()
+    """Of the attempt that got there, in time order; one trace point may come twice (fw_do_boot)."""
+    phases: tuple[Phase, ...] = ()
+    """Non-overlapping phases in time order, then ``total``, then the user's own."""
+    suspect: tuple[str, ...] = ()
+    """Why this boot should not be trusted: ``events_lost``, ``marks_out_of_order``..."""
+    exec_ns: int | None = None
+    """Time zero, absolute; None where nobody saw it, and then times count from the first mark."""
+    attempts: int = 1
+    other_attempts: tuple[Mark, ...] = ()
+    """Marks of the attempts before the one that got there."""
+    also_seen: tuple[Mark, ...] = ()
+    """The same marks as seen by further sources, for comparing sources."""
+    message: str = ""
+    """Why it failed, in the words of QEMU or of the kernel: one line."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether statistics may use it."""
+        return self.outcome is Outcome.REACHED

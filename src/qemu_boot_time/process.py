@@ -1,0 +1,266 @@
+"""The one place that starts programs: argv lists, deadlines, death with the parent, output kept.
+
+Every child is the leader of its own process group, so that a wrapper and what it started end
+together, and a Ctrl-C at the terminal reaches only us: we decide what ends when. The kernel kills a
+direct child when we die (``PR_SET_PDEATHSIG``); what a child started in turn is ended by the
+:class:`Guard`, a tiny process that outlives us just long enough for that.
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from qemu_boot_time.errors import HostError, ProgramError
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+_KILL_AFTER_S = 5.0
+_TAIL_BYTES = 4096
+_NOT_EXECUTABLE = "{}: not an executable program"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A program that has ended well."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start a long-running program."""
+
+    argv: tuple[str, ...]
+    stdin: int | IO[bytes] = subprocess.DEVNULL
+    stdout: int | IO[bytes] = subprocess.DEVNULL
+    stderr: int | IO[bytes] = subprocess.DEVNULL
+    cwd: Path | None = None
+    env: Mapping[str, str] | None = None
+    """The whole environment; None: ours."""
+    cpus: frozenset[int] = frozenset()
+    """Pin the child to these CPUs; empty: leave it alone."""
+    pass_fds: tuple[int, ...] = ()
+    death_signal: signal.Signals = signal.SIGKILL
+    """What the kernel sends the child when we die."""
+
+
+def require(program: str, *, hint: str) -> str:
+    """Find ``program`` on PATH (or as a path) and give its full path.
+
+    Raises HostError with ``hint`` where it is missing or not executable.
+    """
+    found = shutil.which(program)
+    if found:
+        return found
+    if Path(program).exists():
+        raise HostError(_NOT_EXECUTABLE.format(program), hint=f"chmod +x {program}")
+    raise HostError(f"{program}: not found", hint=hint)
+
+
+def start(request: Start) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a program; give it and the CLOCK_MONOTONIC stamp taken just before its execve.
+
+    Raises HostError when it cannot be executed.
+    """
+    stamp_read, stamp_write = os.pipe()
+
+    def before_exec() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(request.death_signal))
+        if request.cpus:
+            os.sched_setaffinity(0, request.cpus)
+        os.write(stamp_write, time.monotonic_ns().to_bytes(8, "little"))
+
+    try:
+        child = subprocess.Popen(
+            request.argv,
+            stdin=request.stdin,
+            stdout=request.stdout,
+            stderr=request.stderr,
+            cwd=request.cwd,
+            env=request.env,
+            pass_fds=request.pass_fds,
+            process_group=0,
+            preexec_fn=before_exec,  # noqa: PLW1509  # single-threaded by design
+        )
+        return child, int.from_bytes(os.read(stamp_read, 8), "little")
+    except (OSError, subprocess.SubprocessError) as error:
+        raise HostError(*_why_not_started(request.argv[0], error)) from error
+    finally:
+        os.close(stamp_read)
+        os.close(stamp_write)
+
+
+def _why_not_started(program: str, error: Exception) -> tuple[str]:
+    if isinstance(error, PermissionError):
+        return (_NOT_EXECUTABLE.format(program),)
+    if isinstance(error, FileNotFoundError):
+        return (f"{program}: not found",)
+    return (f"{program}: cannot be started: {error}",)
+
+
+def end_group(child: subprocess.Popen[bytes], *, patience_s: float = _KILL_AFTER_S) -> None:
+    """End a child and its process group: SIGTERM, then SIGKILL after ``patience_s`` seconds."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(patience_s)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+@contextlib.contextmanager
+def _ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        end_group(child)
+        raise
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_s: float = 60.0,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    hint: str = "",
+) -> Finished:
+    """Run a program to its end and keep what it wrote.
+
+    Raises ProgramError when it fails or passes its deadline, HostError when it is missing.
+    """
+    pipe = subprocess.PIPE
+    request = Start(tuple(argv), stdin=pipe, stdout=pipe, stderr=pipe, cwd=cwd, env=env)
+    require(request.argv[0], hint=hint)
+    child, _ = start(request)
+    with child, _ended(child):
+        try:
+            out, err = child.communicate(stdin, timeout=timeout_s)
+        except subprocess.TimeoutExpired as late:
+            raise ProgramError(
+                f"{argv[0]}: no end after {timeout_s:g} s", returncode=None, hint=hint
+            ) from late
+    stdout, stderr = out.decode(errors="replace"), err.decode(errors="replace")
+    if child.returncode:
+        last = (stderr.strip() or stdout.strip()).rpartition("\n")[2]
+        raise ProgramError(
+            f"{' '.join(argv[:2])}: exit status {child.returncode}: {last}",
+            returncode=child.returncode,
+            output=stderr or stdout,
+            hint=hint,
+        )
+    return Finished(tuple(argv), child.returncode, stdout, stderr)
+
+
+def run_logged(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    timeout_s: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a long program with its output appended to ``log``; call ``tick`` a few times a second.
+
+    Raises ProgramError whose ``output`` is the end of the log.
+    """
+    require(argv[0], hint=f"install the package that has {argv[0]}")
+    with log.open("ab") as sink:
+        sink.write(f"$ {' '.join(argv)}\n".encode())
+        sink.flush()
+        child, _ = start(Start(tuple(argv), stdout=sink, stderr=sink, cwd=cwd, env=env))
+        with child, _ended(child):
+            _wait_ticking(child, timeout_s, tick)
+    if child.returncode:
+        raise ProgramError(
+            f"{argv[0]}: exit status {child.returncode}",
+            returncode=child.returncode,
+            output=tail(log),
+            hint=f"the whole log: {log}",
+        )
+
+
+def _wait_ticking(
+    child: subprocess.Popen[bytes], timeout_s: float, tick: Callable[[], None]
+) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            child.wait(0.2)
+        except subprocess.TimeoutExpired as late:
+            if time.monotonic() > deadline:
+                what = f"{child.args[0]}: no end after {timeout_s:g} s"  # type: ignore[index]
+                raise ProgramError(what, returncode=None) from late
+            tick()
+        else:
+            return
+
+
+def tail(file: Path, *, size_bytes: int = _TAIL_BYTES) -> str:
+    """Give the end of a text file, from the start of a line."""
+    with file.open("rb") as stream:
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - size_bytes))
+        text = stream.read().decode(errors="replace")
+    return text if length <= size_bytes else text.partition("\n")[2]
+
+
+class Guard:
+    """Ends what we started when we cannot: killed, crashed, or simply careless.
+
+    A child of ours that only waits for the end of a pipe, in a session of its own. What is
+    ``watch``-ed and not ``release``-d by then is ended or removed.
+    """
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("_guard.py")
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def watch(self, kind: str, what: str | int) -> None:
+        """Take charge of ``group PGID``, ``qmp SOCKET`` or ``remove DIRECTORY``."""
+        self._tell(f"+{kind} {what}\n")
+
+    def release(self, kind: str, what: str | int) -> None:
+        """Forget what has ended well."""
+        self._tell(f"-{kind} {what}\n")
+
+    def _tell(self, line: str) -> None:
+        assert self._child.stdin is not None  # noqa: S101  # a pipe was asked for above
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(line.encode())
+            self._child.stdin.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._child.stdin is not None  # noqa: S101
+        self._child.stdin.close()
+        self._child.wait()

@@ -1,0 +1,72 @@
+"""The I/O-port protocol: one byte on port 0xf5 (firmware) or 0xf4 (Linux side) is one trace point.
+
+Standard library only: perf's own Python imports this. The values are fixed by instrumented
+firmware and kernels in the field (patches/, and qboot's own benchmark.h).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+FIRMWARE_PORT = 0xF5
+LINUX_PORT = 0xF4
+PORTS = (LINUX_PORT, FIRMWARE_PORT)
+
+QEMU_INIT_END = "qemu_init_end"
+FW_START = "fw_start"
+LINUX_START_FWCFG = "linux_start_fwcfg"
+LINUX_START_BOOT = "linux_start_boot"
+LINUX_START_PVHBOOT = "linux_start_pvhboot"
+FW_DO_BOOT = "fw_do_boot"
+LINUX_START_KERNEL = "linux_start_kernel"
+LINUX_START_USER = "linux_start_user"
+
+
+class TracePoint(NamedTuple):
+    """A named place in the boot."""
+
+    name: str
+    port: int | None
+    """The I/O port it is written to; None: nobody writes it, a source sees it from outside."""
+    value: int | None
+    where: str
+
+
+TRACE_POINTS = (
+    TracePoint(QEMU_INIT_END, None, None, "the first time a vCPU enters the guest"),
+    TracePoint(FW_START, FIRMWARE_PORT, 1, "SeaBIOS, qboot: first code of the firmware"),
+    TracePoint(LINUX_START_FWCFG, LINUX_PORT, 2, "qboot: before loading the kernel (fw_cfg)"),
+    TracePoint(FW_DO_BOOT, FIRMWARE_PORT, 5, "SeaBIOS: about to boot a device (may repeat)"),
+    TracePoint(LINUX_START_BOOT, LINUX_PORT, 3, "option ROM, qboot: jump to the bzImage"),
+    TracePoint(LINUX_START_PVHBOOT, LINUX_PORT, 4, "option ROM, qboot: jump to the PVH kernel"),
+    TracePoint(LINUX_START_KERNEL, LINUX_PORT, 6, "Linux: first statement of start_kernel()"),
+    TracePoint(LINUX_START_USER, LINUX_PORT, 7, "Linux: kernel_init(), before init is run"),
+)
+"""In the order of a boot."""
+
+RANK: Mapping[str, int] = MappingProxyType({p.name: i for i, p in enumerate(TRACE_POINTS)})
+"""Where in a boot a trace point of the protocol comes."""
+
+_BY_WRITE = {(p.port, p.value): p.name for p in TRACE_POINTS if p.port is not None}
+_HIGHEST_VALUE = max(p.value for p in TRACE_POINTS if p.value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What port writes are called: the protocol, and the user's own names for values above it."""
+
+    custom: Mapping[int, str] = field(default_factory=dict)
+    """Value (8 to 255, on either port) to name."""
+
+    def of(self, port: int, value: int) -> str | None:
+        """Name a write of ``value`` to ``port``; None where the protocol gives it no meaning."""
+        if port not in PORTS:
+            return None
+        if value > _HIGHEST_VALUE:
+            return self.custom.get(value, f"Exit point {value}")
+        return _BY_WRITE.get((port, value))
+
+    def is_custom(self, name: str) -> bool:
+        """Whether the user gave this name."""
+        return name in self.custom.values()
