@@ -186,7 +186,7 @@ def run_logged(
         sink.flush()
         child, _ = start(Start(tuple(argv), stdout=sink, stderr=sink, cwd=cwd, env=env))
         with child, _ended(child):
-            _wait_ticking(child, timeout_s, tick)
+            _wait_ticking(child, argv[0], timeout_s, tick)
     if child.returncode:
         raise ProgramError(
             f"{argv[0]}: exit status {child.returncode}",
@@ -197,7 +197,7 @@ def run_logged(
 
 
 def _wait_ticking(
-    child: subprocess.Popen[bytes], timeout_s: float, tick: Callable[[], None]
+    child: subprocess.Popen[bytes], name: str, timeout_s: float, tick: Callable[[], None]
 ) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
@@ -205,7 +205,7 @@ def _wait_ticking(
             child.wait(0.2)
         except subprocess.TimeoutExpired as late:
             if time.monotonic() > deadline:
-                what = f"{child.args[0]}: no end after {timeout_s:g} s"  # type: ignore[index]
+                what = f"{name}: no end after {timeout_s:g} s"
                 raise ProgramError(what, returncode=None) from late
             tick()
         else:
