@@ -1,0 +1,1 @@
+"""What runs inside the virtual machine: init, initramfs, demo guest, builds of instrumented pieces."""
