@@ -1,0 +1,202 @@
+"""The kernel's trace events as what was seen of VMs: execs, guest entries, port writes.
+
+One reading for all that record them: perf (live, perf.data, ``perf script -s``), perf_event,
+tracefs, trace-cmd. Pure, and standard library only: perf's own Python imports this.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import ClassVar, NamedTuple
+
+from qemu_boot_time.model import Bound, Event, EventKind
+from qemu_boot_time.protocol import PORTS
+
+EXEC = "sched:sched_process_exec"
+FORK = "sched:sched_process_fork"
+PIO = "kvm:kvm_pio"
+ENTRY = "kvm:kvm_entry"
+FPU = "kvm:kvm_fpu"
+MASTER_CLOCK = "kvm:kvm_update_master_clock"
+
+WANTED = (EXEC, PIO, ENTRY, FPU, MASTER_CLOCK)
+"""The events of a recording that say something about a boot."""
+
+RESET_VECTOR_RIP = 0xFFF0
+"""Where the first vCPU of an x86 guest begins, with the code segment at 4 GiB - 64 KiB
+(Intel SDM volume 3, 10.1.4 "First Instruction Executed")."""
+
+VMM_PATTERNS = ("qemu-system-*", "qemu-kvm", "kvm")
+_COMM_LENGTH = 15
+_WRITE = 1
+
+
+class TraceRecord(NamedTuple):
+    """One trace event, as any recorder gives it."""
+
+    time_ns: int
+    event: str
+    """``system:name``."""
+    pid: int
+    """The process (tgid)."""
+    tid: int
+    comm: str
+    fields: Mapping[str, int | str]
+
+
+class Forked(NamedTuple):
+    """A new process (not a thread), so that a QEMU that detaches itself is not lost."""
+
+    time_ns: int
+    pid: int
+    parent: int
+
+
+class Lost(NamedTuple):
+    """The recorder dropped events around here."""
+
+    time_ns: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vmm:
+    """Which programs are virtual machines."""
+
+    patterns: tuple[str, ...] = VMM_PATTERNS
+    """Of the base name of the executed file, as :mod:`fnmatch` has them."""
+
+    def runs(self, filename: str) -> bool:
+        """Whether executing this file starts a VM."""
+        name = filename.rpartition("/")[2]
+        return any(fnmatchcase(name, pattern) for pattern in self.patterns)
+
+    def is_called(self, comm: str) -> bool:
+        """Whether a process name, cut to 15 bytes by the kernel, may be one of them."""
+        return any(fnmatchcase(comm, pattern[:_COMM_LENGTH]) for pattern in self.patterns)
+
+
+@dataclass(slots=True)
+class _Vm:
+    """One VM so far: what may turn out to be its first guest entry."""
+
+    pid: int
+    exec_seen: bool = False
+    wrote: bool = False
+    candidates: dict[str, int] = field(default_factory=dict)
+    """Event to the time of its first that counts."""
+
+
+class KvmTrace:
+    """Turns trace records, fed in time order, into events whose ``vm`` is the VMM's process id.
+
+    A recording may hold millions of guest entries, and one of each VM counts: it is given once the
+    first port write (or the end) shows which candidate was the best, so its stamp may lie before
+    those of events given earlier.
+    """
+
+    def __init__(self, source: str, vmm: Vmm | None = None) -> None:
+        self._source = source
+        self._vmm = vmm or Vmm()
+        self._vms: dict[int, _Vm] = {}
+        self._owner: dict[int, int] = {}
+        self.unclaimed = Counter[str]()
+        """Marks by processes that are no VM we know, by process name."""
+
+    def read(self, records: Iterable[TraceRecord | Forked | Lost]) -> Iterator[Event]:
+        """Turn a whole recording into events."""
+        for record in records:
+            yield from self.feed(record)
+        for vm in self._vms.values():
+            yield from self._entry_of(vm)
+
+    def feed(self, record: TraceRecord | Forked | Lost) -> Iterator[Event]:
+        """Take one record; give the events that it completes."""
+        if isinstance(record, Forked):
+            if record.parent in self._owner:
+                self._owner[record.pid] = self._owner[record.parent]
+        elif isinstance(record, Lost):
+            yield Event(record.time_ns, self._source, EventKind.LOST, -1, {"count": record.events})
+        else:
+            handle = self._HANDLERS.get(record.event)
+            if handle is not None:
+                yield from handle(self, record)
+
+    def _exec(self, record: TraceRecord) -> Iterator[Event]:
+        self._owner.pop(record.pid, None)
+        vm = self._vms.pop(record.pid, None)
+        if vm is not None:
+            yield from self._entry_of(vm)
+        if self._vmm.runs(str(record.fields.get("filename", ""))):
+            self._owner[record.pid] = record.pid
+            self._vms[record.pid] = _Vm(record.pid, exec_seen=True)
+            yield self._event(record, EventKind.EXEC, record.pid, record.fields)
+
+    def _pio(self, record: TraceRecord) -> Iterator[Event]:
+        fields = record.fields
+        if fields.get("rw") != _WRITE or fields.get("port") not in PORTS:
+            return
+        vm = self._vm_of(record)
+        if vm is None:
+            self.unclaimed[record.comm or f"process {record.pid}"] += 1
+            return
+        yield from self._entry_of(vm)
+        vm.wrote = True
+        written = {"port": fields["port"], "value": fields["val"], "event": PIO}
+        yield self._event(record, EventKind.PORT_WRITE, vm.pid, written)
+
+    def _entry(self, record: TraceRecord) -> Iterator[Event]:
+        vm = self._vm_of(record)
+        if vm is None:
+            return
+        at_reset_vector = record.fields.get("rip") == RESET_VECTOR_RIP
+        if vm.wrote and at_reset_vector:
+            yield self._event(record, EventKind.RESET, vm.pid, {"event": ENTRY})
+        elif not vm.wrote and (vm.exec_seen or at_reset_vector):
+            vm.candidates.setdefault(ENTRY, record.time_ns)
+
+    def _stand_in(self, record: TraceRecord) -> Iterator[Event]:
+        vm = self._vm_of(record)
+        if vm is not None and vm.exec_seen and not vm.wrote and _IS_ENTERING[record.event](record):
+            vm.candidates.setdefault(record.event, record.time_ns)
+        yield from ()
+
+    _HANDLERS: ClassVar[Mapping[str, Callable[["KvmTrace", TraceRecord], Iterator[Event]]]] = {
+        EXEC: _exec,
+        PIO: _pio,
+        ENTRY: _entry,
+        FPU: _stand_in,
+        MASTER_CLOCK: _stand_in,
+    }
+
+    def _vm_of(self, record: TraceRecord) -> _Vm | None:
+        pid = self._owner.get(record.pid, record.pid)
+        if pid not in self._vms and self._vmm.is_called(record.comm):
+            self._vms[pid] = _Vm(pid)
+        return self._vms.get(pid)
+
+    def _entry_of(self, vm: _Vm) -> Iterator[Event]:
+        """Give the first guest entry once, seen by the best event that fired for this VM."""
+        best = next((event for event in _ENTRY_BOUNDS if event in vm.candidates), None)
+        if best is not None and not vm.wrote:
+            fields = {"event": best, "bound": _ENTRY_BOUNDS[best].value}
+            time_ns = vm.candidates[best]
+            yield Event(time_ns, self._source, EventKind.ENTRY, vm.pid, fields)
+
+    def _event(
+        self, record: TraceRecord, kind: EventKind, vm: int, fields: Mapping[str, int | str]
+    ) -> Event:
+        return Event(record.time_ns, self._source, kind, vm, fields)
+
+
+_ENTRY_BOUNDS = {ENTRY: Bound.EXACT, FPU: Bound.GE, MASTER_CLOCK: Bound.GE}
+"""The first guest entry and its stand-ins, best first. Both come on the vCPU's way into its first
+run: kvm_load_guest_fpu() in kvm_arch_vcpu_ioctl_run(), and the request that every new vCPU is given
+and vcpu_enter_guest() works off (arch/x86/kvm/x86.c)."""
+
+_IS_ENTERING: Mapping[str, Callable[[TraceRecord], bool]] = {
+    FPU: lambda record: record.fields.get("load") == 1,
+    # The same event comes earlier from the main thread, when QEMU sets up the clock.
+    MASTER_CLOCK: lambda record: record.tid != record.pid,
+}

@@ -1,0 +1,1 @@
+"""Statistics: values in, values out."""
