@@ -1,0 +1,57 @@
+"""Small readers of /proc and /sys: what is missing or makes no sense is None, never an error."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path("/")
+
+
+def text(file: Path) -> str | None:
+    """Give the content of a small file without the white space around it."""
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:
+        return None
+
+
+def number(file: Path) -> int | None:
+    """Give the integer a file holds."""
+    return as_int(text(file))
+
+
+def as_int(word: str | None) -> int | None:
+    """Read an integer, decimal or with a prefix."""
+    try:
+        return None if word is None else int(word, 0)
+    except ValueError:
+        return None
+
+
+def pairs(file: Path, *, separator: str = ":") -> Iterator[tuple[str, str]]:
+    """Give the ``key: value`` lines of a file."""
+    for line in (text(file) or "").splitlines():
+        key, found, value = line.partition(separator)
+        if found:
+            yield key.strip(), value.strip()
+
+
+def cpu_list(words: str | None) -> frozenset[int]:
+    """Read the kernel's way of listing CPUs: ``0-3,8``."""
+    cpus: set[int] = set()
+    for part in (words or "").split(","):
+        first, _, last = part.partition("-")
+        begin, end = as_int(first), as_int(last or first)
+        if begin is not None and end is not None:
+            cpus.update(range(begin, end + 1))
+    return frozenset(cpus)
+
+
+def online_cpus(root: Path = ROOT) -> frozenset[int]:
+    """Give the CPUs that are online."""
+    return cpu_list(text(root / "sys/devices/system/cpu/online"))
+
+
+def chosen(words: str | None) -> str | None:
+    """Give the word in brackets of ``always [madvise] never``."""
+    _, found, rest = (words or "").partition("[")
+    return rest.partition("]")[0] if found else None
