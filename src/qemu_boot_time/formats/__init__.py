@@ -1,0 +1,1 @@
+"""Foreign file formats, knowing nothing of boots."""
