@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     """The guest was reset."""
     LOST = "lost"
     """The source dropped events here. ``count``."""
+    CLOCK_STEP = "clock_step"
+    """The clock of the source's stamps was set during this boot. ``moved_ns``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,8 +256,10 @@ def _outcome_of(marks: Iterable[Mark], until: str | None) -> Outcome:
 def _suspicions(
     events: Iterable[Event], ending: Ending, seen: _Seen, *, exec_seen: bool
 ) -> tuple[str, ...]:
+    kinds = {event.kind for event in events}
     table = {
-        "events_lost": any(event.kind is EventKind.LOST for event in events),
+        "events_lost": EventKind.LOST in kinds,
+        "clock_step": EventKind.CLOCK_STEP in kinds,
         "exec_not_seen": not exec_seen,
         "guest_reset": seen.attempts > 1,
         "marks_out_of_order": not in_order(seen.chosen),

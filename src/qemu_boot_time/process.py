@@ -113,13 +113,17 @@ def _why_not_started(program: str, error: Exception) -> tuple[str]:
 
 def end_group(child: subprocess.Popen[bytes], *, patience_s: float = _KILL_AFTER_S) -> None:
     """End a child and its process group: SIGTERM, then SIGKILL after ``patience_s`` seconds."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGTERM)
+    signal_group(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(patience_s)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+    signal_group(child.pid, signal.SIGKILL)
     child.wait()
+
+
+def signal_group(pgid: int, number: signal.Signals) -> None:
+    """Send a signal to a process group of ours; one that has ended, or is not ours, is no error."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pgid, number)
 
 
 @contextlib.contextmanager

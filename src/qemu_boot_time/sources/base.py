@@ -1,0 +1,83 @@
+"""What a way of seeing a boot looks like to the one who measures."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from qemu_boot_time.model import Event
+from qemu_boot_time.process import Guard
+from qemu_boot_time.sources.kvm_trace import Vmm
+
+
+class Scope(StrEnum):
+    """What a recorder of kernel events listens to."""
+
+    SYSTEM = "system"
+    """All processes: armed once for all boots."""
+    PROCESS = "process"
+    """The QEMU of each boot alone: armed again for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What a source is armed for: one run."""
+
+    raw: Path
+    """The directory of its raw files."""
+    scope: Scope = Scope.SYSTEM
+    vmm: Vmm = field(default_factory=Vmm)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether this host can do something."""
+
+    ok: bool
+    why: str
+    """What was seen, in one line."""
+    hint: str = ""
+    """What would make it work."""
+
+
+class Session(Protocol):
+    """A source that is armed. ``vm`` of its live events is as in its files."""
+
+    def arguments(self) -> tuple[str, ...]:
+        """Give what QEMU must be told in addition, for this source alone."""
+        ...
+
+    def before_exec(self) -> Callable[[int], None] | None:
+        """Give what must be called while the next QEMU's process waits before its exec."""
+        ...
+
+    def begin(self, boot: int) -> None:
+        """Prepare for the next boot."""
+        ...
+
+    def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
+        """Give the descriptors to wait on, and what to call when one is readable."""
+        ...
+
+    def end(self, boot: int) -> Iterable[Event]:
+        """Finish this boot: QEMU has left, and all that it did is on its way to the raw file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One way of seeing a boot."""
+
+    name: str
+    sees: str
+    """In one line, for the help and the table's footnote."""
+    needs_kvm: bool
+    probe: Callable[[], Probe]
+    """Try it for real on this host, cheaply."""
+    arm: Callable[[Arm, Guard], AbstractContextManager[Session]]
+    read: Callable[[Arm], Iterator[Event]]
+    """Read its raw files again; ``vm`` is a process id, or the boot's index (``by_index``)."""
+    by_index: bool = False
+    """Whether ``Event.vm`` is the index of the boot rather than a process id."""

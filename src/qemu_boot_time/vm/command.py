@@ -1,0 +1,125 @@
+"""What a QEMU command says, and what may be added to it. Pure.
+
+The user's command is run as it is: wrappers, own monitors and all. We add only what a source or
+the watch over the boot needs, always at its end, so that ``taskset``, ``sudo`` and scripts that
+hand on ``"$@"`` pass it through.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from qemu_boot_time.errors import UsageError
+from qemu_boot_time.protocol import PORTS
+
+_QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
+_X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
+_IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|\d+)")
+_WRITABLE_DISK = {"-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"}
+_READ_ONLY = re.compile(r"read-?only(=on|\b(?!=))|\"read-only\":\s*true|snapshot=on|media=cdrom")
+_NO_DISK = re.compile(r"\bif=pflash|driver=(null|host_device_ro)|file=\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class QemuCommand:
+    """A command that starts a VM, as the user gave it."""
+
+    argv: tuple[str, ...]
+    at: int | None
+    """Where in argv QEMU itself stands; None: behind a script, so nobody can see its options."""
+
+    @property
+    def program(self) -> str:
+        """What to call the thing: QEMU's own name, else the script's."""
+        return self.argv[self.at or 0]
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether the process we start is not (yet) QEMU."""
+        return self.at != 0
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """QEMU's options as (``-name``, value); a value that is missing is empty."""
+        return () if self.at is None else tuple(_options(self.argv[self.at + 1 :]))
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these options (``-S``) is given."""
+        return any(name in names for name, _ in self.options)
+
+    def values(self, *names: str) -> tuple[str, ...]:
+        """Give the values of all options of these names, in order."""
+        return tuple(value for name, value in self.options if name in names)
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    pending = ""
+    for word in words:
+        is_option = word.startswith("-") and len(word) > 1
+        if pending and is_option:
+            yield pending, ""
+        if is_option:
+            pending = "-" + word.lstrip("-")
+        elif pending:
+            yield pending, word
+            pending = ""
+    if pending:
+        yield pending, ""
+
+
+def parse(argv: Sequence[str]) -> QemuCommand:
+    """Find QEMU in a command.
+
+    Raises UsageError for what cannot be measured: nothing to run, another architecture, a QEMU
+    that leaves us (``-daemonize``).
+    """
+    if not argv:
+        raise UsageError(
+            "no command to boot", hint="qbt run -n 20 -- qemu-system-x86_64 -kernel bzImage ..."
+        )
+    at = next((i for i, word in enumerate(argv) if _name_of(word)), None)
+    command = QemuCommand(tuple(argv), at)
+    name = _name_of(command.program)
+    if name and name["arch"] and name["arch"] not in _X86:
+        raise UsageError(
+            f"{command.program}: only x86 guests write these trace points (I/O ports)",
+            hint="use qemu-system-x86_64",
+        )
+    if command.has("-daemonize"):
+        raise UsageError(
+            "-daemonize takes QEMU out of our hands: its end could not be seen",
+            hint="leave -daemonize out: qbt runs QEMU in the background anyway",
+        )
+    return command
+
+
+def _name_of(word: str) -> re.Match[str] | None:
+    return _QEMU.match(word.rpartition("/")[2])
+
+
+def accelerator(command: QemuCommand) -> str:
+    """Say which accelerator the command asks for: ``kvm``, ``tcg``...; ``""``: QEMU's default."""
+    if command.has("-enable-kvm"):
+        return "kvm"
+    for value in command.values("-accel"):
+        return value.partition(",")[0].removeprefix("accel=")
+    for value in command.values("-machine", "-M"):
+        asked = re.search(r"\baccel=([\w:]+)", value)
+        if asked:
+            return asked[1].partition(":")[0]
+    name = command.program.rpartition("/")[2]
+    return "kvm" if name in {"kvm", "qemu-kvm"} else ""
+
+
+def taken_ports(command: QemuCommand) -> tuple[int, ...]:
+    """Give those of the protocol's ports on which the command puts a device of its own."""
+    bases = [m[1] for value in command.values("-device") for m in _IOBASE.finditer(value)]
+    return tuple(port for port in PORTS if port in {int(base, 0) for base in bases})
+
+
+def writable_disks(command: QemuCommand) -> tuple[str, ...]:
+    """Give the disks that one boot may leave changed for the next, as the command names them."""
+    if command.has("-snapshot"):
+        return ()
+    found = [value for name, value in command.options if name in _WRITABLE_DISK]
+    return tuple(v for v in found if not _READ_ONLY.search(v) and not _NO_DISK.search(v))

@@ -1,0 +1,110 @@
+"""QEMU's monitor: a small, non-blocking client of the machine protocol (QMP).
+
+Enough to notice what a boot comes to (reset, panic, KVM's internal error), to let a paused guest
+go, and to ask QEMU to leave. Spec: QEMU's docs/interop/qmp-spec. The ``qemu.qmp`` package is
+asyncio throughout; one boot waits for six file descriptors in one ``selectors`` loop.
+"""
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_UCRED = struct.Struct("3i")
+_MAX_LINE_BYTES = 1 << 20
+
+
+class Qmp:
+    """One connection to the monitor of one QEMU, which listens on a UNIX socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket: socket.socket | None = None
+        self._buffer = b""
+        self.qemu_pid = 0
+        """The process that listens; 0 before the connection stands."""
+        self.closed = False
+        """The connection stood, and QEMU has ended it."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands."""
+        return self._socket is not None
+
+    def arguments(self) -> tuple[str, ...]:
+        """Give what QEMU must be told to open this monitor; it takes nothing from the user's own."""
+        chardev = f"socket,id=qbt-qmp,path={_escaped(self.path)},server=on,wait=off"
+        return ("-chardev", chardev, "-mon", "chardev=qbt-qmp,mode=control")
+
+    def try_connect(self) -> bool:
+        """Connect if QEMU listens by now; whether the connection stands."""
+        if self._socket is None and not self.closed and self.path.exists():
+            candidate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            try:
+                candidate.connect(str(self.path))
+            except OSError:
+                candidate.close()
+                return False
+            credentials = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+            self.qemu_pid = _UCRED.unpack(credentials)[0]
+            candidate.settimeout(0)
+            self._socket = candidate
+            self.execute("qmp_capabilities")
+            self.execute("query-status")
+            self.execute("query-kvm")
+        return self.connected
+
+    def fileno(self) -> int:
+        """Give the descriptor to wait on; only while connected."""
+        assert self._socket is not None  # noqa: S101  # the caller asks connected first
+        return self._socket.fileno()
+
+    def execute(self, command: str) -> None:
+        """Send one command without arguments; its answer comes with the other messages."""
+        if self._socket is not None:
+            line = msgspec.json.encode({"execute": command, "id": command})
+            with contextlib.suppress(OSError):
+                self._socket.sendall(line + b"\n")
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Give the messages that have arrived: the greeting, answers (by ``id``), events."""
+        if self._socket is None:
+            return
+        try:
+            data = self._socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        self._buffer = self._buffer[-_MAX_LINE_BYTES:]
+        for line in lines:
+            with contextlib.suppress(msgspec.DecodeError):
+                yield msgspec.json.decode(line, type=dict[str, Any])
+
+    def close(self) -> None:
+        """End the connection; it is not made again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self.closed = True
+
+
+def event_time_ns(message: dict[str, Any]) -> int:
+    """Give the CLOCK_REALTIME stamp of an event, in ns; now, where it has none."""
+    stamp = message.get("timestamp")
+    if not isinstance(stamp, dict):
+        return time.time_ns()
+    return int(stamp.get("seconds", 0)) * 10**9 + int(stamp.get("microseconds", 0)) * 1000
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace(",", ",,")
