@@ -1,0 +1,74 @@
+"""Our init: its source, the program made of it, and what tells it what to do.
+
+The program comes with the package, so that a guest needs no compiler; :func:`build` makes it again.
+"""
+
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+
+from qemu_boot_time import process
+
+_HERE = resources.files("qemu_boot_time.guest")
+
+FLAGS = (
+    *("-std=gnu11", "-Os", "-Wall", "-Wextra", "-Werror"),
+    *("-static", "-nostdlib", "-ffreestanding", "-fno-pic", "-no-pie"),
+    *("-march=x86-64", "-mtune=generic", "-mgeneral-regs-only"),
+    # What compilers switch on by themselves, and distributions differ in.
+    *("-fcf-protection=none", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"),
+    *("-fno-tree-loop-distribute-patterns", "-fno-ident"),
+    *("-Wl,--build-id=none", "-Wl,-z,norelro", "-Wl,-z,noseparate-code", "-Wl,-z,noexecstack"),
+    "-s",
+)
+"""Freestanding, nothing that is not asked for, no trace of the compiler's version."""
+
+
+class End(StrEnum):
+    """What init does where it is told of no program to become: ``qbt_end=``."""
+
+    POWER_OFF = "poweroff"
+    """ACPI S5: QEMU leaves with status 0."""
+    REBOOT = "reboot"
+    """QEMU leaves with status 0 under ``-no-reboot``; needs no ACPI."""
+    DEBUG_EXIT = "debug-exit"
+    """A write to ``-device isa-debug-exit,iobase=0x501``: status 1, and the fastest."""
+    HALT = "halt"
+    """QEMU stays."""
+
+
+def parameters(
+    *, mark: int | None = None, program: str = "", end: End = End.POWER_OFF
+) -> tuple[str, ...]:
+    """Give the words for the kernel command line that tell init what to do.
+
+    ``mark`` (1 to 255) is written to port 0xf4 before anything else: 7 where the kernel does not
+    do so itself. ``program`` is what init becomes afterwards; empty: ``end`` the machine.
+    """
+    words = (() if mark is None else (f"qbt_mark={mark}",)) + (
+        (f"qbt_init={program}",) if program else ()
+    )
+    return words if program or end is End.POWER_OFF else (*words, f"qbt_end={end}")
+
+
+def source() -> str:
+    """Give the C source."""
+    return _HERE.joinpath("init.c").read_text(encoding="utf-8")
+
+
+def binary() -> bytes:
+    """Give the program that comes with the package: x86-64 ELF, static."""
+    return _HERE.joinpath("prebuilt", "init").read_bytes()
+
+
+def build(output: Path, *, compiler: str = "gcc") -> None:
+    """Make the program from its source.
+
+    Debian 12's gcc 12.2 and binutils 2.40 give the very bytes of :func:`binary`. Raises HostError
+    without a compiler, ProgramError when it fails.
+    """
+    process.run(
+        [compiler, *FLAGS, "-x", "c", "-", "-o", str(output)],
+        stdin=source().encode(),
+        hint="sudo apt-get install gcc",
+    )
