@@ -5,7 +5,6 @@ initramfs. No right is needed, and what apt knows and holds stays as it is.
 """
 
 import contextlib
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError, ProgramError
+from qemu_boot_time.guest import cache
 
 METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual")
 """Debian's name and Ubuntu's: each depends on the package that holds the kernel."""
@@ -38,7 +38,9 @@ class StockKernel:
 
 def find() -> StockKernel | None:
     """Give the kernel in our cache that was built last; None: none was fetched."""
-    kernels = sorted(_root().glob("*_*/vmlinuz"), key=lambda file: file.stat().st_mtime_ns)
+    kernels = sorted(
+        cache.directory("stock").glob("*_*/vmlinuz"), key=lambda file: file.stat().st_mtime_ns
+    )
     return _kernel(kernels[-1].parent) if kernels else None
 
 
@@ -50,7 +52,7 @@ def fetch(progress: Callable[[str], None] = lambda _: None) -> StockKernel:
     """
     process.require("apt-get", hint=_NO_APT)
     package = _package()
-    with _staging(_root()) as staging:
+    with _staging(cache.directory("stock")) as staging:
         progress(f"downloading {package}")
         process.run(
             ["apt-get", *_NO_CACHE, "-q", "download", package],
@@ -61,11 +63,6 @@ def fetch(progress: Callable[[str], None] = lambda _: None) -> StockKernel:
         archive = next(staging.glob("*.deb"))
         progress(f"unpacking {archive.name}")
         return _kernel(_unpack(archive, staging))
-
-
-def _root() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "qemu-boot-time" / "stock"
 
 
 def _kernel(directory: Path) -> StockKernel:
