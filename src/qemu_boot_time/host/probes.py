@@ -17,8 +17,8 @@ _KVM_GET_API_VERSION = 0xAE00
 """``_IO(KVMIO, 0)`` of linux/kvm.h; 12 since Linux 2.6.22, and that is promised to stay."""
 _KVM_API_VERSION = 12
 _GROUP_RW = stat.S_IRGRP | stat.S_IWGRP
-_INSTALL_QEMU = "sudo apt install qemu-system-x86    # or: sudo dnf install qemu-system-x86-core"
-_INSTALL_PERF = "sudo apt install linux-perf    # or: sudo dnf install perf"
+_INSTALL_QEMU = "sudo apt install qemu-system-x86    # dnf: qemu-system-x86-core"
+_INSTALL_PERF = "sudo apt install linux-perf    # dnf: perf"
 
 
 @dataclass(frozen=True, slots=True)

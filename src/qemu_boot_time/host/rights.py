@@ -18,12 +18,14 @@ _MOUNT_POINTS = ("sys/kernel/tracing", "sys/kernel/debug/tracing")
 _EXEC = "sched/sched_process_exec"
 _PORT_IO = "kvm/kvm_pio"
 
-WITH_CAPABILITIES = (
-    'sudo --preserve-env=HOME,PATH setpriv --reuid "$(id -u)" --regid "$(id -g)" \\\n'
-    "  --init-groups --inh-caps=-all,{caps} --ambient-caps=-all,{caps} \\\n"
+_WITH_PERFMON = (
+    'sudo --preserve-env=HOME,PATH setpriv --reuid "$(id -u)" \\\n'
+    '  --regid "$(id -g)" --init-groups \\\n'
+    "  --inh-caps=-all,+perfmon --ambient-caps=-all,+perfmon \\\n"
     '  "$(command -v qbt)" run ...'
 )
-"""How to start one program with a few capabilities more than its user has."""
+"""Start one program with one capability more than its user has."""
+_GROUP_READS = 0o750
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,16 @@ def tracefs(*, root: Path = ROOT) -> Probe:
     where = f"/{found.directory.relative_to(root)}"
     if not found.readable:
         what = f"{where}: not readable for {_who()} ({_mode(found.directory)})"
-        return Probe(ok=False, what=what, remedy=remount_for_group(where, os.getgid()))
+        return Probe(ok=False, what=what, remedy=_remount(where))
     if event_id(found.directory, _PORT_IO) is None:
         what = f"{where}: no events of KVM, its module is not loaded"
         return Probe(ok=False, what=what, remedy="sudo modprobe kvm_intel || sudo modprobe kvm_amd")
     return Probe(ok=True, what=f"{where}: the events of KVM are readable")
 
 
-def remount_for_group(where: str, gid: int) -> str:
-    """Give the command that lets a group read tracefs, and nobody write it."""
-    return f"sudo mount -o remount,gid={gid},mode=750 {where}"
+def remount_argv(where: Path | str, gid: int, mode: int = _GROUP_READS) -> tuple[str, ...]:
+    """Give the command (for root) that lets a group read tracefs, and still nobody write it."""
+    return ("mount", "-o", f"remount,gid={gid},mode={mode:o}", str(where))
 
 
 def tracepoint_access(*, root: Path = ROOT) -> Probe:
@@ -96,7 +98,7 @@ def _not_even_the_names(names: Probe, root: Path) -> Probe:
     return Probe(
         ok=False,
         what=f"{names.what}, and {_no_capability(root)}",
-        remedy=WITH_CAPABILITIES.format(caps="+perfmon,+dac_read_search"),
+        remedy=f"{names.remedy}\n{_WITH_PERFMON}",
     )
 
 
@@ -110,9 +112,11 @@ def _refused(error: OSError, root: Path) -> Probe:
             what="perf_event_open is forbidden in spite of our rights: seccomp, an LSM or a container",
             remedy="in a container: docker run --cap-add PERFMON --security-opt seccomp=unconfined",
         )
-    return Probe(
-        ok=False, what=_no_capability(root), remedy=WITH_CAPABILITIES.format(caps="+perfmon")
-    )
+    return Probe(ok=False, what=_no_capability(root), remedy=_WITH_PERFMON)
+
+
+def _remount(where: str) -> str:
+    return " ".join(("sudo", *remount_argv(where, os.getgid())))
 
 
 def _no_capability(root: Path) -> str:

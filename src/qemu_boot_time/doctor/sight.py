@@ -1,0 +1,150 @@
+"""Checks: what this host can see of a boot."""
+
+import os
+import stat
+from collections.abc import Callable
+
+from qemu_boot_time import host
+from qemu_boot_time.doctor.finding import Command, Seen, Status, Step
+from qemu_boot_time.doctor.patient import Accel, Patient
+from qemu_boot_time.host.facts import cpu_flags, kvm_modules
+from qemu_boot_time.host.rights import find_tracefs, remount_argv
+
+_NO_QEMU = Seen(Status.UNKNOWN, "no QEMU to try it with")
+_HARDWARE = {"vmx": "VT-x", "svm": "AMD-V"}
+_HARDWARE_MODULES = {"kvm_intel": "VT-x", "kvm_amd": "AMD-V"}
+
+
+def _missing_kvm(patient: Patient) -> Status:
+    return Status.FAIL if patient.accel is Accel.KVM else Status.WARN
+
+
+def _qemu(patient: Patient) -> Seen:
+    return Seen.of(patient.qemu_probe, otherwise=Status.FAIL)
+
+
+def _devices(patient: Patient) -> Seen:
+    if not patient.qemu_probe.ok:
+        return _NO_QEMU
+    return Seen.of(patient.device_probe, otherwise=Status.WARN)
+
+
+def _kvm_device(patient: Patient) -> Seen:
+    return Seen.of(host.kvm_device(root=patient.root), otherwise=_missing_kvm(patient))
+
+
+def _kvm_boot(patient: Patient) -> Seen:
+    if not patient.qemu_probe.ok:
+        return _NO_QEMU
+    if patient.accelerators and "kvm" not in patient.accelerators:
+        remedy = "use a QEMU built with KVM (--enable-kvm)"
+        return Seen(_missing_kvm(patient), "QEMU was built without KVM", remedy)
+    boot = patient.kvm_boot
+    if boot.ok:
+        return Seen(Status.OK, boot.what)
+    remedy = "dmesg | tail    # what KVM said; meanwhile measure with -accel tcg"
+    return Seen(_missing_kvm(patient), boot.what, remedy)
+
+
+def _kvm_kind(patient: Patient) -> Seen:
+    hardware = _hardware(patient)
+    if not hardware:
+        drivers = ", ".join(name for name in kvm_modules(patient.root) if name != "kvm")
+        if not drivers:
+            return Seen(Status.UNKNOWN, "no module of KVM is loaded")
+        what = f"software KVM ({drivers}): the CPU shows neither vmx nor svm"
+        return Seen(
+            Status.WARN, f"{what}{_silent_entry(patient)}", "measure on a host with vmx or svm"
+        )
+    if patient.kvm_boot.entries == 0:
+        return Seen(Status.WARN, f"{hardware}{_silent_entry(patient)}")
+    counted = patient.kvm_boot.entries
+    return Seen(Status.OK, hardware if counted is None else f"{hardware}, kvm_entry fires")
+
+
+def _hardware(patient: Patient) -> str:
+    flags, modules = cpu_flags(patient.root), kvm_modules(patient.root)
+    by_flag = (name for flag, name in _HARDWARE.items() if flag in flags)
+    by_module = (name for module, name in _HARDWARE_MODULES.items() if module in modules)
+    return next(by_flag, "") or next(by_module, "")
+
+
+def _silent_entry(patient: Patient) -> str:
+    boot = patient.kvm_boot
+    return "; kvm_entry never fires" if boot.ok and boot.entries == 0 else ""
+
+
+def _perf(_patient: Patient) -> Seen:
+    return Seen.of(host.perf_binary(), otherwise=Status.WARN)
+
+
+def _tracefs(patient: Patient) -> Seen:
+    probe = host.tracefs(root=patient.root)
+    steps = _tracefs_steps(patient)
+    if probe.ok and steps:
+        what = f"{probe.what} for root, not for group {_caller()}"
+        return Seen(Status.WARN, what, steps[0].command, steps)
+    return Seen(Status.OK if probe.ok else Status.WARN, probe.what, probe.remedy, steps)
+
+
+def _tracefs_steps(patient: Patient) -> tuple[Step, ...]:
+    found = find_tracefs(patient.root)
+    if found is None:
+        where = "/sys/kernel/tracing"
+        return (Command(("mount", "-t", "tracefs", "tracefs", where), ("umount", where)),)
+    state = found.directory.stat()
+    mode = stat.S_IMODE(state.st_mode)
+    if not _caller() or (state.st_gid == _caller() and mode & stat.S_IXGRP) or mode & stat.S_IXOTH:
+        return ()
+    return (
+        Command(
+            remount_argv(found.directory, _caller()),
+            remount_argv(found.directory, state.st_gid, mode),
+        ),
+    )
+
+
+def _caller() -> int:
+    """Give the group of the person at the keyboard, through sudo too."""
+    return int(os.environ.get("SUDO_GID", os.getgid()))
+
+
+def _tracepoints(patient: Patient) -> Seen:
+    return Seen.of(patient.right_probe, otherwise=Status.WARN)
+
+
+def chosen_source(patient: Patient) -> str | None:
+    """Name the source that ``auto`` takes here; None where there is none."""
+    if patient.kvm_boot.ok and patient.right_probe.ok and patient.accel is Accel.KVM:
+        return "perf_event"
+    return "debugcon" if patient.device_probe.ok else None
+
+
+def _source(patient: Patient) -> Seen:
+    name = chosen_source(patient)
+    if name == "perf_event":
+        return Seen(Status.OK, "perf_event: KVM boots, and we may record its tracepoints")
+    if name is None:
+        return Seen(Status.FAIL, "none: no tracepoints of KVM, no isa-debugcon")
+    if patient.accel is Accel.TCG:
+        return Seen(Status.OK, "debugcon: without KVM there are no tracepoints of it")
+    lacking = "KVM does not boot" if patient.right_probe.ok else "no right to record tracepoints"
+    return Seen(Status.OK, f"debugcon: {lacking}")
+
+
+CHECKS: tuple[tuple[str, str, Callable[[Patient], Seen]], ...] = (
+    ("qemu", "nothing can be measured without it", _qemu),
+    ("qemu devices", "the debugcon source sees port writes through them", _devices),
+    ("kvm device", "without it guests are emulated, and slower by an order", _kvm_device),
+    ("kvm boot", "/dev/kvm may open and still run no guest", _kvm_boot),
+    ("kvm kind", "times of software KVM are not those of hardware", _kvm_kind),
+    ("perf", "the perf source starts it; no other source needs it", _perf),
+    ("tracefs", "it has the numbers of the kernel's events", _tracefs),
+    (
+        "tracepoints",
+        "with them a boot is seen at no cost, by the kernel's own stamps",
+        _tracepoints,
+    ),
+    ("source", "what `qbt run` takes when nobody says --source", _source),
+)
+"""Name, why it matters, and how to look."""

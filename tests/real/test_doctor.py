@@ -1,0 +1,195 @@
+"""The doctor on this very machine: what it says is what really works."""
+
+import contextlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from qemu_boot_time import doctor, host
+from qemu_boot_time.cli.doctor import command
+from qemu_boot_time.doctor.probe_boot import boot
+from qemu_boot_time.host.activity import watch
+from qemu_boot_time.host.rights import find_tracefs, remount_argv
+from real_host import require
+
+pytestmark = pytest.mark.real
+
+NOBODY = 65534
+SOURCE = Path(doctor.__file__).parents[2]
+SETPRIV = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+PERFMON = ["--inh-caps=-all,+perfmon", "--ambient-caps=-all,+perfmon"]
+READ_ALL = [option + ",+dac_read_search" for option in PERFMON]
+ASK = (
+    "import json; from dataclasses import asdict; from qemu_boot_time import host;"
+    "print(json.dumps({'rights': asdict(host.tracepoint_access()), 'kvm': asdict(host.kvm_device())}))"
+)
+
+
+def python_for_nobody() -> str:
+    """Give an interpreter that an unprivileged user may start, and our package read."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        probe = [*SETPRIV, python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return python
+    return ""
+
+
+def ask_as_nobody(*capabilities: str) -> dict[str, dict[str, object]]:
+    """Run the probes as an unprivileged user with a few capabilities."""
+    require(os.geteuid() == 0, "only root becomes nobody")
+    python = python_for_nobody()
+    require(bool(python), "no Python 3.11 that nobody may start")
+    asked = subprocess.run(
+        [*SETPRIV, *capabilities, python, "-c", ASK],
+        env={"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        check=True,
+    )
+    answer: dict[str, dict[str, object]] = json.loads(asked.stdout)
+    return answer
+
+
+def require_closed_host() -> None:
+    """Skip where everybody may trace already."""
+    tracefs = find_tracefs()
+    require(tracefs is not None, "tracefs is not mounted")
+    closed = tracefs is not None and not tracefs.directory.stat().st_mode & stat.S_IXOTH
+    require(closed, "tracefs is open to everybody here")
+    paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())
+    require(paranoid >= 0, "perf_event_paranoid lets everybody trace here")
+    require(host.tracepoint_access().ok, "not even we may record tracepoints here")
+
+
+@contextlib.contextmanager
+def tracefs_for_nobody() -> Iterator[None]:
+    """Let nobody's group read tracefs, as the remedy says, and close it again."""
+    tracefs = find_tracefs()
+    assert tracefs is not None
+    before = tracefs.directory.stat()
+    subprocess.run(remount_argv(tracefs.directory, NOBODY), check=True)
+    try:
+        yield
+    finally:
+        mode = stat.S_IMODE(before.st_mode)
+        subprocess.run(remount_argv(tracefs.directory, before.st_gid, mode), check=True)
+
+
+def test_kvm_is_proved_by_a_boot() -> None:
+    """Where /dev/kvm opens, the probe guest boots under it and its marks arrive."""
+    require(host.kvm_device().ok, "no /dev/kvm for us here")
+
+    seen = boot("qemu-system-x86_64")
+
+    assert (seen.ok, seen.what[:42]) == (True, "a guest of 64 KiB booted, all its marks ar")
+
+
+def test_the_probe_guest_boots_under_emulation() -> None:
+    """The guest's bytes do not depend on the accelerator."""
+    require(host.qemu_binary().ok, "no QEMU here")
+
+    assert boot("qemu-system-x86_64", accel="tcg").ok
+
+
+def test_a_probe_boot_leaves_no_process() -> None:
+    """What the doctor started is gone when it answers."""
+    require(host.qemu_binary().ok, "no QEMU here")
+
+    boot("qemu-system-x86_64", accel="tcg")
+
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    names = [Path(f"/proc/{child}/comm").read_text() for child in children]
+    assert [name for name in names if name.startswith("qemu")] == []
+
+
+def test_entries_agree_with_the_kind_of_kvm() -> None:
+    """Hardware KVM fires kvm_entry in a boot; the doctor warns of a KVM that does not."""
+    require(host.kvm_device().ok, "no /dev/kvm for us here")
+    require(host.tracepoint_access().ok, "we may not count tracepoints here")
+    entries = boot("qemu-system-x86_64").entries
+
+    (kind,) = (one.seen for one in doctor.examine(doctor.Patient()) if one.check == "kvm kind")
+
+    assert entries is not None
+    assert ("kvm_entry never fires" in kind.what) == (entries == 0)
+
+
+def test_nobody_is_told_what_is_missing() -> None:
+    """An unprivileged user reads which two things are missing, with a remedy for both."""
+    require_closed_host()
+
+    rights = ask_as_nobody()["rights"]
+
+    assert rights["ok"] is False
+    assert "tracing: not readable for uid 65534" in str(rights["what"])
+    assert "CAP_PERFMON is missing" in str(rights["what"])
+
+
+def test_the_capability_alone_is_not_enough() -> None:
+    """With CAP_PERFMON only tracefs is missing, and only that is remedied."""
+    require_closed_host()
+
+    rights = ask_as_nobody(*PERFMON)["rights"]
+
+    assert "CAP_PERFMON" not in str(rights["what"])
+    assert str(rights["remedy"]).startswith(f"sudo mount -o remount,gid={NOBODY},mode=750 ")
+
+
+def test_the_remedy_works() -> None:
+    """Tracefs for one group and CAP_PERFMON: nobody records tracepoints. Neither alone does."""
+    require_closed_host()
+
+    with tracefs_for_nobody():
+        without, with_it = ask_as_nobody()["rights"], ask_as_nobody(*PERFMON)["rights"]
+    after = ask_as_nobody(*PERFMON)["rights"]
+
+    assert (without["ok"], with_it["ok"], after["ok"]) == (False, True, False)
+    assert str(without["what"]).startswith("CAP_PERFMON is missing")
+    assert with_it["what"] == "uid 65534 may record tracepoints (CAP_PERFMON)"
+
+
+def test_two_capabilities_need_no_remount() -> None:
+    """CAP_PERFMON and CAP_DAC_READ_SEARCH together do it with tracefs left closed."""
+    require_closed_host()
+
+    assert ask_as_nobody(*READ_ALL)["rights"]["ok"] is True
+
+
+def test_a_closed_kvm_device_names_its_group() -> None:
+    """An unprivileged user reads the mode of /dev/kvm, and how to get in."""
+    require(host.kvm_device().ok, "no /dev/kvm for us here")
+    require(not Path("/dev/kvm").stat().st_mode & stat.S_IROTH, "/dev/kvm is open to everybody")
+
+    kvm = ask_as_nobody()["kvm"]
+
+    assert "Permission denied (mode " in str(kvm["what"])
+    assert 'sudo usermod -aG kvm "$USER"' in str(kvm["remedy"])
+
+
+def test_watching_finds_who_works() -> None:
+    """A process that spins is found, by name and with the CPU time it takes."""
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as spinning:
+        try:
+            activity = watch(for_s=1.0)
+        finally:
+            spinning.kill()
+
+    assert spinning.pid in [process.pid for process in activity.busy]
+
+
+def test_the_whole_command_on_this_host() -> None:
+    """The document agrees with the probes, and the exit status with the document."""
+    result = CliRunner().invoke(command, ["--json"])
+
+    document = json.loads(result.stdout)
+    status = {finding["check"]: finding["status"] for finding in document["findings"]}
+    assert (status["kvm device"] == "ok") == host.kvm_device().ok
+    assert (status["tracepoints"] == "ok") == host.tracepoint_access().ok
+    assert result.exit_code == int(not document["fit"]) == int("fail" in status.values())
+    assert document["host"]["kernel"] == os.uname().release
