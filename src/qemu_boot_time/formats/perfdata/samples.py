@@ -1,0 +1,131 @@
+"""SAMPLE records: where one event's samples keep what, and how to make them a :class:`Sample`."""
+
+import struct
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from qemu_boot_time.errors import InputError
+from qemu_boot_time.formats.cursor import ByteOrder
+from qemu_boot_time.formats.perfdata.abi import ReadFormat
+from qemu_boot_time.formats.perfdata.abi import Sample as Bit
+from qemu_boot_time.formats.perfdata.attr import Attr, read_words
+from qemu_boot_time.formats.perfdata.records import Sample
+from qemu_boot_time.formats.tracing import EventFormat, Fields, compile_fields
+
+# What precedes the parts of variable size, in the order of the ABI: kept values, skipped bytes.
+_HEAD = (
+    (Bit.IDENTIFIER, "8x"),
+    (Bit.IP, "8x"),
+    (Bit.TID, "ii"),
+    (Bit.TIME, "Q"),
+    (Bit.ADDR, "8x"),
+    (Bit.ID, "8x"),
+    (Bit.STREAM_ID, "8x"),
+    (Bit.CPU, "i4x"),
+    (Bit.PERIOD, "8x"),
+)
+_NEEDED = Bit.TID | Bit.TIME
+
+WhereTest = Callable[[bytes, int, int], bool]
+
+
+class SampleError(ValueError):
+    """A sample whose bytes do not fit its event."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldIn:
+    """Keep only the samples of ``event`` whose ``field`` is one of ``values``."""
+
+    event: str
+    field: str
+    values: Collection[int]
+
+
+def _where_test(event: EventFormat, where: FieldIn, order: ByteOrder) -> WhereTest:
+    field = next((field for field in event.fields if field.name == where.field), None)
+    if field is None:
+        raise InputError(
+            f"{event.full_name} has no field {where.field} in this recording",
+            hint=f"it has {', '.join(field.name for field in event.fields)}",
+        )
+    decode = compile_fields([field], order)
+    values = frozenset(where.values)
+    return lambda buffer, begin, size: decode(buffer, begin, size)[where.field] in values
+
+
+class SampleReader:
+    """Reads the samples of one event."""
+
+    def __init__(
+        self,
+        attr: Attr,
+        name: str,
+        event: EventFormat | None,
+        where: FieldIn | None,
+        order: ByteOrder,
+    ) -> None:
+        """Raise InputError where samples carry no time or no thread, or lack the field asked for."""
+        if attr.sample_type & _NEEDED != _NEEDED:
+            raise InputError(
+                f"{name}: recorded without times or threads",
+                hint="record with `perf record -T`, or leave this event out",
+            )
+        self._attr = attr
+        self._name = name
+        self._order = order
+        codes = (code for bit, code in _HEAD if attr.sample_type & bit)
+        self._head = struct.Struct(f"{order}8x{''.join(codes)}")
+        self._raw = struct.Struct(f"{order}IH")
+        self._word = struct.Struct(f"{order}Q")
+        self._fields = compile_fields(event.fields, order) if event else None
+        self._where = _where_test(event, where, order) if event and where else None
+        self._has_cpu = bool(attr.sample_type & Bit.CPU)
+        self._has_raw = bool(attr.sample_type & Bit.RAW)
+        self._varies = bool(attr.sample_type & (Bit.READ | Bit.CALLCHAIN))
+
+    def read(self, buffer: bytes, begin: int, size: int) -> Sample | None:
+        """Read the sample record at ``begin``; None where it is not one of those asked for.
+
+        Raises SampleError or FieldError where its bytes cannot be.
+        """
+        if size < self._head.size:
+            raise SampleError(f"{size} bytes, at least {self._head.size} needed")
+        fields: Fields = {}
+        if self._has_raw:
+            raw, raw_size = self._find_raw(buffer, begin, begin + size)
+            if self._where and not self._where(buffer, raw, raw_size):
+                return None
+            fields = self._fields(buffer, raw, raw_size) if self._fields else {}
+        pid, tid, time_ns, *cpu = self._head.unpack_from(buffer, begin)
+        return Sample(time_ns, pid, tid, cpu[0] if self._has_cpu else -1, self._name, fields)
+
+    def _find_raw(self, buffer: bytes, begin: int, end: int) -> tuple[int, int]:
+        """Give where the event's own data lie, and their size in bytes."""
+        at = begin + self._head.size
+        if self._varies:
+            at = self._after_varying(buffer, at, end)
+        if at + self._raw.size > end:
+            raise SampleError("it ends before its raw data")
+        size, common_type = self._raw.unpack_from(buffer, at)
+        if at + 4 + size > end:
+            raise SampleError(f"{size} bytes of raw data in a record too small for them")
+        if self._attr.is_tracepoint and common_type != self._attr.config:
+            raise SampleError(f"common_type {common_type} in an event of type {self._attr.config}")
+        return at + 4, size
+
+    def _after_varying(self, buffer: bytes, at: int, end: int) -> int:
+        if self._attr.sample_type & Bit.READ:
+            head, each = read_words(self._attr)
+            grouped = self._attr.read_format & ReadFormat.GROUP
+            values = self._word_at(buffer, at, end) if grouped else 1
+            at += 8 * (head + each * values)
+        if self._attr.sample_type & Bit.CALLCHAIN:
+            at += 8 + 8 * self._word_at(buffer, at, end)
+        return at
+
+    def _word_at(self, buffer: bytes, at: int, end: int) -> int:
+        if at + 8 > end:
+            raise SampleError("it ends inside its counts")
+        (value,) = self._word.unpack_from(buffer, at)
+        return int(value)

@@ -1,0 +1,184 @@
+"""The one walk over records, whether they come from a file, a pipe or a compressed stream."""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.formats.cursor import Cursor
+from qemu_boot_time.formats.perfdata.abi import RECORD_HEADER_BYTES, Feature, RecordType
+from qemu_boot_time.formats.perfdata.attr import read_attr
+from qemu_boot_time.formats.perfdata.inflate import Inflater
+from qemu_boot_time.formats.perfdata.others import TrailerReader, is_typed, read_other
+from qemu_boot_time.formats.perfdata.records import Record, Sample
+from qemu_boot_time.formats.perfdata.samples import SampleError
+from qemu_boot_time.formats.perfdata.session import Session
+from qemu_boot_time.formats.tracing import FieldError
+
+_PADDING = bytes(64)
+"""Keeps the peek at the last record's id inside the buffer."""
+
+_MAX_TRACING_DATA_BYTES = 64 << 20
+_KNOWN = frozenset(RecordType)
+_SAMPLE = int(RecordType.SAMPLE)
+_FOLLOWED = {RecordType.HEADER_TRACING_DATA: "I", RecordType.AUXTRACE: "Q"}
+"""Records that bytes follow which header.size does not count, and the type of their number."""
+
+
+class Walker:
+    """Makes records of bytes that come in chunks of any size."""
+
+    def __init__(self, session: Session, *, file: str, begin: int = 0, stream: str = "") -> None:
+        """``begin`` is where the first chunk lies in the ``file``, or in a ``stream`` inside it."""
+        self._session = session
+        self._file = file
+        self._stream = stream
+        self._begin = begin
+        self._rest = b""
+        self._skip = 0
+        self._inflater: Inflater | None = None
+        self._inside: Walker | None = None
+
+    def feed(self, chunk: bytes) -> Iterator[Record]:
+        """Give the records that are complete with this chunk; consume them before the next one.
+
+        Raises CorruptFileError or InputError once the records before the damage were given.
+        """
+        data = self._rest + chunk
+        buffer, end = data + _PADDING, len(data)
+        pos = min(self._skip, end)
+        self._skip -= pos
+        plan = self._session.plan
+        peek, unwanted, last = plan.peek.unpack_from, plan.unwanted, end - plan.peek.size
+        while end - pos >= RECORD_HEADER_BYTES:
+            kind, size, sample_id = peek(buffer, pos)
+            if (
+                kind == _SAMPLE
+                and sample_id in unwanted
+                and size > RECORD_HEADER_BYTES
+                and pos <= last
+            ):
+                pos += size
+                continue
+            if size < RECORD_HEADER_BYTES:
+                raise self._corrupt(pos, kind, f"a size of {size} bytes")
+            if pos + size <= end and kind in _FOLLOWED:
+                size += self._payload_size(buffer, pos, kind)
+            if pos + size > end and kind != RecordType.AUXTRACE:
+                break
+            if kind == _SAMPLE:
+                sample = self._sample(buffer, pos, size)
+                if sample is not None:
+                    yield sample
+            else:
+                yield from self._other(buffer, pos, size, kind)
+            pos += size
+            if plan is not self._session.plan:
+                plan = self._session.plan
+                peek, unwanted, last = plan.peek.unpack_from, plan.unwanted, end - plan.peek.size
+        self._begin += pos
+        self._rest = data[pos:]
+        self._skip += max(0, pos - end)
+
+    def finish(self) -> None:
+        """Say that nothing follows; raise CorruptFileError where a record is not complete."""
+        if self._inside:
+            self._inside.finish()
+        if self._rest or self._skip:
+            kind = int.from_bytes(self._rest[:1], "little") if self._rest else RecordType.AUXTRACE
+            raise self._corrupt(0, kind, "the file ends inside it")
+
+    def _corrupt(self, pos: int, kind: int, trouble: str) -> CorruptFileError:
+        return CorruptFileError(
+            self._file,
+            self._begin + pos,
+            f"{self._stream}record {_name(kind)}",
+            trouble,
+            hint="perf or the copying of the file was interrupted; what precedes this is good",
+        )
+
+    def _payload_size(self, buffer: bytes, pos: int, kind: int) -> int:
+        number = struct.Struct(self._session.order + _FOLLOWED[RecordType(kind)])
+        (size,) = number.unpack_from(buffer, pos + RECORD_HEADER_BYTES)
+        if kind == RecordType.HEADER_TRACING_DATA and size > _MAX_TRACING_DATA_BYTES:
+            raise self._corrupt(pos, kind, f"{size} bytes of event formats")
+        return int(size)
+
+    def _sample(self, buffer: bytes, pos: int, size: int) -> Sample | None:
+        plan = self._session.planned()
+        _, _, sample_id = plan.peek.unpack_from(buffer, pos)
+        reader = plan.readers.get(sample_id)
+        if reader is None:
+            if sample_id not in plan.readers:
+                self._session.unknown["sample of an unknown event"] += 1
+            return None
+        try:
+            return reader.read(buffer, pos, size)
+        except (SampleError, FieldError) as error:
+            raise self._corrupt(pos, _SAMPLE, str(error)) from error
+
+    def _other(self, buffer: bytes, pos: int, size: int, kind: int) -> Iterator[Record]:
+        body = Cursor(
+            buffer[pos + RECORD_HEADER_BYTES : pos + size],
+            file=self._file,
+            structure=f"{self._stream}record {_name(kind)}",
+            order=self._session.order,
+            base=self._begin + pos + RECORD_HEADER_BYTES,
+        )
+        if is_typed(kind):
+            (misc,) = struct.unpack_from(f"{self._session.order}H", buffer, pos + 4)
+            yield read_other(kind, misc, body, self._trailer_of(body))
+        elif kind in {RecordType.COMPRESSED, RecordType.COMPRESSED2}:
+            if kind == RecordType.COMPRESSED2:
+                body = body.part(body.u64(), body.structure)
+            yield from self._compressed(body)
+        elif kind in _ABOUT_THE_SESSION:
+            _ABOUT_THE_SESSION[kind](self._session, body)
+        elif kind not in _KNOWN:
+            self._session.unknown[f"record type {kind}"] += 1
+
+    def _trailer_of(self, body: Cursor) -> TrailerReader:
+        plan = self._session.planned()
+        if plan.default_trailer is None:
+            raise body.corrupt("no event was described before it")
+        begin = body.remaining - (plan.id_from_end or 0)
+        if plan.id_from_end is None or begin < 0:
+            return plan.default_trailer
+        (number,) = struct.unpack_from(f"{body.order}Q", body.data, begin)
+        return plan.trailers.get(number, plan.default_trailer)
+
+    def _compressed(self, body: Cursor) -> Iterator[Record]:
+        if not (self._inflater and self._inside):
+            self._inflater = Inflater(self._file)
+            self._inside = Walker(self._session, file=self._file, stream="decompressed ")
+        try:
+            for piece in self._inflater.feed(body.take(body.remaining)):
+                yield from self._inside.feed(piece)
+        except ValueError as error:
+            raise body.corrupt(str(error)) from error
+
+
+def _attr(session: Session, body: Cursor) -> None:
+    attr = read_attr(body)
+    session.add_attr(replace(attr, ids=body.u64s(body.remaining // 8)))
+
+
+def _tracing_data(session: Session, body: Cursor) -> None:
+    payload = body.u32()
+    body.take(body.remaining - payload)
+    session.add_feature(Feature.TRACING_DATA, body)
+
+
+def _feature(session: Session, body: Cursor) -> None:
+    session.add_feature(body.u64(), body)
+
+
+_ABOUT_THE_SESSION: Mapping[int, Callable[[Session, Cursor], None]] = {
+    RecordType.HEADER_ATTR: _attr,
+    RecordType.HEADER_TRACING_DATA: _tracing_data,
+    RecordType.HEADER_FEATURE: _feature,
+}
+
+
+def _name(kind: int) -> str:
+    return RecordType(kind).name if kind in _KNOWN else f"of type {kind}"
