@@ -26,15 +26,19 @@ CPUS = {"sys/devices/system/cpu/online": "0-7"}
 BOOTS = ProbeBoot(ok=True, what="booted", entries=9)
 
 
-def patient(root: Path, files: Mapping[str, str], *, activity: Activity = IDLE) -> Patient:
+def patient(
+    root: Path,
+    files: Mapping[str, str],
+    *,
+    activity: Activity = IDLE,
+    kvm_boot: ProbeBoot | None = None,
+    accel: Accel = Accel.KVM,
+) -> Patient:
     """Make a host of files: idle, with a kept clock, without QEMU."""
-    return Patient(
-        qemu="/nowhere/qemu",
-        root=fake_host(root, files),
-        watcher=lambda _root: activity,
-        clock=lambda: True,
-        booter=lambda _qemu: BOOTS,
-    )
+    host = Patient(qemu="/nowhere/qemu", accel=accel, root=fake_host(root, files))
+    looked_at = {"activity": activity, "clock_kept": True, "kvm_boot": kvm_boot}
+    vars(host).update(looked_at)  # cached properties: what is there is not looked at again
+    return host
 
 
 def seen(host: Patient, check: str) -> Seen:
@@ -207,11 +211,11 @@ def test_throttling(tmp_path: Path, total: int, now: int, status: str, what: str
 def test_clock(tmp_path: Path) -> None:
     """A clock that nobody keeps is a warning; one that cannot be asked is unknown."""
     host = patient(tmp_path, {})
+    status = []
 
-    status = [
-        seen(replace(host, clock=clock), "clock").status
-        for clock in (lambda: True, lambda: False, lambda: None)
-    ]
+    for kept in (True, False, None):
+        vars(host)["clock_kept"] = kept
+        status.append(seen(host, "clock").status)
 
     assert status == [Status.OK, Status.WARN, Status.UNKNOWN]
 
@@ -275,7 +279,7 @@ def test_software_kvm_is_told_apart(
     tmp_path: Path, files: dict[str, str], entries: int | None, status: str, what: str
 ) -> None:
     """Hardware shows by its flags or its module; kvm_entry shows by firing."""
-    host = replace(patient(tmp_path, files), booter=lambda _qemu: replace(BOOTS, entries=entries))
+    host = patient(tmp_path, files, kvm_boot=replace(BOOTS, entries=entries))
 
     found = seen(host, "kvm kind")
 
@@ -285,9 +289,19 @@ def test_software_kvm_is_told_apart(
 @pytest.mark.parametrize(("accel", "status"), [(Accel.KVM, "fail"), (Accel.TCG, "warn")])
 def test_missing_kvm_matters_for_kvm(tmp_path: Path, accel: Accel, status: str) -> None:
     """Without /dev/kvm a host is unfit for KVM, and merely warned about for TCG."""
-    host = replace(patient(tmp_path, {}), accel=accel)
+    found = seen(patient(tmp_path, {}, accel=accel), "kvm device")
 
-    assert seen(host, "kvm device").status == status
+    assert found.status == status
+
+
+@pytest.mark.parametrize(("accel", "status"), [(Accel.KVM, "fail"), (Accel.TCG, "warn")])
+def test_a_kvm_that_boots_nothing(tmp_path: Path, accel: Accel, status: str) -> None:
+    """A device that opens proves nothing: what counts is the boot."""
+    stuck = ProbeBoot(ok=False, what="QEMU stopped with a KVM internal error")
+
+    found = seen(patient(tmp_path, {}, kvm_boot=stuck, accel=accel), "kvm boot")
+
+    assert (found.status, found.what) == (status, stuck.what)
 
 
 def test_a_host_without_qemu_is_unfit(tmp_path: Path) -> None:

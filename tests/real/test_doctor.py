@@ -68,14 +68,13 @@ def require_closed_host() -> None:
 
 
 @contextlib.contextmanager
-def tracefs_for_nobody() -> Iterator[None]:
-    """Let nobody's group read tracefs, as the remedy says, and close it again."""
+def tracefs_closed_again() -> Iterator[Path]:
+    """Give tracefs, and bring its group and mode back afterwards."""
     tracefs = find_tracefs()
     assert tracefs is not None
     before = tracefs.directory.stat()
-    subprocess.run(remount_argv(tracefs.directory, NOBODY), check=True)
     try:
-        yield
+        yield tracefs.directory
     finally:
         mode = stat.S_IMODE(before.st_mode)
         subprocess.run(remount_argv(tracefs.directory, before.st_gid, mode), check=True)
@@ -145,7 +144,8 @@ def test_the_remedy_works() -> None:
     """Tracefs for one group and CAP_PERFMON: nobody records tracepoints. Neither alone does."""
     require_closed_host()
 
-    with tracefs_for_nobody():
+    with tracefs_closed_again() as tracefs:
+        subprocess.run(remount_argv(tracefs, NOBODY), check=True)
         without, with_it = ask_as_nobody()["rights"], ask_as_nobody(*PERFMON)["rights"]
     after = ask_as_nobody(*PERFMON)["rights"]
 
@@ -170,6 +170,27 @@ def test_a_closed_kvm_device_names_its_group() -> None:
 
     assert "Permission denied (mode " in str(kvm["what"])
     assert 'sudo usermod -aG kvm "$USER"' in str(kvm["remedy"])
+
+
+def test_fix_opens_tracefs_to_who_called_sudo() -> None:
+    """Through sudo, --fix lets the caller's group read tracefs; its undo closes it again."""
+    require(os.geteuid() == 0, "only root fixes")
+    require_closed_host()
+    before = Path("/sys/kernel/tracing").stat()
+    env = {"SUDO_GID": str(NOBODY)}
+
+    with tracefs_closed_again():
+        result = CliRunner().invoke(command, ["--fix", "--yes", "--json"], env=env)
+        opened = Path("/sys/kernel/tracing").stat()
+
+    (fixed,) = json.loads(result.stdout)["fixed"]
+    mode = stat.S_IMODE(before.st_mode)
+    assert (opened.st_gid, stat.S_IMODE(opened.st_mode)) == (NOBODY, 0o750)
+    assert fixed == {
+        "command": f"sudo mount -o remount,gid={NOBODY},mode=750 /sys/kernel/tracing",
+        "undo": f"sudo mount -o remount,gid={before.st_gid},mode={mode:o} /sys/kernel/tracing",
+        "error": "",
+    }
 
 
 def test_watching_finds_who_works() -> None:

@@ -212,10 +212,9 @@ def _thermal(patient: Patient) -> Seen:
 
 
 def _clock(patient: Patient) -> Seen:
-    kept = patient.clock()
-    if kept is None:
+    if patient.clock_kept is None:
         return Seen(Status.UNKNOWN, "adjtimex cannot be asked")
-    if kept:
+    if patient.clock_kept:
         return Seen(Status.OK, "synchronised")
     remedy = "sudo timedatectl set-ntp true    # then wait until it is in step"
     return Seen(Status.WARN, "nobody keeps it: whoever starts to may step it", remedy)

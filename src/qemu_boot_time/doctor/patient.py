@@ -1,6 +1,5 @@
 """The host under examination: what several checks need is looked at once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -22,34 +21,50 @@ class Accel(StrEnum):
 
 @dataclass(frozen=True)
 class Patient:
-    """One host, seen through one QEMU. The functions are the tests' way in."""
+    """One host, seen through one QEMU."""
 
     qemu: str = "qemu-system-x86_64"
     accel: Accel = Accel.KVM
     root: Path = ROOT
-    watcher: Callable[[Path], Activity] = watch
-    clock: Callable[[], bool | None] = clock_kept
-    booter: Callable[[str], probe_boot.ProbeBoot] = probe_boot.boot
 
     @cached_property
     def activity(self) -> Activity:
         """What the host was busy with while we only watched."""
-        return self.watcher(self.root)
+        return watch(self.root)
 
     @cached_property
-    def kvm_boot(self) -> probe_boot.ProbeBoot:
-        """How a tiny guest boots under KVM."""
-        return self.booter(self.qemu)
+    def clock_kept(self) -> bool | None:
+        """Whether somebody keeps the clock right; None where nobody tells."""
+        return clock_kept()
 
     @cached_property
-    def accelerators(self) -> tuple[str, ...]:
-        """What was compiled into QEMU."""
-        return host.qemu_accelerators(self.qemu)
+    def kvm_obstacle(self) -> str:
+        """Why no guest can be tried under KVM; empty: one can."""
+        if not self.qemu_probe.ok:
+            return "no QEMU to try it with"
+        if "kvm" not in host.qemu_accelerators(self.qemu):
+            return "QEMU was built without KVM"
+        return "" if self.kvm_probe.ok else "/dev/kvm is closed to us"
+
+    @cached_property
+    def kvm_boot(self) -> probe_boot.ProbeBoot | None:
+        """How a tiny guest boots under KVM; None: it cannot be tried."""
+        return None if self.kvm_obstacle else probe_boot.boot(self.qemu)
+
+    @property
+    def kvm_boots(self) -> bool:
+        """Whether KVM really runs a guest."""
+        return self.kvm_boot is not None and self.kvm_boot.ok
 
     @cached_property
     def qemu_probe(self) -> host.Probe:
         """Whether QEMU starts."""
         return host.qemu_binary(self.qemu)
+
+    @cached_property
+    def kvm_probe(self) -> host.Probe:
+        """Whether /dev/kvm opens."""
+        return host.kvm_device(root=self.root)
 
     @cached_property
     def device_probe(self) -> host.Probe:

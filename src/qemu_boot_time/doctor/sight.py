@@ -8,9 +8,9 @@ from qemu_boot_time import host
 from qemu_boot_time.doctor.finding import Command, Seen, Status, Step
 from qemu_boot_time.doctor.patient import Accel, Patient
 from qemu_boot_time.host.facts import cpu_flags, kvm_modules
-from qemu_boot_time.host.rights import find_tracefs, remount_argv
+from qemu_boot_time.host.files import as_int
+from qemu_boot_time.host.rights import Tracefs, find_tracefs, remount_argv
 
-_NO_QEMU = Seen(Status.UNKNOWN, "no QEMU to try it with")
 _HARDWARE = {"vmx": "VT-x", "svm": "AMD-V"}
 _HARDWARE_MODULES = {"kvm_intel": "VT-x", "kvm_amd": "AMD-V"}
 
@@ -25,41 +25,36 @@ def _qemu(patient: Patient) -> Seen:
 
 def _devices(patient: Patient) -> Seen:
     if not patient.qemu_probe.ok:
-        return _NO_QEMU
+        return Seen(Status.UNKNOWN, "no QEMU to ask")
     return Seen.of(patient.device_probe, otherwise=Status.WARN)
 
 
 def _kvm_device(patient: Patient) -> Seen:
-    return Seen.of(host.kvm_device(root=patient.root), otherwise=_missing_kvm(patient))
+    return Seen.of(patient.kvm_probe, otherwise=_missing_kvm(patient))
 
 
 def _kvm_boot(patient: Patient) -> Seen:
-    if not patient.qemu_probe.ok:
-        return _NO_QEMU
-    if patient.accelerators and "kvm" not in patient.accelerators:
-        remedy = "use a QEMU built with KVM (--enable-kvm)"
-        return Seen(_missing_kvm(patient), "QEMU was built without KVM", remedy)
     boot = patient.kvm_boot
+    if boot is None:
+        return Seen(Status.UNKNOWN, f"not tried: {patient.kvm_obstacle}")
     if boot.ok:
         return Seen(Status.OK, boot.what)
-    remedy = "dmesg | tail    # what KVM said; meanwhile measure with -accel tcg"
+    remedy = "sudo dmesg | tail    # what KVM said; meanwhile measure with -accel tcg"
     return Seen(_missing_kvm(patient), boot.what, remedy)
 
 
 def _kvm_kind(patient: Patient) -> Seen:
     hardware = _hardware(patient)
-    if not hardware:
-        drivers = ", ".join(name for name in kvm_modules(patient.root) if name != "kvm")
-        if not drivers:
-            return Seen(Status.UNKNOWN, "no module of KVM is loaded")
-        what = f"software KVM ({drivers}): the CPU shows neither vmx nor svm"
-        return Seen(
-            Status.WARN, f"{what}{_silent_entry(patient)}", "measure on a host with vmx or svm"
-        )
-    if patient.kvm_boot.entries == 0:
-        return Seen(Status.WARN, f"{hardware}{_silent_entry(patient)}")
-    counted = patient.kvm_boot.entries
-    return Seen(Status.OK, hardware if counted is None else f"{hardware}, kvm_entry fires")
+    entries = patient.kvm_boot.entries if patient.kvm_boot and patient.kvm_boot.ok else None
+    silent = "; kvm_entry never fires" if entries == 0 else ""
+    if hardware:
+        fires = ", kvm_entry fires" if entries else silent
+        return Seen(Status.WARN if silent else Status.OK, f"{hardware}{fires}")
+    drivers = ", ".join(name for name in kvm_modules(patient.root) if name != "kvm")
+    if not drivers:
+        return Seen(Status.UNKNOWN, "no module of KVM is loaded")
+    what = f"software KVM ({drivers}): the CPU shows neither vmx nor svm{silent}"
+    return Seen(Status.WARN, what, "measure on a host with vmx or svm")
 
 
 def _hardware(patient: Patient) -> str:
@@ -67,11 +62,6 @@ def _hardware(patient: Patient) -> str:
     by_flag = (name for flag, name in _HARDWARE.items() if flag in flags)
     by_module = (name for module, name in _HARDWARE_MODULES.items() if module in modules)
     return next(by_flag, "") or next(by_module, "")
-
-
-def _silent_entry(patient: Patient) -> str:
-    boot = patient.kvm_boot
-    return "; kvm_entry never fires" if boot.ok and boot.entries == 0 else ""
 
 
 def _perf(_patient: Patient) -> Seen:
@@ -92,21 +82,25 @@ def _tracefs_steps(patient: Patient) -> tuple[Step, ...]:
     if found is None:
         where = "/sys/kernel/tracing"
         return (Command(("mount", "-t", "tracefs", "tracefs", where), ("umount", where)),)
-    state = found.directory.stat()
-    mode = stat.S_IMODE(state.st_mode)
-    if not _caller() or (state.st_gid == _caller() and mode & stat.S_IXGRP) or mode & stat.S_IXOTH:
+    if _open_to_caller(found):
         return ()
-    return (
-        Command(
-            remount_argv(found.directory, _caller()),
-            remount_argv(found.directory, state.st_gid, mode),
-        ),
-    )
+    state = found.directory.stat()
+    undo = remount_argv(found.directory, state.st_gid, stat.S_IMODE(state.st_mode))
+    return (Command(remount_argv(found.directory, _caller()), undo),)
+
+
+def _open_to_caller(tracefs: Tracefs) -> bool:
+    if os.geteuid() or not _caller():
+        return tracefs.readable
+    state = tracefs.directory.stat()
+    by_group = state.st_gid == _caller() and state.st_mode & stat.S_IXGRP
+    return bool(by_group or state.st_mode & stat.S_IXOTH)
 
 
 def _caller() -> int:
     """Give the group of the person at the keyboard, through sudo too."""
-    return int(os.environ.get("SUDO_GID", os.getgid()))
+    through_sudo = as_int(os.environ.get("SUDO_GID"))
+    return os.getgid() if through_sudo is None else through_sudo
 
 
 def _tracepoints(patient: Patient) -> Seen:
@@ -115,7 +109,7 @@ def _tracepoints(patient: Patient) -> Seen:
 
 def chosen_source(patient: Patient) -> str | None:
     """Name the source that ``auto`` takes here; None where there is none."""
-    if patient.kvm_boot.ok and patient.right_probe.ok and patient.accel is Accel.KVM:
+    if patient.kvm_boots and patient.right_probe.ok and patient.accel is Accel.KVM:
         return "perf_event"
     return "debugcon" if patient.device_probe.ok else None
 
