@@ -32,6 +32,18 @@ class Outcome(StrEnum):
     """The user stopped the measurement."""
 
 
+class EndedBy(StrEnum):
+    """What ended one boot, as far as whoever started it knows: a fact, not yet an outcome."""
+
+    MARK = "mark"
+    """We stopped QEMU because the mark asked for was seen."""
+    ITSELF = "itself"
+    TIMEOUT = "timeout"
+    PANIC = "panic"
+    INTERNAL_ERROR = "internal_error"
+    USER = "user"
+
+
 class Bound(StrEnum):
     """What a stamp says of the true time."""
 
@@ -147,3 +159,22 @@ class Boot:
     def ok(self) -> bool:
         """Whether statistics may use it."""
         return self.outcome is Outcome.REACHED
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """N boots of one configuration, wherever they come from."""
+
+    name: str
+    """An id, or the name of a file."""
+    boots: tuple[Boot, ...]
+    sources: tuple[str, ...] = ()
+    path: str = ""
+    """Where the run or the recording lies."""
+    command: tuple[str, ...] = ()
+    accelerator: str = ""
+    """``kvm``, ``tcg``; empty where nobody knows."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the table must know: one line each."""
+    damage: str = ""
+    """Where the input is damaged, so that it may have held more; empty: it is whole."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from qemu_boot_time.model import EXEC, Boot, Bound, Event, EventKind, Mark, Outcome, Phase
+from qemu_boot_time.model import EXEC, Boot, Bound, EndedBy, Event, EventKind, Mark, Outcome, Phase
 from qemu_boot_time.protocol import (
     FW_DO_BOOT,
     FW_START,
@@ -62,8 +62,8 @@ class Rules:
 class Ending:
     """What whoever started the VM knows of one boot."""
 
-    outcome: Outcome | None = None
-    """None: the marks decide (a recording)."""
+    ended_by: EndedBy | None = None
+    """None: nobody knows (a recording)."""
     message: str = ""
     suspect: tuple[str, ...] = ()
     exec_stamp_ns: int | None = None
@@ -79,12 +79,11 @@ def boot_of(
     exec_ns = _time_zero(ordered, ending)
     seen = _merge(_marks_by_source(ordered, rules.names), rules.until)
     zero_ns = exec_ns if exec_ns is not None else seen.first_ns
-    outcome = ending.outcome or _outcome_of(seen.chosen, rules.until)
     marks = _since(zero_ns, seen.chosen)
     return Boot(
         index=index,
         pid=pid,
-        outcome=outcome,
+        outcome=_outcome_of(marks, rules.until, ending.ended_by),
         marks=marks,
         phases=phases_of(marks, rules, from_exec=exec_ns is not None),
         suspect=_suspicions(ordered, ending, seen, exec_seen=exec_ns is not None),
@@ -96,12 +95,29 @@ def boot_of(
     )
 
 
+def boots_of(events: Iterable[Event], rules: Rules) -> list[Boot]:
+    """Make boots of a whole recording, in the order of their execs.
+
+    An exec after which nothing was seen of a guest (``qemu-system-x86_64 --version``) is no boot.
+    Lost events make those boots suspect that they fall into.
+    """
+    events = list(events)
+    losses = [event for event in events if event.kind is EventKind.LOST]
+    boots: list[Boot] = []
+    for vm in split_vms(event for event in events if event.kind is not EventKind.LOST):
+        begin_ns, end_ns = vm[0].time_ns, vm[-1].time_ns
+        lost = [event for event in losses if begin_ns <= event.time_ns <= end_ns]
+        boot = boot_of([*vm, *lost], index=len(boots), pid=vm[0].vm, rules=rules)
+        boots += [boot] if boot.marks else []
+    return boots
+
+
 def boot_of_marks(marks: Sequence[Mark], *, index: int, rules: Rules) -> Boot:
     """Give ready-made marks (a table: times since the exec) their phases and their outcome."""
     return Boot(
         index=index,
         pid=0,
-        outcome=_outcome_of(marks, rules.until),
+        outcome=_outcome_of(marks, rules.until, None),
         marks=tuple(sorted(marks, key=lambda mark: mark.time_ns)),
         phases=phases_of(marks, rules, from_exec=True),
         suspect=() if in_order(marks) else ("marks_out_of_order",),
@@ -114,7 +130,6 @@ def split_vms(events: Iterable[Event]) -> list[list[Event]]:
 
     A process id names one VM at a time: its next exec begins another one, unless nothing was seen
     of the guest yet (``taskset``, ``env`` and scripts exec again, and the last exec counts).
-    Events with ``vm`` -1 (lost ones) go to every VM that they may concern: the caller's business.
     """
     vms: list[list[Event]] = []
     current: dict[int, list[Event]] = {}
@@ -248,9 +263,22 @@ def _since(zero_ns: int, marks: Iterable[Mark]) -> tuple[Mark, ...]:
     return tuple(replace(mark, time_ns=mark.time_ns - zero_ns) for mark in marks)
 
 
-def _outcome_of(marks: Iterable[Mark], until: str | None) -> Outcome:
-    reached = until is None or any(mark.name == until for mark in marks)
-    return Outcome.REACHED if reached else Outcome.ENDED
+_FAILURES = {
+    EndedBy.TIMEOUT: Outcome.TIMEOUT,
+    EndedBy.PANIC: Outcome.GUEST_PANIC,
+    EndedBy.INTERNAL_ERROR: Outcome.INTERNAL_ERROR,
+    EndedBy.USER: Outcome.INTERRUPTED,
+}
+
+
+def _outcome_of(marks: Sequence[Mark], until: str | None, ended_by: EndedBy | None) -> Outcome:
+    if until and any(mark.name == until for mark in marks):
+        return Outcome.REACHED
+    if ended_by in _FAILURES:
+        return _FAILURES[ended_by]
+    if ended_by and not marks:
+        return Outcome.QEMU_FAILED
+    return Outcome.ENDED if until else Outcome.REACHED
 
 
 def _suspicions(

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -142,11 +142,12 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
+    accept: Collection[int] = (0,),
     hint: str = "",
 ) -> Finished:
     """Run a program to its end and keep what it wrote.
 
-    Raises ProgramError when it fails or passes its deadline, HostError when it is missing.
+    ``accept`` holds the exit statuses that are no failure. Raises ProgramError when it fails or passes its deadline, HostError when it is missing.
     """
     pipe = subprocess.PIPE
     request = Start(tuple(argv), stdin=pipe, stdout=pipe, stderr=pipe, cwd=cwd, env=env)
@@ -160,7 +161,7 @@ def run(
                 f"{argv[0]}: no end after {timeout_s:g} s", returncode=None, hint=hint
             ) from late
     stdout, stderr = out.decode(errors="replace"), err.decode(errors="replace")
-    if child.returncode:
+    if child.returncode not in accept:
         last = (stderr.strip() or stdout.strip()).rpartition("\n")[2]
         raise ProgramError(
             f"{' '.join(argv[:2])}: exit status {child.returncode}: {last}",

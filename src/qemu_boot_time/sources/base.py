@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.kvm_trace import Vmm
@@ -29,17 +30,6 @@ class Arm:
     """The directory of its raw files."""
     scope: Scope = Scope.SYSTEM
     vmm: Vmm = field(default_factory=Vmm)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Whether this host can do something."""
-
-    ok: bool
-    why: str
-    """What was seen, in one line."""
-    hint: str = ""
-    """What would make it work."""
 
 
 class Session(Protocol):

@@ -17,10 +17,12 @@ from pathlib import Path
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.process import Guard
 from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources.base import Arm, Probe, Source
+from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.clocks import clock_pair
 
 NAME = "debugcon"
 ERROR_NS = 45_000
@@ -97,10 +99,7 @@ class DebugconSession:
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the two sockets."""
-        return {
-            sock.fileno(): partial(self._receive, port)
-            for port, sock in self._sockets.items()
-        }
+        return {sock.fileno(): partial(self._receive, port) for port, sock in self._sockets.items()}
 
     def end(self, boot: int) -> Iterable[Event]:
         """Take what is still in the sockets; compare the clocks again."""
@@ -140,18 +139,6 @@ class DebugconSession:
     def _write(self, line: _Line) -> None:
         if self._boot >= 0:
             self._raw.write(_ENCODER.encode(line) + b"\n")
-
-
-def clock_pair() -> tuple[int, int]:
-    """Read CLOCK_MONOTONIC and CLOCK_REALTIME at one moment, in ns: the tightest of five tries."""
-    tries = []
-    for _ in range(5):
-        before = time.monotonic_ns()
-        realtime = time.time_ns()
-        after = time.monotonic_ns()
-        tries.append((after - before, (before + after) // 2, realtime))
-    _, monotonic, realtime = min(tries)
-    return monotonic, realtime
 
 
 def _stamping_socket() -> socket.socket:
@@ -246,9 +233,9 @@ def probe() -> Probe:
     try:
         sock = _stamping_socket()
     except OSError as error:
-        return Probe(ok=False, why=f"no UDP socket with receive stamps: {error}")
+        return Probe(ok=False, what=f"no UDP socket with receive stamps: {error}")
     sock.close()
-    return Probe(ok=True, why="UDP with kernel receive stamps")
+    return Probe(ok=True, what="UDP with kernel receive stamps")
 
 
 SOURCE = Source(

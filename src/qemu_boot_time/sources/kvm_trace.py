@@ -42,7 +42,8 @@ class TraceRecord(NamedTuple):
     """The process (tgid)."""
     tid: int
     comm: str
-    fields: Mapping[str, int | str]
+    fields: Mapping[str, object]
+    """The event's own; what is not known here is passed over."""
 
 
 class Forked(NamedTuple):
@@ -131,11 +132,13 @@ class KvmTrace:
         if self._vmm.runs(str(record.fields.get("filename", ""))):
             self._owner[record.pid] = record.pid
             self._vms[record.pid] = _Vm(record.pid, exec_seen=True)
-            yield self._event(record, EventKind.EXEC, record.pid, record.fields)
+            filename = str(record.fields["filename"])
+            yield self._event(record, EventKind.EXEC, record.pid, {"filename": filename})
 
     def _pio(self, record: TraceRecord) -> Iterator[Event]:
-        fields = record.fields
-        if fields.get("rw") != _WRITE or fields.get("port") not in PORTS:
+        port, value = record.fields.get("port"), record.fields.get("val")
+        is_write = record.fields.get("rw") == _WRITE and port in PORTS
+        if not is_write or not isinstance(port, int) or not isinstance(value, int):
             return
         vm = self._vm_of(record)
         if vm is None:
@@ -143,7 +146,7 @@ class KvmTrace:
             return
         yield from self._entry_of(vm)
         vm.wrote = True
-        written = {"port": fields["port"], "value": fields["val"], "event": PIO}
+        written: dict[str, int | str] = {"port": port, "value": value, "event": PIO}
         yield self._event(record, EventKind.PORT_WRITE, vm.pid, written)
 
     def _entry(self, record: TraceRecord) -> Iterator[Event]:

@@ -1,0 +1,105 @@
+"""The JSON document of DESIGN.md, schema 1: all times integer nanoseconds."""
+
+from typing import Any
+
+import msgspec
+
+from qemu_boot_time.model import Boot, Mark, Phase, Run
+from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, Summary
+
+SCHEMA = 1
+
+
+def to_json(run: Run, summary: Summary) -> str:
+    """Render a run as one JSON document."""
+    document = {
+        "schema": SCHEMA,
+        "run": {
+            "name": run.name,
+            "path": run.path,
+            "command": run.command,
+            "sources": run.sources,
+            "accelerator": run.accelerator,
+            "notes": run.notes,
+        },
+        "boots": [_boot(boot) for boot in run.boots],
+        "summary": _summary(summary),
+    }
+    return dump(document)
+
+
+def dump(document: Any) -> str:
+    """Render plain values as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _boot(boot: Boot) -> dict[str, Any]:
+    return {
+        "index": boot.index,
+        "pid": boot.pid,
+        "outcome": boot.outcome,
+        "suspect": boot.suspect,
+        "message": boot.message,
+        "exec_ns": boot.exec_ns,
+        "attempts": boot.attempts,
+        "marks": [_mark(mark) for mark in boot.marks],
+        "phases": [_phase(phase) for phase in boot.phases],
+        "other_attempts": [_mark(mark) for mark in boot.other_attempts],
+        "also_seen": [_mark(mark) for mark in boot.also_seen],
+    }
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": mark.name,
+        "time_ns": mark.time_ns,
+        "source": mark.source,
+        "event": mark.event,
+        "attempt": mark.attempt,
+        "bound": mark.bound,
+        "error_ns": mark.error_ns,
+    }
+    if mark.instructions is not None:
+        document["instructions"] = mark.instructions
+    return document
+
+
+def _phase(phase: Phase) -> dict[str, Any]:
+    return {
+        "name": phase.name,
+        "begin": phase.begin,
+        "end": phase.end,
+        "begin_ns": phase.begin_ns,
+        "end_ns": phase.end_ns,
+        "duration_ns": phase.duration_ns,
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "boots": summary.boots,
+        "ok": summary.ok,
+        "suspect": summary.suspect,
+        "marks": [_mark_row(row) for row in summary.marks],
+        "phases": [_phase_row(row) for row in summary.phases],
+        "unaccounted": _stats(summary.unaccounted) if summary.unaccounted else None,
+    }
+
+
+def _mark_row(row: MarkSummary) -> dict[str, Any]:
+    delta = {"from": row.delta_from, **_stats(row.delta)} if row.delta else None
+    return {"name": row.name, **_stats(row.time), "delta": delta, "seen_by": row.seen_by}
+
+
+def _phase_row(row: PhaseSummary) -> dict[str, Any]:
+    return {"name": row.name, "begin": row.begin, "end": row.end, **_stats(row.time)}
+
+
+def _stats(stats: Stats) -> dict[str, int]:
+    return {
+        "n": stats.n,
+        "median_ns": stats.median_ns,
+        "mean_ns": stats.mean_ns,
+        "min_ns": stats.min_ns,
+        "max_ns": stats.max_ns,
+    }

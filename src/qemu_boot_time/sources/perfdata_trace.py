@@ -1,0 +1,111 @@
+"""perf.data as trace records of KVM: one path for a live stream and for a file of any size."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from qemu_boot_time.formats import perfdata
+from qemu_boot_time.model import Event
+from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord, Vmm
+
+_BUCKET_NS = 100_000_000
+_FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.FPU, kvm_trace.MASTER_CLOCK})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a recording holds for us."""
+
+    events: list[Event]
+    unclaimed: Counter[str]
+    """Marks by processes that are no VM we know, by process name."""
+    header: perfdata.Header
+    killed: bool
+    """Whether perf was killed before it wrote the end."""
+    damage: str
+    """What is wrong with the bytes after these events; empty: nothing."""
+
+
+def events_in(file: Path, source: str, vmm: Vmm) -> Found:
+    """Read the events of VMs in a recording.
+
+    Memory grows with what is kept (marks, execs, forks, and ten guest entries a second and VM),
+    not with the file. Raises InputError for what is no perf.data, CorruptFileError where it is
+    damaged before the first record.
+    """
+    recording = perfdata.open_recording(
+        file, wanted=kvm_trace.WANTED, on_damage=perfdata.OnDamage.STOP
+    )
+    records = sorted(
+        _thinned(_Adapter().of(recording.records())), key=lambda record: record.time_ns
+    )
+    trace = KvmTrace(source, vmm)
+    events = list(trace.read(records))
+    damage = "" if recording.damage is None else recording.damage.what
+    return Found(events, trace.unclaimed, recording.header, recording.killed, damage)
+
+
+class LiveTrace:
+    """The same, of a stream that is still being written: good enough to see a mark come."""
+
+    def __init__(self, source: str, vmm: Vmm, file: Path) -> None:
+        wanted = perfdata.Wanted(events=frozenset(kvm_trace.WANTED))
+        self._decoder = perfdata.Decoder(name=str(file), wanted=wanted)
+        self._adapter = _Adapter()
+        self._trace = KvmTrace(source, vmm)
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """Give the events that this chunk completes; CPUs may be out of order with each other."""
+        for record in self._adapter.of(self._decoder.feed(chunk)):
+            yield from self._trace.feed(record)
+
+
+class _Adapter:
+    """perf's records as ours; remembers what processes are called."""
+
+    def __init__(self) -> None:
+        self._comm: dict[int, str] = {}
+
+    def of(self, records: Iterable[perfdata.Record]) -> Iterator[TraceRecord | Forked | Lost]:
+        for record in records:
+            match record:
+                case perfdata.Sample():
+                    comm = self._comm.get(record.pid, "")
+                    yield TraceRecord(
+                        record.time_ns, record.event, record.pid, record.tid, comm, record.fields
+                    )
+                case perfdata.Comm() if record.pid == record.tid:
+                    self._comm[record.pid] = record.comm
+                case perfdata.Fork() if record.pid != record.ppid:
+                    self._comm.setdefault(record.pid, self._comm.get(record.ppid, ""))
+                    yield Forked(record.time_ns, record.pid, record.ppid)
+                case perfdata.Lost(kind=perfdata.LossKind.RING):
+                    yield Lost(record.time_ns, record.count)
+                case _:
+                    pass
+
+
+def _thinned(
+    records: Iterable[TraceRecord | Forked | Lost],
+) -> Iterator[TraceRecord | Forked | Lost]:
+    """Drop guest entries that cannot be a VM's first, nor one at the reset vector.
+
+    CPUs are not in order with each other, so the first is only known at the end: the earliest of
+    each tenth of a second is kept. A process does not leave one guest and enter another in that.
+    """
+    earliest: dict[tuple[str, int, int], TraceRecord] = {}
+    for record in records:
+        if not isinstance(record, TraceRecord) or record.event not in _FREQUENT:
+            yield record
+            continue
+        if record.fields.get("rip") == kvm_trace.RESET_VECTOR_RIP:
+            yield record
+            continue
+        if record.event == kvm_trace.FPU and record.fields.get("load") != 1:
+            continue
+        key = (record.event, record.tid, record.time_ns // _BUCKET_NS)
+        if key not in earliest or record.time_ns < earliest[key].time_ns:
+            earliest[key] = record
+    yield from earliest.values()

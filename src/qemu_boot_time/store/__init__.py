@@ -1,0 +1,1 @@
+"""Run directories: the facts of a run, and the boots they tell of."""

@@ -1,0 +1,199 @@
+"""A run on disk: what was asked, how each boot ended, and what each source saw, untouched.
+
+::
+
+    RUN/run.json      schema, what was asked, the exact command, host facts; before the first boot
+    RUN/boots.jsonl   one line a boot, appended and synced when that boot has ended
+    RUN/raw/          what each source saw, and each boot's console
+
+No summary and no mark is stored: both are made again from the facts (``store.load``).
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.model import EndedBy
+
+SCHEMA = 1
+RUN_FILE = "run.json"
+BOOTS_FILE = "boots.jsonl"
+RAW_DIRECTORY = "raw"
+
+
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """``run.json``."""
+
+    schema: int = SCHEMA
+    created: str
+    """UTC, ISO 8601."""
+    qbt: str
+    """Our version."""
+    command: tuple[str, ...]
+    """As the user gave it."""
+    added: tuple[str, ...] = ()
+    """What was added to the command for the sources, with the numbers of this run."""
+    boots: int
+    warmup: int = 0
+    until: str | None = None
+    timeout_s: float
+    sources: tuple[str, ...]
+    scope: str = "system"
+    prepare: str | None = None
+    cpus: tuple[int, ...] = ()
+    vmm: tuple[str, ...] = ()
+    """Patterns of the VMM's program name."""
+    names: dict[int, str] = {}
+    """The user's names of port values."""
+    phases: dict[str, tuple[str, str]] = {}
+    """The user's own phases."""
+    notes: tuple[str, ...] = ()
+    host: dict[str, Any] = {}
+
+
+class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of ``boots.jsonl``. Times are absolute: CLOCK_MONOTONIC, in ns."""
+
+    index: int
+    """From 0; a warm-up boot counts from -1 downwards."""
+    pids: tuple[int, ...]
+    """The processes that may be this VM: the one we started, and the one behind the monitor."""
+    exec_stamp_ns: int
+    """Taken in the child just before its execve."""
+    end_ns: int
+    """When QEMU had left."""
+    ended_by: EndedBy
+    exit_status: int | None
+    accelerator: str = ""
+    """What QEMU said that it uses; empty when it said nothing."""
+    resets_ns: tuple[int, ...] = ()
+    """Guest resets, by the monitor's stamps (1 us)."""
+    message: str = ""
+    """The last that QEMU said on its standard error, where the boot failed."""
+
+
+def runs_directory() -> Path:
+    """Give where runs live unless the user says otherwise."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
+    return Path(state) / "qemu-boot-time" / "runs"
+
+
+def new_run_directory(parent: Path) -> Path:
+    """Make a directory named after this second; two in one second are told apart by a number.
+
+    Raises InputError when it cannot be made.
+    """
+    stem = time.strftime("%Y%m%d-%H%M%S")
+    for i in range(1, 1000):
+        candidate = parent / (stem if i == 1 else f"{stem}-{i}")
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"{candidate}: {error.strerror}", hint="choose another place with --out DIR"
+            ) from error
+        return candidate
+    raise InputError(f"{parent}: a thousand runs in one second", hint="use --out DIR")
+
+
+def find_run(name: str) -> Path:
+    """Find a run by path, id or ``last``.
+
+    Raises InputError when there is none of that name.
+    """
+    home = runs_directory()
+    if name == "last":
+        newest = max(all_runs(), key=lambda run: run.stat().st_mtime_ns, default=None)
+        if newest is None:
+            raise InputError("no run yet", hint="qbt demo")
+        return newest
+    for candidate in (Path(name), home / name):
+        if (candidate / RUN_FILE).is_file():
+            return candidate
+    raise InputError(f"{name}: no such run, file or recording", hint="qbt list")
+
+
+def all_runs() -> list[Path]:
+    """Give the directories of all runs kept in the default place, by id."""
+    home = runs_directory()
+    return sorted(file.parent for file in home.glob(f"*/{RUN_FILE}"))
+
+
+class RunWriter:
+    """Writes a run as it goes: what has ended stays, whatever happens next."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.raw = directory / RAW_DIRECTORY
+
+    @classmethod
+    def begin(cls, directory: Path, facts: RunFacts) -> "RunWriter":
+        """Write ``run.json`` and make the raw directory.
+
+        Raises InputError where the directory holds a run already, or cannot be written.
+        """
+        writer = cls(directory)
+        if (directory / RUN_FILE).exists():
+            raise InputError(f"{directory}: holds a run already", hint="give --out another place")
+        try:
+            writer.raw.mkdir(parents=True, exist_ok=True)
+            text = msgspec.json.format(msgspec.json.encode(facts), indent=1)
+            (directory / RUN_FILE).write_bytes(text + b"\n")
+            (directory / BOOTS_FILE).touch()
+        except OSError as error:
+            raise InputError(f"{directory}: {error.strerror}") from error
+        return writer
+
+    def append(self, boot: BootFacts) -> None:
+        """Add a boot that has ended, and see it on disk."""
+        with (self.directory / BOOTS_FILE).open("ab") as stream:
+            stream.write(msgspec.json.encode(boot) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def console(self, index: int, stream: str) -> Path:
+        """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
+        name = f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
+        return self.raw / f"{name}.{stream}"
+
+
+def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:
+    """Read the two files of facts.
+
+    A last line cut short by a killed writer is left out; anything else that is not as it should
+    be raises InputError (CorruptFileError names the byte).
+    """
+    file = directory / RUN_FILE
+    try:
+        facts = msgspec.json.decode(file.read_bytes(), type=RunFacts)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}", hint="qbt list") from error
+    except msgspec.DecodeError as error:
+        raise CorruptFileError(str(file), 0, "run", str(error)) from error
+    if facts.schema != SCHEMA:
+        raise InputError(
+            f"{file}: schema {facts.schema}, this qbt reads {SCHEMA}", hint="use a newer qbt"
+        )
+    return facts, _read_boots(directory / BOOTS_FILE)
+
+
+def _read_boots(file: Path) -> list[BootFacts]:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    boots, offset = [], 0
+    for line in data.splitlines(keepends=True):
+        try:
+            boots.append(msgspec.json.decode(line, type=BootFacts))
+        except msgspec.DecodeError as error:
+            if line.endswith(b"\n"):
+                raise CorruptFileError(str(file), offset, "boot", str(error)) from error
+        offset += len(line)
+    return boots

@@ -1,0 +1,93 @@
+"""A run directory becomes a Run again: facts and raw files in, boots out."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.model import Boot, Event, EventKind, Run
+from qemu_boot_time.phases import Ending, Rules, boot_of, split_vms
+from qemu_boot_time.protocol import Names
+from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.table import SOURCES
+from qemu_boot_time.store.facts import RAW_DIRECTORY, RUN_FILE, BootFacts, RunFacts, read_facts
+
+_EXEC_SLACK_NS = 50_000_000
+"""How far the kernel's own stamp of an exec may lie from ours, which is taken just before."""
+
+
+def rules_of(facts: RunFacts) -> Rules:
+    """Give the rules that the run was made with."""
+    return Rules(Names(facts.names), facts.until, facts.phases)
+
+
+def load_run(directory: Path) -> Run:
+    """Read a run; warm-up boots are left out.
+
+    Raises InputError for facts or raw files that are missing or corrupt.
+    """
+    facts, boots = read_facts(directory)
+    request = Arm(directory / RAW_DIRECTORY, Scope(facts.scope), vmm_of(facts))
+    events: dict[int, list[Event]] = defaultdict(list)
+    for name in facts.sources:
+        for index, found in _events_by_boot(_source(directory, name), request, boots):
+            events[index] += found
+    rules = rules_of(facts)
+    measured = [boot for boot in boots if boot.index >= 0]
+    return Run(
+        name=directory.name,
+        boots=tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured),
+        sources=facts.sources,
+        path=str(directory),
+        command=facts.command,
+        accelerator="/".join(sorted({boot.accelerator for boot in measured} - {""})),
+        notes=facts.notes,
+    )
+
+
+def vmm_of(facts: RunFacts) -> Vmm:
+    """Give which programs are the run's VMs."""
+    return Vmm(facts.vmm) if facts.vmm else Vmm()
+
+
+def boot_from_facts(facts: BootFacts, events: Iterable[Event], rules: Rules) -> Boot:
+    """Join what the sources saw of one boot with what its starter knows."""
+    resets = [Event(time_ns, "qmp", EventKind.RESET, -1) for time_ns in facts.resets_ns]
+    ending = Ending(facts.ended_by, facts.message, exec_stamp_ns=facts.exec_stamp_ns)
+    pid = facts.pids[-1] if facts.pids else 0
+    return boot_of([*events, *resets], index=facts.index, pid=pid, rules=rules, ending=ending)
+
+
+def _source(directory: Path, name: str) -> Source:
+    if name not in SOURCES:
+        known = ", ".join(SOURCES)
+        raise CorruptFileError(
+            str(directory / RUN_FILE), 0, "sources", f"unknown source {name!r} (known: {known})"
+        )
+    return SOURCES[name]
+
+
+def _events_by_boot(
+    source: Source, request: Arm, boots: Sequence[BootFacts]
+) -> Iterable[tuple[int, list[Event]]]:
+    found = source.read(request)
+    if source.by_index:
+        for event in found:
+            yield event.vm, [event]
+        return
+    events = list(found)
+    for group in split_vms(event for event in events if event.kind is not EventKind.LOST):
+        owner = next((boot for boot in boots if _is_of(group, boot)), None)
+        if owner is not None:
+            yield owner.index, group
+    for lost in (event for event in events if event.kind is EventKind.LOST):
+        for boot in boots:
+            if boot.exec_stamp_ns - _EXEC_SLACK_NS <= lost.time_ns <= boot.end_ns:
+                yield boot.index, [lost]
+
+
+def _is_of(group: Sequence[Event], boot: BootFacts) -> bool:
+    """Whether a VM is this boot's: its process, in its time (process ids come again)."""
+    begins = boot.exec_stamp_ns - _EXEC_SLACK_NS
+    return group[0].vm in boot.pids and begins <= group[0].time_ns <= boot.end_ns
