@@ -78,7 +78,7 @@ def test_it_does_nothing_where_it_is_not_the_first_process(tmp_path: Path) -> No
         ({"mark": 7}, ("qbt_mark=7",)),
         ({"end": init.End.POWER_OFF}, ()),
         ({"mark": 9, "end": init.End.DEBUG_EXIT}, ("qbt_mark=9", "qbt_end=debug-exit")),
-        ({"program": "/sbin/init", "end": init.End.HALT}, ("qbt_init=/sbin/init",)),
+        ({"program": "/bin/a", "end": init.End.HALT}, ("qbt_init=/bin/a", "qbt_end=halt")),
     ],
 )
 def test_parameters_are_words_of_a_kernel_command_line(

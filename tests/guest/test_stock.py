@@ -80,9 +80,9 @@ def test_a_kernel_that_is_there_already_is_left_alone(host: Path) -> None:
 def test_the_kernel_built_last_is_found(host: Path) -> None:
     """By the time of the build, which unpacking keeps: names do not sort as versions do."""
     stock_root = host.parent / "cache/qemu-boot-time/stock"
-    for built_s, name in ((3, "6.1.0-9_6.1.9-1"), (4, "6.1.0-10_6.1.10-1")):
+    for built_s, name in ((5, "6.1.0-10_6.1.10-1"), (3, "6.1.0-9_6.1.9-1"), (4, "6.1.0-1_6.1.1-1")):
         (stock_root / name).mkdir(parents=True)
-        (stock_root / name / "vmlinuz").touch()
+        (stock_root / name / "vmlinuz").write_bytes(bytes(9 - built_s))
         os.utime(stock_root / name / "vmlinuz", (built_s, built_s))
 
     found = stock.find()

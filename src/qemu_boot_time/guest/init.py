@@ -43,12 +43,15 @@ def parameters(
     """Give the words for the kernel command line that tell init what to do.
 
     ``mark`` (1 to 255) is written to port 0xf4 before anything else: 7 where the kernel does not
-    do so itself. ``program`` is what init becomes afterwards; empty: ``end`` the machine.
+    do so itself. ``program`` is what init becomes afterwards; where there is none, or it cannot be
+    run, init ends the machine.
     """
-    words = (() if mark is None else (f"qbt_mark={mark}",)) + (
-        (f"qbt_init={program}",) if program else ()
-    )
-    return words if program or end is End.POWER_OFF else (*words, f"qbt_end={end}")
+    asked = {
+        "qbt_mark": "" if mark is None else str(mark),
+        "qbt_init": program,
+        "qbt_end": "" if end is End.POWER_OFF else end,
+    }
+    return tuple(f"{name}={value}" for name, value in asked.items() if value)
 
 
 def source() -> str:
