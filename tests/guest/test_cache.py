@@ -40,3 +40,12 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         cache.keep(tmp_path / "file", "a", b"")
 
     assert "XDG_CACHE_HOME" in caught.value.hint
+
+
+def test_what_was_not_moved_out_of_staging_is_gone(tmp_path: Path) -> None:
+    """A failure on the way leaves nothing."""
+    with pytest.raises(ZeroDivisionError), cache.staging(tmp_path / "new") as scratch:
+        (scratch / "half").touch()
+        raise ZeroDivisionError
+
+    assert list((tmp_path / "new").iterdir()) == []

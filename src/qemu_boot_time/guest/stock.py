@@ -6,8 +6,7 @@ initramfs. No right is needed, and what apt knows and holds stays as it is.
 
 import contextlib
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +47,12 @@ def fetch(progress: Callable[[str], None] = lambda _: None) -> StockKernel:
     """Download the newest kernel that apt knows of into our cache.
 
     ``progress`` is told each step in a line. Raises HostError without apt, or where apt knows no
-    such package; ProgramError where the download or the unpacking fails.
+    such package, or the cache cannot be written; ProgramError where the download or the unpacking
+    fails.
     """
     process.require("apt-get", hint=_NO_APT)
     package = _package()
-    with _staging(cache.directory("stock")) as staging:
+    with cache.staging(cache.directory("stock")) as staging:
         progress(f"downloading {package}")
         process.run(
             ["apt-get", *_NO_CACHE, "-q", "download", package],
@@ -82,13 +82,6 @@ def _package() -> str:
 def _depends(paragraph: str) -> str:
     lines = (line for line in paragraph.splitlines() if line.startswith("Depends:"))
     return next(lines, "")
-
-
-@contextlib.contextmanager
-def _staging(root: Path) -> Iterator[Path]:
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=root) as staging:
-        yield Path(staging)
 
 
 def _unpack(archive: Path, staging: Path) -> Path:
