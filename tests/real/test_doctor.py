@@ -154,6 +154,24 @@ def test_the_remedy_works() -> None:
     assert with_it["what"] == "uid 65534 may record tracepoints (CAP_PERFMON)"
 
 
+def test_leave_to_count_is_not_leave_to_record() -> None:
+    """With perf_event_paranoid 0 everybody may count on a CPU; recording still needs the right."""
+    require_closed_host()
+    paranoid = Path("/proc/sys/kernel/perf_event_paranoid")
+    before = paranoid.read_text()
+
+    with tracefs_closed_again() as tracefs:
+        subprocess.run(remount_argv(tracefs, NOBODY), check=True)
+        try:
+            paranoid.write_text("0")
+            rights = ask_as_nobody()["rights"]
+        finally:
+            paranoid.write_text(before)
+
+    expected = "CAP_PERFMON is missing (kernel.perf_event_paranoid is 0)"
+    assert (rights["ok"], rights["what"]) == (False, expected)
+
+
 def test_two_capabilities_need_no_remount() -> None:
     """CAP_PERFMON and CAP_DAC_READ_SEARCH together do it with tracefs left closed."""
     require_closed_host()
