@@ -14,6 +14,7 @@ from qemu_boot_time.cli.doctor import command
 from qemu_boot_time.doctor import Accel, Finding, Patient, Seen, Status
 from qemu_boot_time.doctor.probe_boot import ProbeBoot, boot
 from qemu_boot_time.errors import ExitStatus
+from qemu_boot_time.host import Probe
 from qemu_boot_time.host.activity import Activity, Busy, Process, Snapshot, between, snapshot
 
 IDLE = Activity(steal=0.0, busy=(), processes=(), throttles=0, throttles_now=0)
@@ -302,6 +303,36 @@ def test_a_kvm_that_boots_nothing(tmp_path: Path, accel: Accel, status: str) -> 
     found = seen(patient(tmp_path, {}, kvm_boot=stuck, accel=accel), "kvm boot")
 
     assert (found.status, found.what) == (status, stuck.what)
+
+
+@pytest.mark.parametrize(
+    ("perf", "debugcon", "status", "what"),
+    [
+        (True, True, "ok", "perf"),
+        (False, True, "ok", "debugcon; not perf (no right)"),
+        (False, False, "fail", "none: perf (no right); debugcon (no right)"),
+    ],
+)
+def test_the_source_that_auto_takes(
+    tmp_path: Path, *, perf: bool, debugcon: bool, status: str, what: str
+) -> None:
+    """The first source that works is taken, and why not a better one is said."""
+    host = patient(tmp_path, {})
+    probes = {"perf": perf, "debugcon": debugcon}
+    vars(host)["source_probes"] = {n: Probe(ok=ok, what="no right") for n, ok in probes.items()}
+
+    found = seen(host, "source")
+
+    assert (found.status, found.what) == (status, what)
+
+
+def test_sources_of_a_host_that_emulates(tmp_path: Path) -> None:
+    """For TCG no source that needs KVM is tried, and debugcon needs a QEMU that has it."""
+    probes = patient(tmp_path, {}, accel=Accel.TCG).source_probes
+
+    told = {name: probe.what for name, probe in probes.items()}
+    assert told["perf"] == "needs KVM"
+    assert told["debugcon"] == "/nowhere/qemu: not found"
 
 
 def test_a_host_without_qemu_is_unfit(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The host under examination: what several checks need is looked at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -9,6 +10,9 @@ from qemu_boot_time import host
 from qemu_boot_time.doctor import probe_boot
 from qemu_boot_time.host.activity import Activity, clock_kept, watch
 from qemu_boot_time.host.files import ROOT
+from qemu_boot_time.sources import debugcon
+from qemu_boot_time.sources.base import Source
+from qemu_boot_time.sources.table import SOURCES
 
 
 class Accel(StrEnum):
@@ -75,3 +79,18 @@ class Patient:
     def right_probe(self) -> host.Probe:
         """Whether we may record tracepoints."""
         return host.tracepoint_access(root=self.root)
+
+    @cached_property
+    def source_probes(self) -> Mapping[str, host.Probe]:
+        """Whether each source works here, in the order in which ``auto`` tries them."""
+        return {name: self._try(source) for name, source in SOURCES.items()}
+
+    def _try(self, source: Source) -> host.Probe:
+        if source.needs_kvm and self.accel is not Accel.KVM:
+            return host.Probe(ok=False, what="needs KVM")
+        if source.needs_kvm and not self.kvm_boots:
+            trouble = self.kvm_boot.what if self.kvm_boot else self.kvm_obstacle
+            return host.Probe(ok=False, what=trouble)
+        if source.name == debugcon.NAME and not self.device_probe.ok:
+            return self.device_probe
+        return source.probe()

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import takewhile
 
 from qemu_boot_time import host
 from qemu_boot_time.doctor.finding import Command, Seen, Status, Step
@@ -109,21 +110,20 @@ def _tracepoints(patient: Patient) -> Seen:
 
 def chosen_source(patient: Patient) -> str | None:
     """Name the source that ``auto`` takes here; None where there is none."""
-    if patient.kvm_boots and patient.right_probe.ok and patient.accel is Accel.KVM:
-        return "perf_event"
-    return "debugcon" if patient.device_probe.ok else None
+    return next((name for name, probe in patient.source_probes.items() if probe.ok), None)
 
 
 def _source(patient: Patient) -> Seen:
-    name = chosen_source(patient)
-    if name == "perf_event":
-        return Seen(Status.OK, "perf_event: KVM boots, and we may record its tracepoints")
-    if name is None:
-        return Seen(Status.FAIL, "none: no tracepoints of KVM, no isa-debugcon")
-    if patient.accel is Accel.TCG:
-        return Seen(Status.OK, "debugcon: without KVM there are no tracepoints of it")
-    lacking = "KVM does not boot" if patient.right_probe.ok else "no right to record tracepoints"
-    return Seen(Status.OK, f"debugcon: {lacking}")
+    chosen = chosen_source(patient)
+    if chosen is None:
+        return Seen(Status.FAIL, "none: " + _told(patient.source_probes))
+    better = takewhile(lambda item: not item[1].ok, patient.source_probes.items())
+    why_not = _told(dict(better))
+    return Seen(Status.OK, f"{chosen}; not {why_not}" if why_not else chosen)
+
+
+def _told(probes: Mapping[str, host.Probe]) -> str:
+    return "; ".join(f"{name} ({probe.what})" for name, probe in probes.items())
 
 
 CHECKS: tuple[tuple[str, str, Callable[[Patient], Seen]], ...] = (
@@ -132,7 +132,7 @@ CHECKS: tuple[tuple[str, str, Callable[[Patient], Seen]], ...] = (
     ("kvm device", "without it guests are emulated, and slower by an order", _kvm_device),
     ("kvm boot", "/dev/kvm may open and still run no guest", _kvm_boot),
     ("kvm kind", "times of software KVM are not those of hardware", _kvm_kind),
-    ("perf", "the perf source starts it; no other source needs it", _perf),
+    ("perf", "the perf source starts it", _perf),
     ("tracefs", "it has the numbers of the kernel's events", _tracefs),
     (
         "tracepoints",
