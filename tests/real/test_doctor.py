@@ -190,6 +190,36 @@ def test_a_closed_kvm_device_names_its_group() -> None:
     assert 'sudo usermod -aG kvm "$USER"' in str(kvm["remedy"])
 
 
+def test_the_group_of_the_kvm_device_gets_in(tmp_path: Path) -> None:
+    """Where /dev/kvm has a group, its members open it, and others are told to join it."""
+    require(os.geteuid() == 0, "only root makes a device")
+    require(host.kvm_device().ok, "no /dev/kvm for us here")
+    python = python_for_nobody()
+    require(bool(python), "no Python 3.11 that nobody may start")
+    ask = "from qemu_boot_time import host; print(host.kvm_device().{})"
+    become = f"setpriv --reuid={NOBODY} --regid={NOBODY}"
+    script = f"""set -e
+    mknod -m 660 {tmp_path}/kvm c 10 232
+    chown 0:4242 {tmp_path}/kvm
+    mount --bind {tmp_path}/kvm /dev/kvm
+    {become} --clear-groups {python} -c "{ask.format("remedy")}"
+    {become} --groups=4242 {python} -c "{ask.format("what")}"
+    """
+
+    asked = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert asked.stdout.splitlines() == [
+        'sudo usermod -aG 4242 "$USER"    # then log in again',
+        "/dev/kvm opens for reading and writing",
+    ], asked.stderr
+
+
 def test_fix_opens_tracefs_to_who_called_sudo() -> None:
     """Through sudo, --fix lets the caller's group read tracefs; its undo closes it again."""
     require(os.geteuid() == 0, "only root fixes")
