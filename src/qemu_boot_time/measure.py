@@ -20,18 +20,18 @@ from qemu_boot_time.errors import BootError, ProgramError
 from qemu_boot_time.model import Boot, EndedBy, Event, EventKind
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import QEMU_INIT_END
-from qemu_boot_time.sources.base import Arm, Session, Source
+from qemu_boot_time.sources.base import Arm, Scope, Session, Source
 from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.store.facts import BootFacts, RunWriter
 from qemu_boot_time.store.load import boot_from_facts
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
-from qemu_boot_time.vm.command import QemuCommand
+from qemu_boot_time.vm.command import QemuCommand, has_own_control
 from qemu_boot_time.vm.qmp import Qmp, event_time_ns
 
 _CONNECT_EVERY_S = 0.005
 _MESSAGE_BYTES = 2000
 _HOPELESS = 3
-_OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb", "-s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Plan:
     boots: int
     rules: Rules
     sources: tuple[Source, ...]
-    arm: Arm
+    scope: Scope = Scope.SYSTEM
+    vmm: Vmm = field(default_factory=Vmm)
     warmup: int = 0
     timeout_s: float = 120.0
     prepare: str | None = None
@@ -66,6 +67,22 @@ class Observer(Protocol):
 
     def note(self, text: str) -> None:
         """Be told something a reader of the result must know."""
+
+
+class Silence:
+    """An observer that nobody listens to."""
+
+    def added(self, arguments: tuple[str, ...]) -> None:
+        """Say nothing."""
+
+    def began(self, index: int) -> None:
+        """Say nothing."""
+
+    def ended(self, boot: Boot) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
 
 
 @dataclass(slots=True)
@@ -114,7 +131,7 @@ class _Watch:
 
     def _may_continue(self) -> bool:
         command = self.plan.command
-        return command.has("-S") and not command.has(*_OWN_CONTROL)
+        return command.has("-S") and not has_own_control(command)
 
     def _is_ours(self, event: Event) -> bool:
         if event.vm not in self.pids:
@@ -151,7 +168,8 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
         guard = stack.enter_context(process.Guard())
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qbt-")))
         guard.watch("remove", str(sockets))
-        armed = [(s, stack.enter_context(s.arm(plan.arm, guard))) for s in plan.sources]
+        request = Arm(writer.raw, plan.scope, plan.vmm)
+        armed = [(s, stack.enter_context(s.arm(request, guard))) for s in plan.sources]
         session = _Measurement(plan, writer, armed, guard, sockets)
         observer.added(session.added)
         for index in (*range(-plan.warmup, 0), *range(plan.boots)):

@@ -1,1 +1,1 @@
-"""One module a command: the only place that prints and exits."""
+"""Commands: the only place that prints and exits."""

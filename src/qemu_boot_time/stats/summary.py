@@ -88,11 +88,13 @@ def summarise(boots: Iterable[Boot]) -> Summary:
 
 
 def unaccounted_ns(boot: Boot) -> int | None:
-    """Give the part of the total that no phase explains; None without a total."""
+    """Give the part of the total that no phase explains; None without a total or any phase."""
     total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
     if total is None:
         return None
     parts = boot.phases[: boot.phases.index(total)]
+    if not parts:
+        return None
     return total.duration_ns - sum(phase.duration_ns for phase in parts)
 
 

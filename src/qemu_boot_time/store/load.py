@@ -12,6 +12,7 @@ from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import RAW_DIRECTORY, RUN_FILE, BootFacts, RunFacts, read_facts
+from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
 """How far the kernel's own stamp of an exec may lie from ours, which is taken just before."""
@@ -41,9 +42,16 @@ def load_run(directory: Path) -> Run:
         sources=facts.sources,
         path=str(directory),
         command=facts.command,
-        accelerator="/".join(sorted({boot.accelerator for boot in measured} - {""})),
+        accelerator="/".join(_accelerators(facts, measured)),
         notes=facts.notes,
     )
+
+
+def _accelerators(facts: RunFacts, boots: Sequence[BootFacts]) -> list[str]:
+    """Give what QEMU said that it uses; where it left too soon to say, what alone was asked for."""
+    told = {boot.accelerator for boot in boots} - {""}
+    asked = set(accelerators(parse(facts.command)))
+    return sorted(told or (asked if len(asked) == 1 else ()))
 
 
 def vmm_of(facts: RunFacts) -> Vmm:

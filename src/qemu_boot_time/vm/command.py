@@ -15,6 +15,7 @@ from qemu_boot_time.protocol import PORTS
 _QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
 _X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
 _IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|\d+)")
+_OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb", "-s")
 _WRITABLE_DISK = {"-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"}
 _READ_ONLY = re.compile(r"read-?only(=on|\b(?!=))|\"read-only\":\s*true|snapshot=on|media=cdrom")
 _NO_DISK = re.compile(r"\bif=pflash|driver=(null|host_device_ro)|file=\s*$")
@@ -97,18 +98,20 @@ def _name_of(word: str) -> re.Match[str] | None:
     return _QEMU.match(word.rpartition("/")[2])
 
 
-def accelerator(command: QemuCommand) -> str:
-    """Say which accelerator the command asks for: ``kvm``, ``tcg``...; ``""``: QEMU's default."""
-    if command.has("-enable-kvm"):
-        return "kvm"
-    for value in command.values("-accel"):
-        return value.partition(",")[0].removeprefix("accel=")
+def accelerators(command: QemuCommand) -> tuple[str, ...]:
+    """Give the accelerators that the command asks for, in the order of trying; (): the default."""
+    asked = [value.partition(",")[0] for value in command.values("-accel")]
     for value in command.values("-machine", "-M"):
-        asked = re.search(r"\baccel=([\w:]+)", value)
-        if asked:
-            return asked[1].partition(":")[0]
-    name = command.program.rpartition("/")[2]
-    return "kvm" if name in {"kvm", "qemu-kvm"} else ""
+        found = re.search(r"\baccel=([\w:]+)", value)
+        asked += found[1].split(":") if found else []
+    if command.has("-enable-kvm") or command.program.rpartition("/")[2] in {"kvm", "qemu-kvm"}:
+        asked.append("kvm")
+    return tuple(name.removeprefix("accel=") for name in asked)
+
+
+def has_own_control(command: QemuCommand) -> bool:
+    """Whether somebody else has a monitor or a debugger at this QEMU, and may let it go."""
+    return command.has(*_OWN_CONTROL)
 
 
 def taken_ports(command: QemuCommand) -> tuple[int, ...]:

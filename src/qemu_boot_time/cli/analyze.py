@@ -1,0 +1,46 @@
+"""``qbt analyze``: the table from a recording, a table or a list made elsewhere."""
+
+import click
+
+from qemu_boot_time.cli import options
+from qemu_boot_time.cli.output import print_run
+from qemu_boot_time.inputs import Options, open_input
+
+_EXAMPLES = """\b
+Examples:
+  perf record -a -e kvm:kvm_entry -e kvm:kvm_pio -e sched:sched_process_exec
+  qbt analyze perf.data
+  qbt analyze --json perf.data | jq .summary.phases
+  qbt analyze boots.csv --unit ms    a row a boot, a column a trace point
+  qbt analyze totals.txt --unit us   one total a line
+  qbt analyze table.txt:2:ms         the second column as the total
+"""
+
+
+@click.command("analyze", epilog=_EXAMPLES)
+@click.argument("file")
+@options.unit_option
+@options.comm_option
+@options.rules_options
+@options.json_option
+@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+def command(
+    *,
+    file: str,
+    unit: str,
+    comm: str | None,
+    until: str | None,
+    marks: tuple[str, ...],
+    phases: tuple[str, ...],
+    config: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Show where boot time went, from a recording made elsewhere.
+
+    FILE is a perf.data (any number of boots, in files, pipes or directories), a CSV of marks, a
+    list of samples, or a run.
+    """
+    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
+    run = open_input(file, Options(unit, rules, options.vmm(comm)))
+    return print_run(run, as_json=as_json, every_boot=verbose)

@@ -1,0 +1,125 @@
+"""``qbt``: finds the command, runs it, and turns what went wrong into two lines and a status."""
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from qemu_boot_time import __version__
+from qemu_boot_time.errors import ExitStatus, QbtError
+
+_SIGNAL_BASE = 128
+_PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
+
+COMMANDS = {
+    "demo": "Boot the embedded guest and show where its time goes.",
+    "run": "Boot a VM many times and show where its time goes.",
+    "analyze": "Show the same table from a recording or a table made elsewhere.",
+    "show": "Show a kept run again.",
+    "list": "List the kept runs.",
+    "doctor": "Tell what this host can see, and what would spoil a measurement.",
+    "patch": "List, show and apply the patches that add trace points.",
+    "build": "Build instrumented pieces from distribution sources.",
+}
+"""Name to one line of help; the module of the same name in this package holds ``command``."""
+
+_EXAMPLES = """\b
+Examples:
+  qbt demo
+  qbt run -n 20 -- qemu-system-x86_64 -accel kvm -kernel bzImage ...
+  qbt analyze perf.data
+  qbt doctor
+
+Exit status: 0 done, 1 the answer is no, 2 usage, 3 bad input, 4 a boot failed,
+5 this host cannot do it.
+"""
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asks us to end: everything is closed on the way out, as with Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is run: ``qbt --version`` should cost nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"qemu_boot_time.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101  # what COMMANDS promises
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.version_option(__version__, "-V", "--version", message="qbt %(version)s")
+def qbt() -> None:
+    """Show where the boot time of a QEMU virtual machine goes."""
+
+
+def main() -> None:
+    """Run ``qbt`` and exit with its status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
+    sys.exit(_status())
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Terminated(number)
+
+
+def _status() -> int:
+    try:
+        status = qbt.main(prog_name="qbt", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return _tell(error.format_message(), _where_help_is(error), ExitStatus.USAGE)
+    except QbtError as error:
+        return _tell(error.what, error.hint, error.status)
+    except Terminated as signalled:
+        return _SIGNAL_BASE + signalled.number
+    except (KeyboardInterrupt, click.Abort):
+        return _SIGNAL_BASE + signal.SIGINT
+    except BrokenPipeError:
+        # The reader has left (a pager, head): nothing more to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_STATUS
+    return int(status or 0)
+
+
+def _where_help_is(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help" if context else "qbt --help"
+
+
+def _tell(what: str, hint: str, status: int) -> int:
+    click.echo(f"{click.style('qbt:', fg='red')} {_one_line(what)}", err=True)
+    if hint:
+        click.echo(f"{click.style('hint:', fg='yellow')} {_one_line(hint)}", err=True)
+    return status
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

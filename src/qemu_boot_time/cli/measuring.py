@@ -1,0 +1,157 @@
+"""What ``run`` and ``demo`` share: choose the sources, measure, keep the run, print it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from qemu_boot_time import __version__, host, process
+from qemu_boot_time.cli.output import note, print_run
+from qemu_boot_time.cli.progress import Progress
+from qemu_boot_time.errors import HostError, UsageError
+from qemu_boot_time.measure import Plan, measure
+from qemu_boot_time.model import Run
+from qemu_boot_time.sources.base import Source
+from qemu_boot_time.sources.table import SOURCES
+from qemu_boot_time.store.facts import RunFacts, RunWriter, new_run_directory, runs_directory
+from qemu_boot_time.store.load import load_run
+from qemu_boot_time.vm.command import QemuCommand, accelerators, taken_ports
+
+AUTO = "auto"
+_INTERRUPTED = 130
+_INSTALL_QEMU = "sudo apt install qemu-system-x86"
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """How the result is printed, and where it is kept."""
+
+    as_json: bool
+    verbose: bool
+    out: Path | None
+    """Where the run is kept; None: in the usual place."""
+
+
+def check_programs(command: QemuCommand) -> None:
+    """Raise HostError where the command's programs are missing, or KVM that it insists on."""
+    for program in dict.fromkeys((command.argv[0], command.program)):
+        process.require(program, hint=_INSTALL_QEMU if "qemu" in program else "check the command")
+    if set(accelerators(command)) == {"kvm"}:
+        probe = host.kvm_device()
+        if not probe.ok:
+            raise HostError(
+                f"the command asks for KVM: {probe.what}",
+                hint=probe.remedy or "qbt doctor; or -accel tcg",
+            )
+
+
+def choose_sources(asked: Sequence[str], command: QemuCommand) -> tuple[tuple[Source, ...], str]:
+    """Take the sources asked for, or the best that really works here; say why.
+
+    Raises HostError for one that was asked for and cannot work, UsageError where the command has
+    put a device of its own on a port that debugcon needs.
+    """
+    if AUTO not in asked:
+        chosen = tuple(SOURCES[name] for name in dict.fromkeys(asked))
+        for source in chosen:
+            _check(source, command)
+        return chosen, ""
+    reasons: list[str] = []
+    for source in SOURCES.values():
+        unfit = _unfit(source, command)
+        if unfit is None:
+            why = "; ".join(reasons)
+            return (source,), f"source {source.name}" + (f" ({why})" if why else "")
+        reasons.append(f"not {source.name}: {unfit.what}")
+    raise HostError(f"no source works here: {'; '.join(reasons)}", hint="qbt doctor")
+
+
+def _check(source: Source, command: QemuCommand) -> None:
+    unfit = _unfit(source, command)
+    if unfit is None:
+        return
+    kind = UsageError if source.needs_kvm and not _may_use_kvm(command) else HostError
+    raise kind(f"--source {source.name}: {unfit.what}", hint=unfit.remedy or "qbt doctor")
+
+
+def _unfit(source: Source, command: QemuCommand) -> host.Probe | None:
+    """Say why a source cannot see this command's boots here; None: it can."""
+    if source.needs_kvm and not _may_use_kvm(command):
+        what = "the command does not use KVM"
+        return host.Probe(ok=False, what=what, remedy="-accel kvm, or --source debugcon")
+    taken = () if source.needs_kvm else taken_ports(command)
+    if taken:
+        what = f"the command has a device of its own on port {taken[0]:#x}"
+        return host.Probe(ok=False, what=what, remedy="move it (iobase=), or --source perf")
+    probe = source.probe()
+    return None if probe.ok else probe
+
+
+def _may_use_kvm(command: QemuCommand) -> bool:
+    """Whether the guest may run under KVM: a script's options are not to be seen."""
+    return command.at is None or "kvm" in accelerators(command)
+
+
+def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ()) -> int:
+    """Measure, keep the run, print the table; give the exit status."""
+    directory = printing.out or new_run_directory(runs_directory())
+    facts = facts_of(plan, notes)
+    writer = RunWriter.begin(directory, facts)
+    progress = Progress(plan.boots, plan.warmup, verbose=printing.verbose)
+    interrupted = False
+    try:
+        measure(plan, writer, progress)
+    except KeyboardInterrupt as interrupt:
+        interrupted = type(interrupt) is KeyboardInterrupt
+        if not interrupted:
+            raise
+    run = load_run(directory)
+    run = replace(run, notes=(*run.notes, *progress.notes, *_advice(run, plan)))
+    status = print_run(run, as_json=printing.as_json, every_boot=printing.verbose)
+    if interrupted:
+        note(f"interrupted; {len(run.boots)} boots are kept: qbt show {directory.name}")
+        return _INTERRUPTED
+    return status
+
+
+def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
+    """Give what ``run.json`` says of a measurement."""
+    return RunFacts(
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        qbt=__version__,
+        command=plan.command.argv,
+        boots=plan.boots,
+        warmup=plan.warmup,
+        until=plan.rules.until,
+        timeout_s=plan.timeout_s,
+        sources=tuple(source.name for source in plan.sources),
+        scope=plan.scope,
+        prepare=plan.prepare,
+        cpus=tuple(sorted(plan.cpus)),
+        vmm=plan.vmm.patterns,
+        names=dict(plan.rules.names.custom),
+        phases=dict(plan.rules.phases),
+        notes=tuple(notes),
+        host=msgspec.to_builtins(asdict(host.facts(plan.command.program))),
+    )
+
+
+_NO_MARK_IN_SCRIPT = (
+    'no mark: {} must end with exec qemu-system-x86_64 ... "$@", so that QEMU gets what the sources '
+    "add, and ends with it"
+)
+_NO_MARK = (
+    "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
+    "qbt patch list shows the patches"
+)
+
+
+def _advice(run: Run, plan: Plan) -> list[str]:
+    """Say what the failures have in common, where that is known."""
+    if not run.boots or any(boot.marks for boot in run.boots):
+        return []
+    if plan.command.at is None:
+        return [_NO_MARK_IN_SCRIPT.format(plan.command.argv[0])]
+    return [] if any(boot.message for boot in run.boots) else [_NO_MARK]

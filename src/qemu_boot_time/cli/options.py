@@ -1,0 +1,138 @@
+"""Options that several commands share, and what they mean."""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from qemu_boot_time.errors import InputError, UsageError
+from qemu_boot_time.inputs import UNITS
+from qemu_boot_time.model import EXEC
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.protocol import RANK, TRACE_POINTS, Names
+from qemu_boot_time.sources.kvm_trace import Vmm
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_FIRST_FREE_VALUE = 1 + max(point.value for point in TRACE_POINTS if point.value is not None)
+_LAST_VALUE = 255
+_EXIT_POINT = "Exit point "
+_CONFIG_KEYS = {"marks", "phases"}
+
+_OPTIONS = (
+    click.option("--until", metavar="MARK", help="The mark at which a boot has got there."),
+    click.option(
+        "--mark",
+        "marks",
+        multiple=True,
+        metavar="VALUE=NAME",
+        help=f"Name a value that you write to port 0xf4 or 0xf5 ({_FIRST_FREE_VALUE} to 255).",
+    ),
+    click.option(
+        "--phase",
+        "phases",
+        multiple=True,
+        metavar="NAME=BEGIN..END",
+        help="Add a phase of your own between two marks.",
+    ),
+    click.option(
+        "--config",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="TOML with [marks] and [phases]: the same, kept in a file.",
+    ),
+)
+
+
+def rules_options(function: _Function) -> _Function:
+    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; see :func:`rules`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+unit_option = click.option(
+    "--unit",
+    type=click.Choice(list(UNITS)),
+    default="ms",
+    show_default=True,
+    help="Of the numbers in a table or a list.",
+)
+comm_option = click.option(
+    "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def rules(
+    *, until: str | None, marks: Sequence[str], phases: Sequence[str], config: str | None
+) -> Rules:
+    """Check and join what the user says of marks and phases; the command line beats the file.
+
+    Raises UsageError for a name or a value that cannot be, InputError for a bad file.
+    """
+    from_file = _read_config(Path(config)) if config else {}
+    named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
+    custom = {_value(value): str(name) for value, name in named.items()}
+    own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
+    names = Names(custom)
+    result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
+    for mark in (until, *(end for ends in result.phases.values() for end in ends)):
+        _check_mark(mark, custom)
+    return result
+
+
+def vmm(comm: str | None) -> Vmm:
+    """Give which programs are VMs."""
+    return Vmm((comm,)) if comm else Vmm()
+
+
+def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
+    try:
+        content = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: {error}") from error
+    for key, value in content.items():
+        if key not in _CONFIG_KEYS or not isinstance(value, dict):
+            raise InputError(f"{file}: {key}: not known", hint="tables: [marks] and [phases]")
+    return content
+
+
+def _pair(word: str, option: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not (key and equals and value):
+        raise UsageError(f"{option} {word!r}: two things joined by '='", hint="qbt run --help")
+    return key, value
+
+
+def _value(text: Any) -> int:
+    try:
+        value = int(str(text), 0)
+    except ValueError:
+        value = -1
+    if not _FIRST_FREE_VALUE <= value <= _LAST_VALUE:
+        raise UsageError(
+            f"mark {text!r}: not a number from {_FIRST_FREE_VALUE} to {_LAST_VALUE}",
+            hint="the values below are the protocol's own",
+        )
+    return value
+
+
+def _ends(name: str, ends: Any) -> tuple[str, str]:
+    parts = ends.split("..") if isinstance(ends, str) else list(ends)
+    if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):  # noqa: PLR2004  # two ends
+        raise UsageError(f"phase {name!r}: not BEGIN..END", hint="--phase net=linux_start_user..up")
+    return parts[0], parts[1]
+
+
+def _check_mark(name: str | None, custom: Mapping[int, str]) -> None:
+    known = {EXEC, *RANK, *custom.values()}
+    if name is None or name in known or name.startswith(_EXIT_POINT):
+        return
+    raise UsageError(
+        f"no mark is called {name!r}",
+        hint=f"one of {', '.join(RANK)}; or name your own with --mark 42={name}",
+    )

@@ -1,0 +1,150 @@
+"""``qbt run``: boot a VM many times and show where its time goes."""
+
+import os
+from pathlib import Path
+
+import click
+
+from qemu_boot_time.cli import options
+from qemu_boot_time.cli.measuring import (
+    AUTO,
+    Printing,
+    check_programs,
+    choose_sources,
+    measure_and_print,
+)
+from qemu_boot_time.cli.output import note, warn
+from qemu_boot_time.errors import UsageError
+from qemu_boot_time.host.files import cpu_list
+from qemu_boot_time.measure import Plan
+from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.sources.table import SOURCES
+from qemu_boot_time.vm import command as vm_command
+
+_EXAMPLES = """\b
+Examples:
+  qbt run -n 20 -- qemu-system-x86_64 -accel kvm -kernel bzImage \\
+      -initrd initrd.img -append console=ttyS0 -nographic
+  qbt run --until linux_start_kernel -- ./start-my-vm.sh
+  qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
+  qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
+  qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
+"""
+
+
+@click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.argument("qemu", nargs=-1, type=click.UNPROCESSED, metavar="[--] QEMU...")
+@click.option("-n", "--boots", type=click.IntRange(1), default=10, show_default=True)
+@click.option(
+    "--warmup", type=click.IntRange(0), default=0, show_default=True, help="Boots before, not kept."
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds after which a boot has failed.",
+)
+@click.option(
+    "--source",
+    "sources",
+    type=click.Choice([AUTO, *SOURCES]),
+    multiple=True,
+    default=[AUTO],
+    show_default=True,
+    help="How to see the boot; may be given more than once.",
+)
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.SYSTEM.value,
+    show_default=True,
+    help="Let perf listen to all processes, or anew to each QEMU (1 s a boot).",
+)
+@click.option("--prepare", metavar="CMD", help="A shell command before each boot.")
+@click.option("--cpus", metavar="LIST", help="Pin QEMU to these CPUs, as 2-3 or 0,4.")
+@click.option("--keep-going", is_flag=True, help="Go on although the first boots all fail.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep it there."
+)
+@options.comm_option
+@options.rules_options
+@options.json_option
+@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added.")
+def command(
+    *,
+    qemu: tuple[str, ...],
+    boots: int,
+    warmup: int,
+    timeout_s: float,
+    sources: tuple[str, ...],
+    scope: str,
+    prepare: str | None,
+    cpus: str | None,
+    keep_going: bool,
+    out: Path | None,
+    comm: str | None,
+    until: str | None,
+    marks: tuple[str, ...],
+    phases: tuple[str, ...],
+    config: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Boot a VM many times and show where its time goes.
+
+    QEMU... is the command as you would type it, wrappers included. A boot ends when the mark of
+    --until was seen, or when QEMU leaves by itself.
+    """
+    parsed = vm_command.parse(qemu)
+    check_programs(parsed)
+    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
+    chosen, why = choose_sources(sources, parsed)
+    if why:
+        note(why)
+    _warn(parsed)
+    plan = Plan(
+        command=parsed,
+        boots=boots,
+        rules=rules,
+        sources=chosen,
+        scope=Scope(scope),
+        vmm=options.vmm(comm),
+        warmup=warmup,
+        timeout_s=timeout_s,
+        prepare=prepare,
+        cpus=_cpus(cpus),
+        keep_going=keep_going,
+    )
+    return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
+
+
+def _warn(parsed: vm_command.QemuCommand) -> None:
+    for disk in vm_command.writable_disks(parsed)[:1]:
+        warn(f"{disk}: a boot may change what the next one finds; see -snapshot and --prepare")
+    if parsed.has("-S") and vm_command.has_own_control(parsed):
+        note("-S and a monitor of your own: the guest starts when you say so")
+
+
+def _notes(plan: Plan) -> list[str]:
+    sees_exec = any(source.needs_kvm for source in plan.sources)
+    if plan.command.is_wrapped and not sees_exec:
+        return [f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU"]
+    return []
+
+
+def _cpus(text: str | None) -> frozenset[int]:
+    """Read a CPU list as taskset has it.
+
+    Raises UsageError for one that is none, or names a CPU that we may not use.
+    """
+    if text is None:
+        return frozenset()
+    cpus = cpu_list(text)
+    allowed = os.sched_getaffinity(0)
+    if not cpus or not cpus <= allowed:
+        shown = ",".join(map(str, sorted(allowed)))
+        raise UsageError(f"--cpus {text}: not among the CPUs {shown}", hint="--cpus 0-1, --cpus 1")
+    return cpus
