@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import kvmbox
 from qemu_boot_time import doctor, host
 from qemu_boot_time.cli.doctor import command
 from qemu_boot_time.doctor.probe_boot import boot
@@ -262,3 +263,23 @@ def test_the_whole_command_on_this_host() -> None:
     assert (status["tracepoints"] == "ok") == host.tracepoint_access().ok
     assert result.exit_code == int(not document["fit"]) == int("fail" in status.values())
     assert document["host"]["kernel"] == os.uname().release
+
+
+@pytest.mark.kvmbox
+def test_hardware_kvm_is_recognised(tmp_path: Path) -> None:
+    """On a host with AMD-V the probe guest boots, kvm_entry fires, and perf is chosen."""
+    script = (
+        "python3 -c 'from qemu_boot_time.cli.doctor import command; command()' --json"
+        " > /out/doctor.json"
+    )
+    with kvmbox.prepared() as box:
+        result = box.run(script, {"site": kvmbox.site(tmp_path)})
+        assert result.exit_status == 0, result.console
+        document = json.loads((result.out / "doctor.json").read_text())
+
+    seen = {
+        finding["check"]: (finding["status"], finding["seen"]) for finding in document["findings"]
+    }
+    assert seen["kvm kind"] == ("ok", "AMD-V, kvm_entry fires")
+    assert seen["kvm boot"][0] == "ok"
+    assert (document["source"], document["host"]["kvm_modules"]) == ("perf", ["kvm", "kvm_amd"])
