@@ -1,6 +1,49 @@
-PYTHON ?= .venv/bin/python
+# make demo     set up what it takes, boot the embedded guest, show where its time goes
+# make test     set up what it takes, run every test
+# make check    lint, types and the quick tests alone
+# make clean    remove what was made here (not the caches: see `qbt build --help`)
 
-.PHONY: test-kvm
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+QUICK := not real and not build and not kvmbox
 
-test-kvm: ## run what needs a real KVM host, in a box that is built if need be (docs/kvm-box.md)
-	QBT_REAL=1 $(PYTHON) -m pytest -m kvmbox --durations=5 tests/real
+.PHONY: demo test check test-kvm setup setup-test clean
+
+demo: setup
+	-@$(BIN)/qbt build seabios >/dev/null
+	@$(BIN)/qbt demo
+
+test: setup-test lint
+	$(BIN)/pytest
+
+check: $(VENV)/.test lint
+	$(BIN)/pytest -m "$(QUICK)"
+
+test-kvm: setup-test
+	QBT_REAL=1 $(BIN)/pytest -m kvmbox
+
+.PHONY: lint
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.run
+setup-test: $(VENV)/.test
+	@tools/system-packages test
+
+$(VENV)/.run: pyproject.toml
+	@tools/system-packages run
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,zstd]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
