@@ -433,7 +433,7 @@ def test_a_probe_boot_that_fails_ends(tmp_path: Path, script: str, what: str) ->
 
     seen_boot = boot(qemu, patience_s=0.3)
 
-    assert seen_boot.what == f"a guest of 64 KiB did not boot: {what}"
+    assert seen_boot.what == f"the probe guest did not boot: {what}"
     assert not seen_boot.ok
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
 

@@ -48,6 +48,8 @@ class Patient:
             return "no QEMU to try it with"
         if "kvm" not in host.qemu_accelerators(self.qemu):
             return "QEMU was built without KVM"
+        if not self.device_probe.ok:
+            return self.device_probe.what
         return "" if self.kvm_probe.ok else "/dev/kvm is closed to us"
 
     @cached_property
