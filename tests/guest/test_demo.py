@@ -27,7 +27,8 @@ def test_without_any_kernel_it_is_the_tiny_guest(tmp_path: Path) -> None:
     guest = demo.compose(demo.Pieces(), tmp_path)
 
     bios = Path(option(guest, "-bios"))
-    steps = (*tiny.marks(*ALL_MARKS, spin=100_000), tiny.PowerOff())
+    between = tiny.marks(*ALL_MARKS[1:], spin=100_000)
+    steps = (*tiny.marks("fw_start"), *between, tiny.PowerOff())
     assert (guest.name, guest.marks, guest.until) == ("tiny", ALL_MARKS, "linux_start_user")
     assert bios.read_bytes() == tiny.image(*steps)
     assert guest.files == (bios,)

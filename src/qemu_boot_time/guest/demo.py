@@ -28,7 +28,7 @@ _MACHINE = (
 _APPEND = ("console=ttyS0", "quiet", "panic=-1")
 _USER_VALUE = next(point.value for point in TRACE_POINTS if point.name == LINUX_START_USER)
 _SPIN = 100_000
-"""Loops before each mark of the tiny guest, so that its phases have a length: 1 ms under TCG."""
+"""Loops between the marks of the tiny guest, so that its phases have a length: 1 ms under TCG."""
 
 
 class Network(Enum):
@@ -163,7 +163,8 @@ def _firmware(pieces: Pieces) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _tiny(directory: Path) -> DemoGuest:
-    steps = (*tiny.marks(*tiny.PROTOCOL, spin=_SPIN), tiny.PowerOff())
+    first, *others = tiny.PROTOCOL
+    steps = (*tiny.marks(first), *tiny.marks(*others, spin=_SPIN), tiny.PowerOff())
     bios = cache.keep(directory, "tiny", tiny.image(*steps))
     return DemoGuest(
         name="tiny",
