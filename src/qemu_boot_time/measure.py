@@ -5,7 +5,6 @@ goes to ``boots.jsonl``, and every number is made from those two by ``store.load
 """
 
 import contextlib
-import os
 import selectors
 import tempfile
 import time
@@ -22,7 +21,7 @@ from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import QEMU_INIT_END
 from qemu_boot_time.sources.base import Arm, Scope, Session, Source
 from qemu_boot_time.sources.clocks import clock_pair
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.kvm_trace import Vmm, starters
 from qemu_boot_time.store.facts import BootFacts, RunWriter
 from qemu_boot_time.store.load import boot_from_facts
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
@@ -134,10 +133,8 @@ class _Watch:
         return command.has("-S") and not has_own_control(command)
 
     def _is_ours(self, event: Event) -> bool:
-        if event.vm not in self.pids:
-            with contextlib.suppress(OSError):
-                if os.getpgid(event.vm) == self.vm.pid:
-                    self.pids[event.vm] = None
+        if event.vm not in self.pids and self.vm.pid in starters(event):
+            self.pids[event.vm] = None
         return event.vm in self.pids
 
     def _is_until(self, event: Event) -> bool:

@@ -58,7 +58,7 @@ class EventKind(StrEnum):
     """What a source saw, before it is given a meaning."""
 
     EXEC = "exec"
-    """A program was executed. ``filename``."""
+    """A program was executed. ``filename``, ``parents`` (process ids, the nearest first)."""
     ENTRY = "entry"
     """A vCPU entered the guest, or the best stand-in for it. ``event``, ``bound``."""
     PORT_WRITE = "port_write"

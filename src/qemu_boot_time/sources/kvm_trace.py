@@ -78,6 +78,11 @@ class Vmm:
         return any(fnmatchcase(comm, pattern[:_COMM_LENGTH]) for pattern in self.patterns)
 
 
+def starters(event: Event) -> tuple[int, ...]:
+    """Give the processes that an exec may go back to: its own, and those that it descends from."""
+    return (event.vm, *map(int, str(event.fields.get("parents", "")).split()))
+
+
 @dataclass(slots=True)
 class _Vm:
     """One VM so far: what may turn out to be its first guest entry."""
@@ -102,6 +107,7 @@ class KvmTrace:
         self._vmm = vmm or Vmm()
         self._vms: dict[int, _Vm] = {}
         self._owner: dict[int, int] = {}
+        self._parents: dict[int, int] = {}
         self.unclaimed = Counter[str]()
         """Marks by processes that are no VM we know, by process name."""
 
@@ -115,6 +121,7 @@ class KvmTrace:
     def feed(self, record: TraceRecord | Forked | Lost) -> Iterator[Event]:
         """Take one record; give the events that it completes."""
         if isinstance(record, Forked):
+            self._parents[record.pid] = record.parent
             if record.parent in self._owner:
                 self._owner[record.pid] = self._owner[record.parent]
         elif isinstance(record, Lost):
@@ -132,8 +139,15 @@ class KvmTrace:
         if self._vmm.runs(str(record.fields.get("filename", ""))):
             self._owner[record.pid] = record.pid
             self._vms[record.pid] = _Vm(record.pid, exec_seen=True)
-            filename = str(record.fields["filename"])
-            yield self._event(record, EventKind.EXEC, record.pid, {"filename": filename})
+            fields = {"filename": str(record.fields["filename"]), "parents": self._line(record.pid)}
+            yield self._event(record, EventKind.EXEC, record.pid, fields)
+
+    def _line(self, pid: int) -> str:
+        """Give the processes that this one descends from, the nearest first, as far as known."""
+        line: list[int] = []
+        while (pid := self._parents.get(pid, 0)) and pid not in line:
+            line.append(pid)
+        return " ".join(map(str, line))
 
     def _pio(self, record: TraceRecord) -> Iterator[Event]:
         port, value = record.fields.get("port"), record.fields.get("val")

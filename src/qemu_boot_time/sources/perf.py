@@ -87,6 +87,8 @@ class _Recorder:
 
     def __init__(self, request: Arm, file: Path, guard: Guard, *, pid: int | None) -> None:
         self._guard = guard
+        self._ends_with_target = pid is not None
+        self._over = False
         self._trace = LiveTrace(NAME, request.vmm, file)
         self._errors = file.with_suffix(".stderr")
         command_in, self._command = os.pipe()
@@ -110,7 +112,8 @@ class _Recorder:
 
     def enable(self, timeout_s: float = _ANSWERS_WITHIN_S) -> list[Event]:
         """Have perf enable its events and say so; give what arrived meanwhile."""
-        os.write(self._command, b"enable\n")
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._command, b"enable\n")
         deadline = time.monotonic() + timeout_s
         events: list[Event] = []
         with selectors.DefaultSelector() as selector:
@@ -119,7 +122,7 @@ class _Recorder:
             while time.monotonic() < deadline:
                 ready = {key.fd for key, _ in selector.select(0.1)}
                 events += self.read()
-                if self._answer in ready and os.read(self._answer, 64):
+                if self._over or (self._answer in ready and os.read(self._answer, 64)):
                     return events + self.read()
         raise ProgramError(
             f"perf record: no answer within {timeout_s:g} s: {self._last_words()}",
@@ -142,6 +145,9 @@ class _Recorder:
                 chunk = os.read(self.fd, _PIPE_BYTES)
             except BlockingIOError:
                 self._raw.flush()
+                return events
+            if not chunk and self._ends_with_target:
+                self._over = True
                 return events
             if not chunk:
                 raise ProgramError(

@@ -9,7 +9,7 @@ from qemu_boot_time.model import Boot, Event, EventKind, Run
 from qemu_boot_time.phases import Ending, Rules, boot_of, split_vms
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Arm, Scope, Source
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.kvm_trace import Vmm, starters
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import RAW_DIRECTORY, RUN_FILE, BootFacts, RunFacts, read_facts
 from qemu_boot_time.vm.command import accelerators, parse
@@ -63,7 +63,8 @@ def boot_from_facts(facts: BootFacts, events: Iterable[Event], rules: Rules) -> 
     """Join what the sources saw of one boot with what its starter knows."""
     resets = [Event(time_ns, "qmp", EventKind.RESET, -1) for time_ns in facts.resets_ns]
     ending = Ending(facts.ended_by, facts.message, exec_stamp_ns=facts.exec_stamp_ns)
-    pid = facts.pids[-1] if facts.pids else 0
+    events = list(events)
+    pid = next((event.vm for event in events if event.kind is EventKind.EXEC), facts.pids[-1])
     return boot_of([*events, *resets], index=facts.index, pid=pid, rules=rules, ending=ending)
 
 
@@ -98,4 +99,5 @@ def _events_by_boot(
 def _is_of(group: Sequence[Event], boot: BootFacts) -> bool:
     """Whether a VM is this boot's: its process, in its time (process ids come again)."""
     begins = boot.exec_stamp_ns - _EXEC_SLACK_NS
-    return group[0].vm in boot.pids and begins <= group[0].time_ns <= boot.end_ns
+    in_its_time = begins <= group[0].time_ns <= boot.end_ns
+    return in_its_time and not set(boot.pids).isdisjoint(starters(group[0]))
