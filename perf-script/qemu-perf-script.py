@@ -11,6 +11,7 @@ modules make them. It defines no handler for single events, so that no change of
 no other event in the recording, can break it.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,4 +59,8 @@ def trace_end() -> None:
     """Print the table."""
     _events.extend(_trace.read(()))
     boots = boots_of(_events, Rules())
-    print(to_classic(boots, summarise(boots)))
+    try:
+        print(to_classic(boots, summarise(boots)), flush=True)
+    except BrokenPipeError:
+        # The reader has left (head); perf would make a crash of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

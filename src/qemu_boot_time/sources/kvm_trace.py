@@ -73,6 +73,13 @@ class Vmm:
         name = filename.rpartition("/")[2]
         return any(fnmatchcase(name, pattern) for pattern in self.patterns)
 
+    def exec_filter(self) -> str:
+        """Give the kernel's filter of ``sched_process_exec`` for these: a little looser.
+
+        Its ``~`` is a glob (Documentation/trace/events.rst, "Filter rules").
+        """
+        return "||".join(f'filename ~ "*{pattern}"' for pattern in self.patterns)
+
     def is_called(self, comm: str) -> bool:
         """Whether a process name, cut to 15 bytes by the kernel, may be one of them."""
         return any(fnmatchcase(comm, pattern[:_COMM_LENGTH]) for pattern in self.patterns)

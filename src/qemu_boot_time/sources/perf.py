@@ -25,6 +25,7 @@ from qemu_boot_time.process import Guard
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_trace
 from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perfdata_trace import LiveTrace, events_in
 
 NAME = "perf"
@@ -37,7 +38,7 @@ _FORMAT_OF_ENTRY = "events/kvm/kvm_entry/format"
 
 
 def record_argv(
-    *, control: tuple[int, int], pid: int | None, entry_has_rip: bool, has_synth: bool
+    vmm: Vmm, *, control: tuple[int, int], pid: int | None, entry_has_rip: bool, has_synth: bool
 ) -> tuple[str, ...]:
     """Give the command that records one VM (``pid``) or all (None) to its standard output.
 
@@ -46,7 +47,7 @@ def record_argv(
     can end a boot at once. The master clock event is the cheap stand-in for the first entry.
     """
     ports = "||".join(f"port=={port:#x}" for port in PORTS)
-    events: list[tuple[str, str]] = [(kvm_trace.PIO, f"rw==1&&({ports})"), (kvm_trace.EXEC, "")]
+    events = [(kvm_trace.PIO, f"rw==1&&({ports})"), (kvm_trace.EXEC, vmm.exec_filter())]
     if entry_has_rip:
         events.append((kvm_trace.ENTRY, f"rip=={kvm_trace.RESET_VECTOR_RIP:#x}"))
     events.append((kvm_trace.MASTER_CLOCK, ""))
@@ -68,13 +69,14 @@ def record_argv(
     return (*words, *(["-a"] if pid is None else ["-p", str(pid)]))
 
 
-def _argv_here(*, control: tuple[int, int], pid: int | None) -> tuple[str, ...]:
+def _argv_here(vmm: Vmm, *, control: tuple[int, int], pid: int | None) -> tuple[str, ...]:
     tracefs, entry_format = find_tracefs(), ""
     if tracefs is not None:
         with contextlib.suppress(OSError):
             entry_format = (tracefs.directory / _FORMAT_OF_ENTRY).read_text()
     offered = process.run(("perf", "record", "-h"), accept=(0, _USAGE_STATUS))
     return record_argv(
+        vmm,
         control=control,
         pid=pid,
         entry_has_rip=" rip;" in entry_format,
@@ -94,7 +96,9 @@ class _Recorder:
         command_in, self._command = os.pipe()
         self._answer, answer_out = os.pipe()
         try:
-            self._child = self._start(_argv_here(control=(command_in, answer_out), pid=pid))
+            self._child = self._start(
+                _argv_here(request.vmm, control=(command_in, answer_out), pid=pid)
+            )
         finally:
             os.close(command_in)
             os.close(answer_out)
