@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,14 +71,14 @@ def entries(piece: str) -> tuple[Entry, ...]:
 
 
 @contextlib.contextmanager
-def workshop(piece: str) -> Iterator[Path]:
+def workshop(piece: str, *, waiting: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """Give a directory to build in, below the cache: gone afterwards, come what may.
 
-    Waits while another build of the piece is under way. Raises HostError for a cache that cannot be
-    written.
+    While another build of the piece is under way it waits, and says so by calling ``waiting``.
+    Raises HostError for a cache that cannot be written.
     """
     home = _home(piece)
-    with _locked(home), process.Guard() as guard:
+    with _locked(home, waiting), process.Guard() as guard:
         for left_over in home.glob(".new-*"):
             shutil.rmtree(left_over)
         with cache.staging(home) as directory:
@@ -123,7 +123,7 @@ def _home(piece: str) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(home: Path) -> Iterator[None]:
+def _locked(home: Path, waiting: Callable[[], None]) -> Iterator[None]:
     try:
         home.mkdir(parents=True, exist_ok=True)
         lock = (home / ".lock").open("w")
@@ -132,7 +132,11 @@ def _locked(home: Path) -> Iterator[None]:
             f"{home}: {error.strerror}", hint="set XDG_CACHE_HOME to a directory that you can write"
         ) from error
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

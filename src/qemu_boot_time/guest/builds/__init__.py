@@ -84,8 +84,11 @@ def _tree(recipe: Recipe, options: BuildOptions, progress: Progress) -> Tree:
 def _make(
     recipe: Recipe, tree: Tree, built_from: BuiltFrom, options: BuildOptions, progress: Progress
 ) -> Entry:
-    progress("waiting for another build of the same piece")
-    with build_cache.workshop(recipe.piece) as directory:
+
+    def waiting() -> None:
+        progress(f"waiting for another build of {recipe.piece}")
+
+    with build_cache.workshop(recipe.piece, waiting=waiting) as directory:
         entry = build_cache.find(built_from)
         if entry:
             return entry

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from qemu_boot_time.guest.build_cache import BuiltFrom
 Progress = Callable[[str], None]
 
 _STAGE_S = 3 * 3600.0
-_LAST_LINES = 12
 
 
 class Piece(StrEnum):
@@ -73,13 +73,18 @@ class Bench:
                 tick=lambda: self.progress(stage),
             )
         except ProgramError as error:
-            last = "\n".join(error.output.splitlines()[-_LAST_LINES:])
             raise ProgramError(
-                f"{stage}: {error.what}\n{last}",
+                f"{stage}: {error.what}: {_complaint(error.output)}",
                 returncode=error.returncode,
                 output=error.output,
                 hint=f"the whole log: {self.log}",
             ) from error
+
+
+def _complaint(output: str) -> str:
+    """Find the line that says what is wrong: the last ones only say that something was."""
+    lines = output.strip().splitlines() or [""]
+    return next((line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)), lines[-1])
 
 
 @dataclass(frozen=True, slots=True)
