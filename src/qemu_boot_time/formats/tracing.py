@@ -30,6 +30,8 @@ FieldsDecoder = Callable[[bytes, int, int], Fields]
 
 _MAX_EVENT_BYTES = 1 << 16
 _MAX_DIGITS = 9
+_PADDING_BYTES = 15
+"""At most: 7 that the C compiler adds, 8 that perf adds."""
 _MAGIC = b"\x17\x08\x44tracing"
 _CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 _FIELD = re.compile(
@@ -92,6 +94,13 @@ class EventFormat:
     def full_name(self) -> str:
         """``kvm:kvm_pio``."""
         return f"{self.system}:{self.name}"
+
+    @property
+    def most_bytes(self) -> int:
+        """How large its data can be: its fields and some padding, or anything if one is dynamic."""
+        if any(field.place is not Place.INLINE or not field.size for field in self.fields):
+            return _MAX_EVENT_BYTES
+        return max((field.offset + field.size for field in self.fields), default=0) + _PADDING_BYTES
 
 
 Formats = Mapping[int, EventFormat]

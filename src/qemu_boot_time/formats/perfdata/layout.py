@@ -1,10 +1,12 @@
 """perf.data in file format: the header, the table of events, the sections behind the data."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, NamedTuple
 
+from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.formats.cursor import ByteOrder, Cursor
 from qemu_boot_time.formats.perfdata.abi import FILE_HEADER_BYTES, Feature
 from qemu_boot_time.formats.perfdata.attr import Attr, read_attr
@@ -49,20 +51,30 @@ class Source:
         self.size = stream.seek(0, os.SEEK_END)
         self.order: ByteOrder = order
 
+    def require(self, section: Section, structure: str, *, at_most: int = sys.maxsize) -> None:
+        """Raise CorruptFileError where a section is not all there, or of more bytes than sane."""
+        if section.end > self.size or section.size > at_most:
+            trouble = f"{section.size} bytes in a file of {self.size}"
+            raise CorruptFileError(
+                self.file, section.offset, structure, trouble, hint="copy or record it again"
+            )
+
     def read(self, section: Section, structure: str) -> Cursor:
-        """Read a section; raise CorruptFileError where it is not all there."""
-        self._stream.seek(min(section.offset, self.size))
-        whole = section.size <= _MAX_SECTION_BYTES and section.end <= self.size
-        cursor = Cursor(
-            self._stream.read(section.size) if whole else b"",
+        """Read a section into memory; raise CorruptFileError as :meth:`require` does."""
+        self.require(section, structure, at_most=_MAX_SECTION_BYTES)
+        self._stream.seek(section.offset)
+        return Cursor(
+            self._stream.read(section.size),
             file=self.file,
             structure=structure,
             order=self.order,
             base=section.offset,
         )
-        if not whole:
-            raise cursor.corrupt(f"{section.size} bytes in a file of {self.size}")
-        return cursor
+
+    def clip(self, begin: int, end: int) -> Section:
+        """Give what is there of a part of the file."""
+        begin = min(begin, self.size)
+        return Section(begin, max(0, min(end, self.size) - begin))
 
 
 def read_file_header(source: Source) -> FileHeader:

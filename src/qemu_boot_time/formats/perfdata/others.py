@@ -18,6 +18,7 @@ from qemu_boot_time.formats.perfdata.records import (
     Throttle,
 )
 
+_NO_CPU = -1
 _FIELDS = (
     (Bit.TID, "8x"),
     (Bit.TIME, "Q"),
@@ -33,7 +34,7 @@ class Trailer:
     """What the end of a record says (sample_id_all): when, where, of which event."""
 
     time_ns: int = 0
-    cpu: int = -1
+    cpu: int = _NO_CPU
     event: str = ""
 
 
@@ -52,7 +53,7 @@ class TrailerReader:
         """Part the body of a record from its trailer."""
         own = body.part(body.remaining - self._struct.size, body.structure)
         kept = dict(zip(self._kept, self._struct.unpack(body.take(self._struct.size)), strict=True))
-        return own, Trailer(kept.get(Bit.TIME, 0), kept.get(Bit.CPU, -1), self._event)
+        return own, Trailer(kept.get(Bit.TIME, 0), kept.get(Bit.CPU, _NO_CPU), self._event)
 
 
 def _comm(misc: int, body: Cursor, trailer: Trailer) -> Comm:
@@ -73,7 +74,8 @@ def _lost(_misc: int, body: Cursor, trailer: Trailer) -> Lost:
 
 
 def _lost_samples(_misc: int, body: Cursor, trailer: Trailer) -> Lost:
-    return Lost(trailer.time_ns, trailer.cpu, body.u64(), trailer.event, LossKind.TOTAL)
+    cpu = trailer.cpu if trailer.time_ns else _NO_CPU
+    return Lost(trailer.time_ns, cpu, body.u64(), trailer.event, LossKind.TOTAL)
 
 
 def _throttle(body: Cursor, trailer: Trailer, *, stopped: bool) -> Throttle:

@@ -75,7 +75,7 @@ class Recording:
 
     def _open_stream(self, source: Source) -> Section:
         """Read ahead to the first record: what describes the events precedes it."""
-        data = Section(PIPE_HEADER_BYTES, source.size - PIPE_HEADER_BYTES)
+        data = source.clip(PIPE_HEADER_BYTES, source.size)
         walker = Walker(self._session, file=source.file, begin=data.offset)
         ahead = source.read(Section(data.offset, min(data.size, _CHUNK_BYTES)), "stream")
         with suppress(CorruptFileError):  # the walk meets it again
@@ -86,16 +86,15 @@ class Recording:
         header = read_file_header(source)
         for attr in read_attrs(source, header):
             self._session.add_attr(attr)
-        data = header.data
-        self.killed = not data.size
+        self.killed = not header.data.size
         if not self.killed:
             try:
+                source.require(header.data, "data")
                 for number, section in read_features(source, header):
                     self._session.add_feature(number, section)
             except CorruptFileError as error:
                 self._met(error)
-        whole = not self.killed and data.end <= source.size
-        return data if whole else Section(data.offset, max(0, source.size - data.offset))
+        return source.clip(header.data.offset, source.size if self.killed else header.data.end)
 
     @property
     def header(self) -> Header:

@@ -63,7 +63,8 @@ class LossKind(StrEnum):
     RING = "ring"
     """The kernel, where the ring of one CPU overflowed: ``time_ns`` is when it had room again."""
     TOTAL = "total"
-    """The kernel's total for one event and CPU, that perf (since 6.1) writes at the end."""
+    """The kernel's total for one event, that perf (since 6.1) writes at the end: time and CPU are
+    not known. It also counts what was lost last, when the ring never had room again."""
 
 
 @dataclass(frozen=True, slots=True)

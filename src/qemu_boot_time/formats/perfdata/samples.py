@@ -1,6 +1,7 @@
 """SAMPLE records: where one event's samples keep what, and how to make them a :class:`Sample`."""
 
 import struct
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -73,12 +74,12 @@ class SampleReader:
             )
         self._attr = attr
         self._name = name
-        self._order = order
         codes = (code for bit, code in _HEAD if attr.sample_type & bit)
         self._head = struct.Struct(f"{order}8x{''.join(codes)}")
         self._raw = struct.Struct(f"{order}IH")
         self._word = struct.Struct(f"{order}Q")
         self._fields = compile_fields(event.fields, order) if event else None
+        self._most_bytes = event.most_bytes if event else sys.maxsize
         self._where = _where_test(event, where, order) if event and where else None
         self._has_cpu = bool(attr.sample_type & Bit.CPU)
         self._has_raw = bool(attr.sample_type & Bit.RAW)
@@ -112,6 +113,8 @@ class SampleReader:
             raise SampleError(f"{size} bytes of raw data in a record too small for them")
         if self._attr.is_tracepoint and common_type != self._attr.config:
             raise SampleError(f"common_type {common_type} in an event of type {self._attr.config}")
+        if size > self._most_bytes:
+            raise SampleError(f"{size} bytes of raw data, {self._name} has {self._most_bytes}")
         return at + 4, size
 
     def _after_varying(self, buffer: bytes, at: int, end: int) -> int:

@@ -39,6 +39,7 @@ class Wanted:
     """Where to look up tracepoints that the recording does not describe; None: nowhere."""
 
 
+_UNKNOWN = "unknown event"
 Id = int | bytes
 NO_ID = b""
 """The id of all samples where samples carry none (a recording of a single event)."""
@@ -107,7 +108,7 @@ class Session:
 
     def _describe(self, attr: Attr, name: str) -> EventDesc:
         known = self._formats.get(attr.config) if attr.is_tracepoint else None
-        name = known.full_name if known else name or f"unknown event {attr.config}"
+        name = known.full_name if known else name or f"{_UNKNOWN} {attr.config}"
         return EventDesc(name, attr, known)
 
     def planned(self) -> Plan:
@@ -120,12 +121,14 @@ class Session:
         return self.plan
 
     def _make_plan(self, events: Sequence[EventDesc]) -> Plan:
+        self._require_names(events)
         offset = self._common("samples", {event.attr.id_offset for event in events})
         readers: dict[Id, SampleReader | None] = {}
         trailers: dict[int, TrailerReader] = {}
         for event in events:
-            ids = (NO_ID,) if offset is None else event.attr.ids
-            readers.update(dict.fromkeys(ids, self._reader(event)))
+            reader = self._reader(event)
+            for number in [NO_ID] if offset is None else event.attr.ids:
+                readers.setdefault(number, reader)
             trailer = TrailerReader(event.attr, event.name, self.order)
             trailers.update(dict.fromkeys(event.attr.ids, trailer))
         return Plan(
@@ -136,6 +139,17 @@ class Session:
             default_trailer=TrailerReader(events[0].attr, "", self.order),
             id_from_end=self._common("records", {e.attr.id_offset_from_end for e in events}),
         )
+
+    def _require_names(self, events: Sequence[EventDesc]) -> None:
+        """Refuse to call the wanted events absent where they may be among the nameless ones."""
+        missing = (self._wanted.events or frozenset()) - {event.name for event in events}
+        nameless = [event for event in events if event.name.startswith(_UNKNOWN)]
+        if missing and nameless:
+            raise InputError(
+                f"{self.file}: {nameless[0].name}: it lacks the names of its events (perf was "
+                f"killed?), so {', '.join(sorted(missing))} cannot be told from others",
+                hint="read it on the host that recorded it, as root, before that is booted again",
+            )
 
     def _common(self, where: str, offsets: set[int | None]) -> int | None:
         if len(offsets) > 1:

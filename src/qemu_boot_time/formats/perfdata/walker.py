@@ -18,6 +18,7 @@ from qemu_boot_time.formats.tracing import FieldError
 _PADDING = bytes(64)
 """Keeps the peek at the last record's id inside the buffer."""
 
+_HINT = "perf or the copying of the file was interrupted; what precedes this is good"
 _MAX_TRACING_DATA_BYTES = 64 << 20
 _KNOWN = frozenset(RecordType)
 _SAMPLE = int(RecordType.SAMPLE)
@@ -34,6 +35,7 @@ class Walker:
         self._file = file
         self._stream = stream
         self._begin = begin
+        self._header = struct.Struct(f"{session.order}I2xH")
         self._rest = b""
         self._skip = 0
         self._inflater: Inflater | None = None
@@ -48,21 +50,11 @@ class Walker:
         buffer, end = data + _PADDING, len(data)
         pos = min(self._skip, end)
         self._skip -= pos
-        plan = self._session.plan
-        peek, unwanted, last = plan.peek.unpack_from, plan.unwanted, end - plan.peek.size
-        while end - pos >= RECORD_HEADER_BYTES:
-            kind, size, sample_id = peek(buffer, pos)
-            if (
-                kind == _SAMPLE
-                and sample_id in unwanted
-                and size > RECORD_HEADER_BYTES
-                and pos <= last
-            ):
-                pos += size
-                continue
+        while end - (pos := self._past_unwanted(buffer, pos, end)) >= RECORD_HEADER_BYTES:
+            kind, size = self._header.unpack_from(buffer, pos)
             if size < RECORD_HEADER_BYTES:
                 raise self._corrupt(pos, kind, f"a size of {size} bytes")
-            if pos + size <= end and kind in _FOLLOWED:
+            if kind in _FOLLOWED and pos + size <= end:
                 size += self._payload_size(buffer, pos, kind)
             if pos + size > end and kind != RecordType.AUXTRACE:
                 break
@@ -73,9 +65,6 @@ class Walker:
             else:
                 yield from self._other(buffer, pos, size, kind)
             pos += size
-            if plan is not self._session.plan:
-                plan = self._session.plan
-                peek, unwanted, last = plan.peek.unpack_from, plan.unwanted, end - plan.peek.size
         self._begin += pos
         self._rest = data[pos:]
         self._skip += max(0, pos - end)
@@ -85,8 +74,27 @@ class Walker:
         if self._inside:
             self._inside.finish()
         if self._rest or self._skip:
-            kind = int.from_bytes(self._rest[:1], "little") if self._rest else RecordType.AUXTRACE
-            raise self._corrupt(0, kind, "the file ends inside it")
+            raise CorruptFileError(
+                self._file,
+                self._begin,
+                f"{self._stream}record",
+                "the file ends inside it",
+                hint=_HINT,
+            )
+
+    def _past_unwanted(self, buffer: bytes, pos: int, end: int) -> int:
+        """Skip what nobody wants, which is nearly all there is: every instruction counts here."""
+        plan = self._session.plan
+        peek, unwanted, last = plan.peek.unpack_from, plan.unwanted, end - plan.peek.size
+        while pos <= last:
+            kind, size, sample_id = peek(buffer, pos)
+            if kind == _SAMPLE:
+                if sample_id not in unwanted or size <= RECORD_HEADER_BYTES:
+                    break
+            elif kind not in _SKIPPED or size < RECORD_HEADER_BYTES:
+                break
+            pos += size
+        return pos
 
     def _corrupt(self, pos: int, kind: int, trouble: str) -> CorruptFileError:
         return CorruptFileError(
@@ -94,7 +102,7 @@ class Walker:
             self._begin + pos,
             f"{self._stream}record {_name(kind)}",
             trouble,
-            hint="perf or the copying of the file was interrupted; what precedes this is good",
+            hint=_HINT,
         )
 
     def _payload_size(self, buffer: bytes, pos: int, kind: int) -> int:
@@ -178,6 +186,14 @@ _ABOUT_THE_SESSION: Mapping[int, Callable[[Session, Cursor], None]] = {
     RecordType.HEADER_TRACING_DATA: _tracing_data,
     RecordType.HEADER_FEATURE: _feature,
 }
+
+
+_SKIPPED = frozenset(
+    kind
+    for kind in RecordType
+    if not (kind == _SAMPLE or is_typed(kind) or kind in _ABOUT_THE_SESSION or kind in _FOLLOWED)
+) - {RecordType.COMPRESSED, RecordType.COMPRESSED2}
+"""Nothing to be had from them."""
 
 
 def _name(kind: int) -> str:
