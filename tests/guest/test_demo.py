@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.guest import demo, initramfs, stock, tiny
+from qemu_boot_time.guest import builds, demo, initramfs, stock, tiny
+from qemu_boot_time.guest.build_cache import BuiltFrom
 
 STOCK = stock.StockKernel("6.1.0-56-cloud-amd64", "6.1.192-2", Path("/k/vmlinuz"))
 ALL_MARKS = (
@@ -81,6 +82,27 @@ def test_the_accelerator_is_the_callers(pieces: demo.Pieces, tmp_path: Path) -> 
     assert guest.qemu_args[0] == "qemu-system-x86_64"
     assert not {"-accel", "-enable-kvm"} & set(guest.qemu_args)
     assert "accel" not in option(guest, "-M")
+
+
+def test_what_was_built_is_taken(fetches: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece from where `qbt build` put it; then nothing is fetched, nothing is missing."""
+    made = BuiltFrom("", 1, "", "", "bookworm", "", "", "", "")
+    pieces = {
+        piece: builds.Built(piece, {name: Path(f"/b/{piece}/{name}")}, Path(f"/b/{piece}"), made)
+        for piece, name in (
+            (builds.Piece.LINUX, "bzImage"),
+            (builds.Piece.SEABIOS, "bios-256k.bin"),
+            (builds.Piece.OPTIONROM, "linuxboot_dma.bin"),
+        )
+    }
+    monkeypatch.setattr(builds, "cached", pieces.get)
+
+    guest = demo.choose()
+
+    assert [option(guest, name) for name in ("-kernel", "-bios", "-L")] == [
+        *("/b/linux/bzImage", "/b/seabios/bios-256k.bin", "/b/optionrom")
+    ]
+    assert (guest.marks, guest.more, fetches) == (ALL_MARKS, "", [])
 
 
 @pytest.fixture

@@ -1,89 +1,110 @@
 """The stock kernel: which package, what is kept of it, and what is said where there is none.
 
-apt and dpkg are stand-ins here, programs on PATH; tests/real/test_demo_guest.py asks the real ones.
+What the distribution has and dpkg-deb are stand-ins here; tests/real/test_demo_guest.py asks the
+real ones.
 """
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from qemu_boot_time.errors import HostError, ProgramError
-from qemu_boot_time.guest import stock
+from qemu_boot_time.guest import distro, stock
 
-CLOUD = """Package: linux-image-cloud-amd64
-Version: 6.1.192-2
-Recommends: linux-image-1-decoy
-Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)
-"""
-VIRTUAL = "Depends: linux-modules-6.8.0-9-generic, linux-image-6.8.0-9-generic, firmware"
-NAME = "linux-image-6.1.0-56-cloud-amd64"
-UNPACK = 'mkdir -p "$3/boot" && echo kernel > "$3/boot/vmlinuz-6.1.0-56-cloud-amd64"'
+RELEASE = "6.1.0-56-cloud-amd64"
+DEB = f"linux-image-{RELEASE}_6.1.192-2_amd64.deb"
+UNPACK = f'mkdir -p "$3/boot" && echo kernel > "$3/boot/vmlinuz-{RELEASE}"'
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host with a distribution of a few packages, and an empty cache."""
+
+    cache: Path
+    programs: Path
+    depends: dict[str, tuple[str, ...]]
+
+    def put_dpkg_deb(self, script: str) -> None:
+        """Put a dpkg-deb first on PATH."""
+        program = self.programs / "dpkg-deb"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a directory of programs, first on PATH, and an empty cache beside it."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Give a host that knows Debian's metapackage."""
+    made = Host(tmp_path / "cache/qemu-boot-time/stock", tmp_path / "bin", {})
+    made.depends["linux-image-cloud-amd64"] = (f"linux-image-{RELEASE}",)
+    made.programs.mkdir()
+    made.put_dpkg_deb(UNPACK)
+
+    def dependencies(name: str, *, progress: object) -> tuple[str, ...]:
+        del progress
+        if name not in made.depends:
+            raise ProgramError("apt-cache depends: exit status 100", returncode=100)
+        return made.depends[name]
+
+    def fetch_binary(name: str, *, progress: object) -> distro.Package:
+        del progress
+        path = tmp_path / f"{name}_6.1.192-2_amd64.deb"
+        path.touch()
+        return distro.Package(name, "6.1.192-2", "bookworm", path)
+
+    monkeypatch.setattr(distro, "dependencies", dependencies)
+    monkeypatch.setattr(distro, "fetch_binary", fetch_binary)
+    monkeypatch.setenv("PATH", f"{made.programs}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return programs
+    return made
 
 
-def put(directory: Path, name: str, script: str) -> None:
-    """Put a shell script among the programs."""
-    program = directory / name
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
+def files(directory: Path) -> Mapping[str, bytes]:
+    """Give all files below a directory by their paths in it."""
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in found}
 
 
-def put_debian(directory: Path, *, shown: str = CLOUD, unpack: str = UNPACK) -> None:
-    """Put a host that knows one metapackage; apt-get downloads what it is asked for."""
-    put(directory, "apt-cache", f"cat <<'END'\n{shown}\nEND")
-    put(directory, "apt-get", 'for last; do :; done; echo deb > "${last}_6.1.192-2_amd64.deb"')
-    put(directory, "dpkg-deb", unpack)
-
-
-def test_nothing_is_found_in_an_empty_cache(host: Path) -> None:
+def test_nothing_is_found_in_an_empty_cache(host: Host) -> None:
     """Looking never asks the network, nor makes the cache."""
     assert stock.find() is None
-    assert not (host.parent / "cache").exists()
+    assert not host.cache.exists()
 
 
-def test_what_was_fetched_is_found(host: Path) -> None:
-    """Release and version come from the package, and only the kernel is kept."""
-    put_debian(host)
+def test_what_was_fetched_is_found(host: Host) -> None:
+    """Release and version come from the package, and only the kernel is kept, no download."""
     said: list[str] = []
 
     fetched = stock.fetch(said.append)
 
-    cache = host.parent / "cache/qemu-boot-time/stock"
-    home = cache / "6.1.0-56-cloud-amd64_6.1.192-2"
-    assert fetched == stock.StockKernel("6.1.0-56-cloud-amd64", "6.1.192-2", home / "vmlinuz")
+    home = f"{RELEASE}_6.1.192-2"
+    assert fetched == stock.StockKernel(RELEASE, "6.1.192-2", host.cache / home / "vmlinuz")
     assert stock.find() == fetched
-    assert fetched.vmlinuz.read_text() == "kernel\n"
-    assert list(cache.rglob("*")) == [home, home / "vmlinuz"]
-    assert said == [f"downloading {NAME}", f"unpacking {NAME}_6.1.192-2_amd64.deb"]
+    assert files(host.programs.parent / "cache") == {
+        f"qemu-boot-time/stock/{home}/vmlinuz": b"kernel\n"
+    }
+    assert not (host.programs.parent / DEB).exists()
+    assert said == [f"unpacking {DEB}"]
 
 
-def test_a_kernel_that_is_there_already_is_left_alone(host: Path) -> None:
+def test_a_kernel_that_is_there_already_is_left_alone(host: Host) -> None:
     """Fetching again neither fails nor takes the file from a VM that boots from it."""
-    put_debian(host)
     first = stock.fetch().vmlinuz.stat().st_ino
 
     again = stock.fetch().vmlinuz.stat().st_ino
 
     assert again == first
+    assert [path.name for path in host.cache.iterdir()] == [f"{RELEASE}_6.1.192-2"]
 
 
-def test_the_kernel_built_last_is_found(host: Path) -> None:
+def test_the_kernel_built_last_is_found(host: Host) -> None:
     """By the time of the build, which unpacking keeps: names do not sort as versions do."""
-    stock_root = host.parent / "cache/qemu-boot-time/stock"
     for built_s, name in ((5, "6.1.0-10_6.1.10-1"), (3, "6.1.0-9_6.1.9-1"), (4, "6.1.0-1_6.1.1-1")):
-        (stock_root / name).mkdir(parents=True)
-        (stock_root / name / "vmlinuz").write_bytes(bytes(9 - built_s))
-        os.utime(stock_root / name / "vmlinuz", (built_s, built_s))
+        (host.cache / name).mkdir(parents=True)
+        (host.cache / name / "vmlinuz").write_bytes(bytes(9 - built_s))
+        os.utime(host.cache / name / "vmlinuz", (built_s, built_s))
 
     found = stock.find()
 
@@ -91,56 +112,49 @@ def test_the_kernel_built_last_is_found(host: Path) -> None:
     assert (found.release, found.version) == ("6.1.0-10", "6.1.10-1")
 
 
-def test_ubuntus_metapackage_is_taken_where_debians_is_unknown(host: Path) -> None:
+def test_ubuntus_metapackage_is_taken_where_debians_is_unknown(host: Host) -> None:
     """The image is picked among what the metapackage depends on."""
-    put_debian(
-        host, shown=VIRTUAL, unpack=UNPACK.replace("6.1.0-56-cloud-amd64", "6.8.0-9-generic")
+    host.depends.clear()
+    host.depends["linux-image-virtual"] = (
+        "linux-modules-6.8.0-9-generic",
+        "linux-image-6.8.0-9-generic",
+        "linux-firmware",
     )
-    put(host, "apt-cache", f'case "$*" in *virtual) echo "{VIRTUAL}";; *) exit 100;; esac')
+    host.put_dpkg_deb(UNPACK.replace(RELEASE, "6.8.0-9-generic"))
 
     assert stock.fetch().release == "6.8.0-9-generic"
 
 
-def test_empty_package_lists_are_named_with_the_remedy(host: Path) -> None:
-    """apt-cache knows nothing before the first update: that is the hint."""
-    put_debian(host)
-    put(host, "apt-cache", "echo 'E: No packages found' >&2; exit 100")
-
-    with pytest.raises(HostError, match="apt knows no package") as caught:
-        stock.fetch()
-
-    assert caught.value.hint == "sudo apt-get update"
-
-
-def test_a_host_without_apt_is_told_to_bring_a_kernel(
-    host: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("depends", [{}, {"linux-image-virtual": ("linux-image-virtual-hwe",)}])
+def test_a_distribution_without_such_a_kernel_is_told_to_bring_one(
+    depends: dict[str, tuple[str, ...]], host: Host
 ) -> None:
     """The hint is a command that works on any distribution."""
-    monkeypatch.setenv("PATH", str(host))
+    host.depends.clear()
+    host.depends.update(depends)
 
-    with pytest.raises(HostError, match="apt-get: not found") as caught:
+    with pytest.raises(HostError, match="no package linux-image-cloud-amd64 or") as caught:
         stock.fetch()
 
     assert "-kernel bzImage" in caught.value.hint
 
 
-def test_a_failed_download_leaves_nothing_behind(host: Path) -> None:
-    """What went wrong is apt's own last line, and the cache is as it was."""
-    put_debian(host)
-    put(host, "apt-get", "echo half > x.deb.partial; echo 'E: no route to host' >&2; exit 100")
+def test_a_package_without_a_kernel_is_refused(host: Host) -> None:
+    """Nothing half-made can be found later, and nothing half-made is left."""
+    host.put_dpkg_deb('mkdir -p "$3/usr"')
 
-    with pytest.raises(ProgramError, match="no route to host"):
+    with pytest.raises(HostError, match=r"no boot/vmlinuz-\* in it"):
         stock.fetch()
 
     assert stock.find() is None
-    assert list((host.parent / "cache/qemu-boot-time/stock").iterdir()) == []
+    assert list(host.cache.iterdir()) == []
 
 
-def test_a_package_without_a_kernel_is_refused(host: Path) -> None:
-    """Nothing half-made can be found later."""
-    put_debian(host, unpack='mkdir -p "$3/usr"')
+def test_a_package_that_cannot_be_unpacked_is_named(host: Host) -> None:
+    """What went wrong is dpkg-deb's own last line."""
+    host.put_dpkg_deb("echo 'dpkg-deb: error: not a Debian format archive' >&2; exit 2")
 
-    with pytest.raises(HostError, match=r"no boot/vmlinuz-\* in it"):
+    with pytest.raises(ProgramError, match="not a Debian format archive"):
         stock.fetch()
 
     assert stock.find() is None

@@ -9,7 +9,10 @@ from enum import Enum
 from pathlib import Path
 
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.guest import cache, init, initramfs, stock, tiny
+from qemu_boot_time.guest import builds, cache, init, initramfs, stock, tiny
+from qemu_boot_time.guest.builds import Piece
+from qemu_boot_time.guest.builds.linux import BZIMAGE
+from qemu_boot_time.guest.builds.seabios import BIOS
 from qemu_boot_time.guest.stock import StockKernel
 from qemu_boot_time.protocol import (
     FW_DO_BOOT,
@@ -100,7 +103,15 @@ def choose(
 
 def available() -> Pieces:
     """Look what was built or fetched here; asks no network."""
-    return Pieces(distribution=stock.find())
+    linux, seabios, optionrom = (
+        builds.cached(piece) for piece in (Piece.LINUX, Piece.SEABIOS, Piece.OPTIONROM)
+    )
+    return Pieces(
+        linux=linux.files[BZIMAGE] if linux else None,
+        seabios=seabios.files[BIOS] if seabios else None,
+        optionroms=optionrom.directory if optionrom else None,
+        distribution=stock.find(),
+    )
 
 
 def compose(pieces: Pieces, directory: Path) -> DemoGuest:

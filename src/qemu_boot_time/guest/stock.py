@@ -12,16 +12,14 @@ from pathlib import Path
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError, ProgramError
-from qemu_boot_time.guest import cache
+from qemu_boot_time.guest import cache, distro
 
 METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual")
 """Debian's name and Ubuntu's: each depends on the package that holds the kernel."""
 
-_IMAGE = re.compile(r"\blinux-image-\d[\w.+-]*")
-_NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
-_DOWNLOAD_S = 600.0
-_NO_APT = "give a kernel of your own: qbt run -- qemu-system-x86_64 -kernel bzImage ..."
-_UPDATE = "sudo apt-get update"
+_IMAGE = re.compile(r"linux-image-\d")
+_UNPACK_S = 120.0
+_OWN_KERNEL = "give a kernel of your own: qbt run -- qemu-system-x86_64 -kernel bzImage ..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +42,17 @@ def find() -> StockKernel | None:
 
 
 def fetch(progress: Callable[[str], None] = lambda _: None) -> StockKernel:
-    """Download the newest kernel that apt knows of into our cache.
+    """Download the newest kernel of the suite that this host runs into our cache.
 
-    ``progress`` is told each step in a line. Raises HostError without apt, or where apt knows no
-    such package, or the cache cannot be written; ProgramError where the download or the unpacking
-    fails.
+    ``progress`` is told each step in a line. Raises HostError without apt or network, for a
+    distribution without such a kernel, and for a cache that cannot be written.
     """
-    process.require("apt-get", hint=_NO_APT)
-    package = _package()
+    package = distro.fetch_binary(_package(progress), progress=progress)
     with cache.staging(cache.directory("stock")) as staging:
-        progress(f"downloading {package}")
-        process.run(
-            ["apt-get", *_NO_CACHE, "-q", "download", package],
-            cwd=staging,
-            timeout_s=_DOWNLOAD_S,
-            hint=f"is there a network? if the package has been replaced: {_UPDATE}",
-        )
-        archive = next(staging.glob("*.deb"))
-        progress(f"unpacking {archive.name}")
-        return _kernel(_unpack(archive, staging))
+        progress(f"unpacking {package.path.name}")
+        kernel = _kernel(_unpack(package, staging))
+    package.path.unlink()
+    return kernel
 
 
 def _kernel(directory: Path) -> StockKernel:
@@ -70,29 +60,23 @@ def _kernel(directory: Path) -> StockKernel:
     return StockKernel(release, version, directory / "vmlinuz")
 
 
-def _package() -> str:
+def _package(progress: Callable[[str], None]) -> str:
     for metapackage in METAPACKAGES:
         with contextlib.suppress(ProgramError):
-            shown = process.run(["apt-cache", *_NO_CACHE, "show", "--no-all-versions", metapackage])
-            if image := _IMAGE.search(_depends(shown.stdout)):
-                return image[0]
-    raise HostError(f"apt knows no package {' or '.join(METAPACKAGES)}", hint=_UPDATE)
+            for name in distro.dependencies(metapackage, progress=progress):
+                if _IMAGE.match(name):
+                    return name
+    raise HostError(f"no package {' or '.join(METAPACKAGES)} here", hint=_OWN_KERNEL)
 
 
-def _depends(paragraph: str) -> str:
-    lines = (line for line in paragraph.splitlines() if line.startswith("Depends:"))
-    return next(lines, "")
-
-
-def _unpack(archive: Path, staging: Path) -> Path:
-    """Keep the kernel of the package and nothing else; whoever looks sees the whole or nothing."""
+def _unpack(package: distro.Package, staging: Path) -> Path:
+    """Keep the kernel of the package and nothing else."""
     tree = staging / "tree"
-    process.run(["dpkg-deb", "-x", str(archive), str(tree)], hint=_NO_APT)
+    process.run(["dpkg-deb", "-x", str(package.path), str(tree)], timeout_s=_UNPACK_S)
     vmlinuz = next(tree.glob("boot/vmlinuz-*"), None)
     if vmlinuz is None:
-        raise HostError(f"{archive.name}: no boot/vmlinuz-* in it", hint=_NO_APT)
-    version = archive.name.split("_")[1]
-    final = staging.parent / f"{vmlinuz.name.removeprefix('vmlinuz-')}_{version}"
+        raise HostError(f"{package.path.name}: no boot/vmlinuz-* in it", hint=_OWN_KERNEL)
+    final = staging.parent / f"{vmlinuz.name.removeprefix('vmlinuz-')}_{package.version}"
     kept = staging / "kept"
     kept.mkdir()
     vmlinuz.rename(kept / "vmlinuz")
