@@ -36,7 +36,7 @@ class TracePoint(NamedTuple):
 TRACE_POINTS = (
     TracePoint(QEMU_INIT_END, None, None, "the first time a vCPU enters the guest"),
     TracePoint(FW_START, FIRMWARE_PORT, 1, "SeaBIOS, qboot: first code of the firmware"),
-    TracePoint(LINUX_START_FWCFG, LINUX_PORT, 2, "qboot: before loading the kernel (fw_cfg)"),
+    TracePoint(LINUX_START_FWCFG, LINUX_PORT, 2, "qboot: jump to a multiboot kernel (fw_cfg)"),
     TracePoint(FW_DO_BOOT, FIRMWARE_PORT, 5, "SeaBIOS: about to boot a device (may repeat)"),
     TracePoint(LINUX_START_BOOT, LINUX_PORT, 3, "option ROM, qboot: jump to the bzImage"),
     TracePoint(LINUX_START_PVHBOOT, LINUX_PORT, 4, "option ROM, qboot: jump to the PVH kernel"),
