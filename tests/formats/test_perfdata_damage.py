@@ -110,6 +110,10 @@ def test_a_cut_stream_gives_what_precedes_the_cut(file: Path) -> None:
         (B.sample(B.pio(1, 1) + bytes(64)), "84 bytes of raw data"),
         (B.record(9, B.pack("Q", 1)), "16 bytes, at least 56 needed"),
         (B.record(9, B.pack("Q", 1) + bytes(40)), "it ends before its raw data"),
+        (
+            B.record(9, B.sample(b"")[8:64] + B.pack("IHH", 9, 7, 0)),
+            "9 bytes of raw data in a record",
+        ),
         (B.record(RecordType.FORK, bytes(8)), "record FORK at byte 264"),
         (B.record(66, B.pack("II", 1 << 31, 0)), "bytes of event formats"),
         (B.record(81, b"no zstd at all"), "record COMPRESSED at byte 2"),
@@ -126,6 +130,27 @@ def test_records_that_cannot_be(file: Path, record: bytes, says: str) -> None:
         list(open_recording(file, tracefs=None).records())
 
     assert caught.value.file == str(file)
+
+
+def test_an_unwanted_sample_without_size(file: Path) -> None:
+    """A size of 0 stops the skipping of unwanted samples too, instead of going round for ever."""
+    records = B.pack("IHHQ", 9, 0, 0, 1) + bytes(64)
+    file.write_bytes(B.file([(B.attr(7), [1])], records, B.features(PIO_ONLY)))
+
+    with pytest.raises(CorruptFileError, match="record SAMPLE at byte 256: a size of 0 bytes"):
+        list(open_recording(file, wanted=["none:such"]).records())
+
+
+def test_the_torn_end_of_a_killed_recording_is_no_error(file: Path) -> None:
+    """Perf was killed while it wrote: the last record is damaged, as one must expect."""
+    records = B.sample(B.pio(0xF4, 6), time_ns=1) + B.sample(B.pio(0xF4, 6), time_ns=2)[:-1]
+    file.write_bytes(B.file([(B.attr(7), [1])], records, {}, data_size=0))
+
+    recording = open_recording(file, tracefs=None)
+
+    assert _times(recording.records()) == [1]
+    assert recording.killed
+    assert recording.damage is not None
 
 
 def test_a_record_of_no_event(file: Path) -> None:

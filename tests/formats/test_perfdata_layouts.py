@@ -209,7 +209,7 @@ def test_what_is_not_known_is_skipped_and_counted(tmp_path: Path) -> None:
     records = newer + stray + newer + B.sample(B.pio(0xF4, 6))
     recording = _open(tmp_path, B.file([(B.attr(7), [1])], records, B.features(SYSTEMS)))
 
-    assert list(recording.records()) == [SEEN]
+    assert [list(recording.records()) for _ in range(2)] == [[SEEN]] * 2
     assert recording.unknown == {"record type 4711": 2, "sample of an unknown event": 1}
 
 
