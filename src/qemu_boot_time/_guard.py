@@ -1,7 +1,8 @@
 """The process behind ``process.Guard``: run as a script, waits for the end of its standard input.
 
-One instruction a line: ``+KIND WHAT`` takes charge, ``-KIND WHAT`` lets go. At the end of input,
-which comes when the parent ends in whatever way, what is left is ended, the newest first.
+That is a socket of packets, one instruction each: ``+KIND WHAT`` takes charge, ``-KIND WHAT`` lets
+go. At its end, which comes when the parent ends in whatever way, what is left is ended, the newest
+first.
 """
 
 import contextlib
@@ -11,28 +12,31 @@ import signal
 import socket
 import sys
 
-_QUIT = b'{"execute":"qmp_capabilities"}{"execute":"quit"}'
+_QUIT = b'{"execute":"quit"}'
 _PATIENCE_S = 2.0
+_PACKET_BYTES = 8192
 
 
-def quit_qemu(path: str) -> None:
-    """Ask a QEMU to leave; works where its user id is not ours (sudo)."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as monitor:
+def quit_qemu(name: str, fds: list[int]) -> None:
+    """Ask a QEMU to leave, through the parent's own monitor: this works behind sudo too."""
+    del name
+    with contextlib.suppress(OSError), socket.socket(fileno=fds[0]) as monitor:
         monitor.settimeout(_PATIENCE_S)
-        monitor.connect(path)
         monitor.sendall(_QUIT)
         while monitor.recv(4096):
             pass
 
 
-def kill_group(pgid: str) -> None:
+def kill_group(pgid: str, fds: list[int]) -> None:
     """Kill a process group that the parent made."""
+    del fds
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(int(pgid), signal.SIGKILL)
 
 
-def remove(path: str) -> None:
+def remove(path: str, fds: list[int]) -> None:
     """Remove a directory: ``rmdir`` alone does it for a tracefs instance."""
+    del fds
     try:
         os.rmdir(path)  # noqa: PTH106  # pathlib would double the start-up of this process
     except OSError:
@@ -46,15 +50,19 @@ def main() -> None:
     """Follow the parent to its end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    charge: dict[tuple[str, str], None] = {}
-    for line in sys.stdin:
-        kind, _, what = line[1:].rstrip("\n").partition(" ")
-        if line[0] == "+":
-            charge[kind, what] = None
-        else:
-            charge.pop((kind, what), None)
-    for kind, what in reversed(charge):
-        END[kind](what)
+    charge: dict[tuple[str, str], list[int]] = {}
+    with socket.socket(fileno=sys.stdin.fileno()) as parent:
+        while True:
+            packet, fds, _, _ = socket.recv_fds(parent, _PACKET_BYTES, 1)
+            if not packet:
+                break
+            kind, _, what = packet[1:].decode().partition(" ")
+            for fd in charge.pop((kind, what), ()):
+                os.close(fd)
+            if packet[:1] == b"+":
+                charge[kind, what] = fds
+    for (kind, what), fds in reversed(charge.items()):
+        END[kind](what, fds)
 
 
 if __name__ == "__main__":

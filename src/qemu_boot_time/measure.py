@@ -5,6 +5,7 @@ goes to ``boots.jsonl``, and every number is made from those two by ``store.load
 """
 
 import contextlib
+import re
 import selectors
 import tempfile
 import time
@@ -26,11 +27,14 @@ from qemu_boot_time.store.facts import BootFacts, RunWriter
 from qemu_boot_time.store.load import boot_from_facts
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
 from qemu_boot_time.vm.command import QemuCommand, has_own_control
-from qemu_boot_time.vm.qmp import Qmp, event_time_ns
+from qemu_boot_time.vm.qmp import arguments as monitor_arguments
+from qemu_boot_time.vm.qmp import event_time_ns
 
-_CONNECT_EVERY_S = 0.005
-_MESSAGE_BYTES = 2000
+_ORPHAN_POLL_S = 0.05
+_MESSAGE_BYTES = 8192
 _HOPELESS = 3
+_SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
+_KVM_GAVE_UP = "KVM internal error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,7 @@ class _Measurement:
     def added(self) -> tuple[str, ...]:
         """What is added to the command."""
         ours = (words for _, session in self.armed for words in session.arguments())
-        return (*Qmp(self.sockets / "qmp").arguments(), *ours)
+        return (*monitor_arguments(self.sockets / "qmp"), *ours)
 
     def boot(self, index: int) -> Boot:
         """Boot once, and write down how it ended."""
@@ -256,7 +260,9 @@ class _Measurement:
         return None
 
     def _register(self, selector: selectors.BaseSelector, watch: _Watch) -> None:
+        monitor = watch.vm.qmp.listener
         selector.register(watch.vm, selectors.EVENT_READ, partial(selector.unregister, watch.vm))
+        selector.register(monitor, selectors.EVENT_READ, partial(_meet, selector, watch))
         for source, session in self.armed:
             for fd, read in session.readers().items():
                 take = partial(_take, watch, source, read)
@@ -290,18 +296,21 @@ def _take(watch: _Watch, source: Source, read: Callable[[], Iterable[Event]]) ->
 
 def _step(selector: selectors.BaseSelector, watch: _Watch) -> None:
     """Wait for the next thing to happen, and see what it means."""
-    qmp = watch.vm.qmp
-    waiting_for_monitor = not qmp.connected and not qmp.closed
     left_s = max(0.0, watch.deadline - time.monotonic())
-    for key, _ in selector.select(min(left_s, _CONNECT_EVERY_S) if waiting_for_monitor else left_s):
+    nobody_tells = watch.vm.leader_ended and not watch.vm.qmp.connected
+    for key, _ in selector.select(min(left_s, _ORPHAN_POLL_S) if nobody_tells else left_s):
         key.data()
-    if waiting_for_monitor and qmp.try_connect():
-        watch.pids[qmp.qemu_pid] = watch.pids.pop(qmp.qemu_pid, None)
-        selector.register(qmp, selectors.EVENT_READ, partial(_hear, selector, watch))
     if watch.ended_by is None and watch.vm.ended:
         watch.ended_by = EndedBy.ITSELF
     if watch.ended_by is None and time.monotonic() >= watch.deadline:
         watch.ended_by = EndedBy.TIMEOUT
+
+
+def _meet(selector: selectors.BaseSelector, watch: _Watch) -> None:
+    selector.unregister(watch.vm.qmp.listener)
+    pid = watch.vm.meet()
+    watch.pids[pid] = watch.pids.pop(pid, None)
+    selector.register(watch.vm.qmp, selectors.EVENT_READ, partial(_hear, selector, watch))
 
 
 def _hear(selector: selectors.BaseSelector, watch: _Watch) -> None:
@@ -314,9 +323,12 @@ def _hear(selector: selectors.BaseSelector, watch: _Watch) -> None:
 
 
 def last_words(file: Path) -> str:
-    """Give the last line of a standard error, made printable; ``""`` where there is none."""
+    """Give the line of a standard error that tells why QEMU left; ``""`` where none does."""
     try:
         lines = process.tail(file, size_bytes=_MESSAGE_BYTES).strip().splitlines()
     except OSError:
         return ""
-    return "".join(c if c.isprintable() else " " for c in lines[-1]).strip() if lines else ""
+    telling = [line for line in lines if not _SAYS_NOTHING.search(line)]
+    # Below this line is a dump of the registers.
+    why = next((line for line in telling if _KVM_GAVE_UP in line), "".join(telling[-1:]))
+    return "".join(c if c.isprintable() else " " for c in why).strip()

@@ -11,6 +11,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from typing import IO, Self
 from qemu_boot_time.errors import HostError, ProgramError
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None)
 _KILL_AFTER_S = 5.0
 _TAIL_BYTES = 4096
@@ -226,36 +228,67 @@ def tail(file: Path, *, size_bytes: int = _TAIL_BYTES) -> str:
     return text if length <= size_bytes else text.partition("\n")[2]
 
 
+def adopt_orphans() -> None:
+    """Become the parent of whatever our children leave behind when they end (prctl(2)).
+
+    What a script has put into the background, or what made itself a daemon, is then still ours to
+    see and to end.
+    """
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> frozenset[int]:
+    """Give the process ids of our children, adopted ones and unreaped ones too.
+
+    Empty on a kernel without CONFIG_PROC_CHILDREN.
+    """
+    try:
+        return frozenset(map(int, Path("/proc/thread-self/children").read_text().split()))
+    except OSError:
+        return frozenset()
+
+
+def reap(pid: int) -> bool:
+    """Say whether a child that is no Popen of ours has ended, and let the kernel forget it."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
+
+
 class Guard:
     """Ends what we started when we cannot: killed, crashed, or simply careless.
 
-    A child of ours that only waits for the end of a pipe, in a session of its own. What is
+    A child of ours that only waits for the end of a socket, in a session of its own. What is
     ``watch``-ed and not ``release``-d by then is ended or removed.
     """
 
     def __init__(self) -> None:
         script = Path(__file__).with_name("_guard.py")
-        self._child = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._child = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(script)],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
-    def watch(self, kind: str, what: str | int) -> None:
-        """Take charge of ``group PGID``, ``qmp SOCKET`` or ``remove DIRECTORY``."""
-        self._tell(f"+{kind} {what}\n")
+    def watch(self, kind: str, what: str | int, *, fd: int | None = None) -> None:
+        """Take charge of ``group PGID``, ``remove DIRECTORY``, or ``qmp NAME``.
+
+        ``fd`` is the connection to the monitor, negotiated, of the latter.
+        """
+        self._tell(f"+{kind} {what}", () if fd is None else (fd,))
 
     def release(self, kind: str, what: str | int) -> None:
         """Forget what has ended well."""
-        self._tell(f"-{kind} {what}\n")
+        self._tell(f"-{kind} {what}")
 
-    def _tell(self, line: str) -> None:
-        assert self._child.stdin is not None  # noqa: S101  # a pipe was asked for above
-        with contextlib.suppress(BrokenPipeError):
-            self._child.stdin.write(line.encode())
-            self._child.stdin.flush()
+    def _tell(self, instruction: str, fds: tuple[int, ...] = ()) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self._ours, [instruction.encode()], fds)
 
     def __enter__(self) -> Self:
         return self
@@ -266,6 +299,5 @@ class Guard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._child.stdin is not None  # noqa: S101
-        self._child.stdin.close()
+        self._ours.close()
         self._child.wait()

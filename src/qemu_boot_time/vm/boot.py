@@ -7,17 +7,21 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from qemu_boot_time import process
+from qemu_boot_time.errors import HostError
 from qemu_boot_time.vm.qmp import Qmp
 
 _QUIT_PATIENCE_S = 3.0
 _TERM_PATIENCE_S = 2.0
+_KILL_PATIENCE_S = 2.0
+_ORPHAN_POLL_S = 0.05
+_ENDINGS = ((signal.SIGTERM, _TERM_PATIENCE_S), (signal.SIGKILL, _KILL_PATIENCE_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class BootRequest:
     """Where QEMU's standard output goes: the guest's console with ``-serial stdio``."""
     stderr: Path
     monitor: Path
-    """The UNIX socket of the monitor that ``argv`` asks for."""
+    """The UNIX socket that the monitor of ``argv`` connects to."""
     cpus: frozenset[int] = frozenset()
     before_exec: Callable[[int], None] | None = None
     """Called with the process id while the child waits just before its exec."""
@@ -39,36 +43,45 @@ _WAIT_THEN_EXEC = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 
 
 class RunningVm:
-    """A QEMU that runs, and the monitor that tells what becomes of it."""
+    """A QEMU that runs, and the monitor that tells what becomes of it.
+
+    What we start may be a script that leaves QEMU to itself: such orphans are adopted, so that the
+    boot ends with the last of them. Raises HostError where something cannot be started or ended.
+    """
 
     def __init__(self, request: BootRequest, guard: process.Guard) -> None:
         self._request = request
         self._guard = guard
-        self.qmp = Qmp(request.monitor)
         self._reaped = False
+        process.adopt_orphans()
 
     def __enter__(self) -> Self:
-        held = self._request.before_exec
-        argv = self._request.argv if held is None else (*_WAIT_THEN_EXEC, *self._request.argv)
-        stdin = subprocess.DEVNULL if held is None else subprocess.PIPE
+        with contextlib.ExitStack() as undo:
+            self.qmp = Qmp(self._request.monitor)
+            undo.callback(self.qmp.close)
+            self._others = process.children()
+            self._start()
+            undo.callback(self._close)
+            if self._request.before_exec is not None:
+                self._release_after(self._request.before_exec)
+            undo.pop_all()
+        return self
+
+    def _start(self) -> None:
+        held = self._request.before_exec is not None
+        argv = (*_WAIT_THEN_EXEC, *self._request.argv) if held else self._request.argv
+        stdin = subprocess.PIPE if held else subprocess.DEVNULL
         with self._request.stdout.open("wb") as out, self._request.stderr.open("wb") as err:
             self._child, self.exec_stamp_ns = process.start(
                 process.Start(argv, stdin, out, err, cpus=self._request.cpus)
             )
         self.pid = self._child.pid
         self._guard.watch("group", self.pid)
-        self._guard.watch("qmp", str(self._request.monitor))
         self._pidfd = os.pidfd_open(self.pid)
-        if held is not None:
-            self._release_after(held)
-        return self
 
     def _release_after(self, held: Callable[[int], None]) -> None:
-        try:
-            held(self.pid)
-        except BaseException:
-            self._close()
-            raise
+        held(self.pid)
+        self._others = process.children()
         assert self._child.stdin is not None  # noqa: S101  # a pipe was asked for
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.write(b"\n")
@@ -88,48 +101,69 @@ class RunningVm:
         return self._pidfd
 
     @property
-    def ended(self) -> bool:
-        """Whether QEMU has left: what we started has ended, and so has the monitor's other side.
+    def leader_ended(self) -> bool:
+        """Whether the process that we started has ended; a QEMU that it left behind may run."""
+        return bool(select.select([self._pidfd], [], [], 0)[0])
 
-        A script may end before the QEMU that it put into the background.
-        """
-        return bool(select.select([self._pidfd], [], [], 0)[0]) and not self.qmp.connected
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has: what we started, what it left behind, the monitor's other end."""
+        return self.leader_ended and not self.qmp.connected and not self._orphans()
+
+    def meet(self) -> int:
+        """Take the monitor's connection; give QEMU's process id."""
+        self.qmp.accept()
+        self._guard.watch("qmp", self.pid, fd=self.qmp.fileno())
+        return self.qmp.qemu_pid
+
+    def _orphans(self) -> list[int]:
+        left = process.children() - self._others - {self.pid}
+        return [pid for pid in left if not process.reap(pid)]
 
     @property
     def exit_status(self) -> int | None:
         """Exit status as :mod:`subprocess` gives it; None while it runs."""
         return self._child.returncode
 
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """Give what the monitor has said by now."""
-        return self.qmp.messages()
-
     def stop(self) -> None:
-        """End QEMU: ask it to leave, so that disks are flushed; then end its process group."""
+        """End QEMU: ask it to leave, so that disks are flushed; then end all that is left of it."""
         if self._reaped:
             return
         if self.qmp.connected:
             self.qmp.execute("quit")
             self._wait_until_ended(_QUIT_PATIENCE_S)
-        if not self.ended:
-            process.signal_group(self.pid, signal.SIGTERM)
-            self._wait_until_ended(_TERM_PATIENCE_S)
+        for number, patience_s in _ENDINGS:
+            if not self.ended:
+                self._signal(number)
+                self._wait_until_ended(patience_s)
         # The leader is not reaped yet, so its number still names our group and no other.
         process.signal_group(self.pid, signal.SIGKILL)
+        if not self.ended:
+            raise HostError(
+                f"{self._request.argv[0]} (process {self.pid}) does not end, whoever may end it",
+                hint='end it by hand; a script must hand on "$@", so that QEMU can be asked to leave',
+            )
         self._child.wait()
         self._reaped = True
+
+    def _signal(self, number: signal.Signals) -> None:
+        process.signal_group(self.pid, number)
+        for pid in self._orphans():
+            with contextlib.suppress(PermissionError):
+                os.kill(pid, number)
 
     def _wait_until_ended(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s
         while not self.ended and time.monotonic() < deadline:
-            fd = self.qmp.fileno() if self.qmp.connected else self._pidfd
-            if select.select([fd], [], [], 0.05)[0]:
-                deque(self.qmp.messages(), maxlen=0)
+            waits_for = [self.qmp] if self.qmp.connected else [] if self.leader_ended else [self]
+            select.select(waits_for, [], [], _ORPHAN_POLL_S)
+            deque(self.qmp.messages(), maxlen=0)
 
     def _close(self) -> None:
-        self.stop()
-        self.qmp.close()
-        os.close(self._pidfd)
-        self._guard.release("qmp", str(self._request.monitor))
-        self._guard.release("group", self.pid)
-        self._request.monitor.unlink(missing_ok=True)
+        try:
+            self.stop()
+        finally:
+            self.qmp.close()
+            os.close(self._pidfd)
+            self._guard.release("qmp", self.pid)
+            self._guard.release("group", self.pid)

@@ -3,6 +3,9 @@
 Enough to notice what a boot comes to (reset, panic, KVM's internal error), to let a paused guest
 go, and to ask QEMU to leave. Spec: QEMU's docs/interop/qmp-spec. The ``qemu.qmp`` package is
 asyncio throughout; one boot waits for six file descriptors in one ``selectors`` loop.
+
+We listen and QEMU connects: so nobody has to poll, and a QEMU behind ``sudo`` reaches us, whereas
+its own socket would be root's alone.
 """
 
 import contextlib
@@ -20,44 +23,32 @@ _MAX_LINE_BYTES = 1 << 20
 
 
 class Qmp:
-    """One connection to the monitor of one QEMU, which listens on a UNIX socket."""
+    """One connection from the monitor of one QEMU to a UNIX socket of ours."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._path = path
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        """Readable when QEMU has come."""
+        self.listener.bind(str(path))
+        self.listener.listen(1)
         self._socket: socket.socket | None = None
         self._buffer = b""
         self.qemu_pid = 0
-        """The process that listens; 0 before the connection stands."""
-        self.closed = False
-        """The connection stood, and QEMU has ended it."""
+        """The process at the other end; 0 before the connection stands."""
 
     @property
     def connected(self) -> bool:
         """Whether the connection stands."""
         return self._socket is not None
 
-    def arguments(self) -> tuple[str, ...]:
-        """Give what QEMU must be told to open this monitor; it takes nothing from the user's own."""
-        chardev = f"socket,id=qbt-qmp,path={_escaped(self.path)},server=on,wait=off"
-        return ("-chardev", chardev, "-mon", "chardev=qbt-qmp,mode=control")
-
-    def try_connect(self) -> bool:
-        """Connect if QEMU listens by now; whether the connection stands."""
-        if self._socket is None and not self.closed and self.path.exists():
-            candidate = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            try:
-                candidate.connect(str(self.path))
-            except OSError:
-                candidate.close()
-                return False
-            credentials = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-            self.qemu_pid = _UCRED.unpack(credentials)[0]
-            candidate.settimeout(0)
-            self._socket = candidate
-            self.execute("qmp_capabilities")
-            self.execute("query-status")
-            self.execute("query-kvm")
-        return self.connected
+    def accept(self) -> None:
+        """Take the connection that waits, and ask what there is to know."""
+        self._socket, _ = self.listener.accept()
+        credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        self.qemu_pid = _UCRED.unpack(credentials)[0]
+        self._socket.settimeout(0)
+        for command in ("qmp_capabilities", "query-status", "query-kvm"):
+            self.execute(command)
 
     def fileno(self) -> int:
         """Give the descriptor to wait on; only while connected."""
@@ -82,7 +73,7 @@ class Qmp:
         except OSError:
             data = b""
         if not data:
-            self.close()
+            self._hang_up()
             return
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         self._buffer = self._buffer[-_MAX_LINE_BYTES:]
@@ -91,11 +82,21 @@ class Qmp:
                 yield msgspec.json.decode(line, type=dict[str, Any])
 
     def close(self) -> None:
-        """End the connection; it is not made again."""
+        """End the connection, and take none any more."""
+        self._hang_up()
+        self.listener.close()
+        self._path.unlink(missing_ok=True)
+
+    def _hang_up(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self.closed = True
+
+
+def arguments(path: Path) -> tuple[str, ...]:
+    """Give what QEMU must be told to come to a Qmp at ``path``; it leaves the user's own alone."""
+    chardev = f"socket,id=qbt-qmp,path={_escaped(path)}"
+    return ("-chardev", chardev, "-mon", "chardev=qbt-qmp,mode=control")
 
 
 def event_time_ns(message: dict[str, Any]) -> int:
