@@ -145,3 +145,16 @@ def test_a_kernel_in_the_cache_needs_no_network(fetches: list[str], tmp_path: Pa
     guest = demo.choose()
 
     assert (guest.name, option(guest, "-kernel"), fetches) == ("stock", str(vmlinuz), [])
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one thing that a demo cannot do without, with the remedy."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    with pytest.raises(HostError, match="Not a directory") as caught:
+        demo.choose()
+
+    assert "XDG_CACHE_HOME" in caught.value.hint

@@ -47,8 +47,8 @@ def fetch(progress: Callable[[str], None] = lambda _: None) -> StockKernel:
     ``progress`` is told each step in a line. Raises HostError without apt or network, for a
     distribution without such a kernel, and for a cache that cannot be written.
     """
-    package = distro.fetch_binary(_package(progress), progress=progress)
     with cache.staging(cache.directory("stock")) as staging:
+        package = distro.fetch_binary(_package(progress), progress=progress)
         progress(f"unpacking {package.path.name}")
         kernel = _kernel(_unpack(package, staging))
     package.path.unlink()
