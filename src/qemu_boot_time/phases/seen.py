@@ -1,0 +1,126 @@
+"""The events of one VM become its marks: named, parted into attempts, one of all sources."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from qemu_boot_time.model import Bound, Event, EventKind, Mark
+from qemu_boot_time.protocol import FW_START, QEMU_INIT_END, RANK, Names
+
+SOURCES_BY_ACCURACY = ("perf_event", "tracefs", "perf", "trace-cmd", "debugcon", "console")
+"""Where two sources saw one mark, the first of these is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What all sources together saw; times still absolute."""
+
+    chosen: tuple[Mark, ...]
+    """Of the attempt that got there, in time order."""
+    earlier: tuple[Mark, ...]
+    """Of the other attempts."""
+    also: tuple[Mark, ...]
+    """The same marks, as further sources saw them."""
+    attempts: int
+
+    @property
+    def first_ns(self) -> int:
+        """The absolute time of the first mark; 0 where there is none."""
+        return min((mark.time_ns for mark in self.chosen), default=0)
+
+
+def marks_by_source(ordered: Sequence[Event], names: Names) -> dict[str, list[Mark]]:
+    """Turn the events of one VM, in time order, into each source's marks and their attempts."""
+    resets = [event.time_ns for event in ordered if event.kind is EventKind.RESET]
+    found: dict[str, list[Mark]] = {}
+    for event in ordered:
+        name = name_of(event, names)
+        if name is not None:
+            found.setdefault(event.source, []).append(_mark_of(event, name))
+    return {
+        source: list(_numbered(_entered_once(marks), resets)) for source, marks in found.items()
+    }
+
+
+def name_of(event: Event, names: Names) -> str | None:
+    """Name the trace point that an event is; None: it is none."""
+    if event.kind is EventKind.ENTRY:
+        return QEMU_INIT_END
+    if event.kind is EventKind.PORT_WRITE:
+        return names.of(int(event.fields["port"]), int(event.fields["value"]))
+    return None
+
+
+def _mark_of(event: Event, name: str) -> Mark:
+    return Mark(
+        name,
+        event.time_ns,
+        event.source,
+        event=str(event.fields.get("event", "")),
+        bound=Bound(str(event.fields.get("bound", Bound.EXACT))),
+        error_ns=int(event.fields.get("error_ns", 0)),
+    )
+
+
+def _entered_once(marks: Iterable[Mark]) -> Iterator[Mark]:
+    """Keep the first guest entry: vCPUs enter again and again."""
+    entered = False
+    for mark in marks:
+        if mark.name != QEMU_INIT_END or not entered:
+            yield mark
+        entered = entered or mark.name == QEMU_INIT_END
+
+
+def _numbered(marks: Iterable[Mark], resets: Sequence[int]) -> Iterator[Mark]:
+    """Give each mark its attempt: after a guest reset the same trace points are passed again.
+
+    A mark that this attempt has seen already begins the next one if the reset itself was seen
+    since the mark before, or if the boot went backwards, or if it is the firmware's very first.
+    """
+    attempt, seen, highest, before_ns = 0, set[str](), -1, 0
+    for mark in marks:
+        rank = RANK.get(mark.name, highest)
+        reset_seen = any(before_ns < reset_ns <= mark.time_ns for reset_ns in resets)
+        if mark.name in seen and (reset_seen or rank < highest or mark.name == FW_START):
+            attempt, seen, highest = attempt + 1, set(), -1
+        seen.add(mark.name)
+        highest, before_ns = max(highest, rank), mark.time_ns
+        yield replace(mark, attempt=attempt)
+
+
+def merge(found: Mapping[str, Sequence[Mark]], until: str | None) -> Seen:
+    """Believe the most accurate source, mark by mark; keep what the others saw."""
+    best: dict[tuple[int, str, int], Mark] = {}
+    also: list[Mark] = []
+    for source in sorted(found, key=_accuracy):
+        nth = Counter[tuple[int, str]]()
+        for mark in found[source]:
+            place = (mark.attempt, mark.name)
+            nth[place] += 1
+            if best.setdefault((*place, nth[place]), mark) is not mark:
+                also.append(mark)
+    marks = sorted(best.values(), key=lambda mark: (mark.time_ns, RANK.get(mark.name, 99)))
+    attempt = _attempt_that_got_there(marks, until)
+    chosen = [mark for mark in marks if mark.attempt == attempt or mark.name == QEMU_INIT_END]
+    earlier = [mark for mark in marks if mark not in chosen]
+    attempts = 1 + max((mark.attempt for mark in marks), default=0)
+    return Seen(tuple(chosen), tuple(earlier), tuple(also), attempts)
+
+
+def _accuracy(source: str) -> int:
+    known = source in SOURCES_BY_ACCURACY
+    return SOURCES_BY_ACCURACY.index(source) if known else len(SOURCES_BY_ACCURACY)
+
+
+def _attempt_that_got_there(marks: Iterable[Mark], until: str | None) -> int:
+    last = 0
+    for mark in marks:
+        if mark.name == until:
+            return mark.attempt
+        last = max(last, mark.attempt)
+    return last
+
+
+def since(zero_ns: int, marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Count the times of marks from ``zero_ns``."""
+    return tuple(replace(mark, time_ns=mark.time_ns - zero_ns) for mark in marks)
