@@ -137,7 +137,7 @@ def test_an_unwanted_sample_without_size(file: Path) -> None:
     records = B.sample(B.pio(1, 1)) + B.pack("IHHQ", 9, 0, 0, 1) + bytes(64)
     file.write_bytes(B.file([(B.attr(7), [1])], records, B.features(PIO_ONLY)))
 
-    with pytest.raises(CorruptFileError, match="record SAMPLE at byte 3.*: a size of 0 bytes"):
+    with pytest.raises(CorruptFileError, match=r"SAMPLE at byte 3\d\d: a size of 0 bytes"):
         list(open_recording(file, wanted=["none:such"]).records())
 
 
