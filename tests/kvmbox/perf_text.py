@@ -11,6 +11,16 @@ _LINE = re.compile(
     r"\s*(?P<comm>.+?)\s+(?P<pid>\d+)/\d+\s+\[\d+\]\s+(?P<seconds>\d+)\.(?P<ns>\d{9}):"
     r"\s+(?P<event>\w+:\w+): (?P<text>.*)"
 )
+EXEC = "sched:sched_process_exec"
+ENTRY = "kvm:kvm_entry"
+_NAMES = {
+    (0xF5, 1): "fw_start",
+    (0xF5, 5): "fw_do_boot",
+    (0xF4, 3): "linux_start_boot",
+    (0xF4, 4): "linux_start_pvhboot",
+    (0xF4, 6): "linux_start_kernel",
+    (0xF4, 7): "linux_start_user",
+}
 _PORT_WRITE = re.compile(r"pio_write at (0x\w+) size 1 count 1 val (0x\w+)")
 
 
@@ -49,3 +59,12 @@ def boots(text: str) -> list[list[Line]]:
     by_pid = sorted(of_qemu, key=lambda line: (line.pid, line.time_ns))
     processes = [list(group) for _, group in groupby(by_pid, key=lambda line: line.pid)]
     return sorted(processes, key=lambda events: events[0].time_ns)
+
+
+def marks(boot: list[Line]) -> list[tuple[str, int]]:
+    """Give the marks of one QEMU, name and nanoseconds since its last exec, the plainest way."""
+    (*_, zero_ns) = (line.time_ns for line in boot if line.event == EXEC)
+    entry_ns = next(line.time_ns for line in boot if line.event == ENTRY)
+    named = [(_NAMES.get(write), line.time_ns) for line in boot if (write := line.port_write())]
+    writes = [(name, time_ns - zero_ns) for name, time_ns in named if name]
+    return [("qemu_init_end", entry_ns - zero_ns), *writes]

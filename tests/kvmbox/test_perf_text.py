@@ -29,6 +29,24 @@ def test_port_write_has_port_and_value() -> None:
     assert (write.port_write(), entry.port_write()) == ((0xF5, 1), None)
 
 
+def test_marks_count_from_the_exec() -> None:
+    """The first entry is qemu_init_end, a write of the protocol is what it says."""
+    boot = [
+        perf_text.Line("qemu-system-x86", 178, 1_000, perf_text.EXEC, "filename=/usr/bin/taskset"),
+        perf_text.Line("qemu-system-x86", 178, 2_000, perf_text.EXEC, "filename=/usr/bin/qemu"),
+        perf_text.Line("qemu-system-x86", 178, 2_300, perf_text.ENTRY, "vcpu 0, rip 0xfff0"),
+        perf_text.Line("qemu-system-x86", 178, 2_400, perf_text.ENTRY, "vcpu 0, rip 0xfff0"),
+        perf_text.Line(
+            "qemu-system-x86", 178, 2_900, "kvm:kvm_pio", "pio_write at 0xf5 size 1 count 1 val 0x1"
+        ),
+        perf_text.Line(
+            "qemu-system-x86", 178, 3_000, "kvm:kvm_pio", "pio_write at 0x70 size 1 count 1 val 0x1"
+        ),
+    ]
+
+    assert perf_text.marks(boot) == [("qemu_init_end", 300), ("fw_start", 900)]
+
+
 def test_a_line_that_is_no_event_is_refused() -> None:
     """What perf printed and we do not know must not be skipped in silence."""
     with pytest.raises(ValueError, match="not a line of perf script: 'Samples lost'"):

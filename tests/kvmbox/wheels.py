@@ -8,7 +8,6 @@ from qemu_boot_time.process import run
 _CHECKOUT = Path(__file__).parents[2]
 _PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 _BOX_PYTHON = ("--python-version", "3.11", "--only-binary=:all:")
-_HINT = "pip needs hatchling and our dependencies from its cache or its index"
 
 
 def site(scratch: Path) -> Path:
@@ -17,11 +16,11 @@ def site(scratch: Path) -> Path:
     Hand it over as ``site``: the box then has ``qbt`` on PATH. Raises HostError where pip fails.
     """
     dist, target = scratch / "dist", scratch / "site"
-    wheel = ("wheel", "--no-deps", "--wheel-dir", str(dist), str(_CHECKOUT))
-    run((*_PIP, *wheel), timeout_s=300, hint=_HINT)
+    wheel = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(dist))
+    run((*_PIP, *wheel, str(_CHECKOUT)), timeout_s=300, hint="pip install -e '.[dev]'")
     (built,) = dist.glob("*.whl")
     install = ("install", *_BOX_PYTHON, "--target", str(target), str(built))
-    run((*_PIP, *install), timeout_s=300, hint=_HINT)
+    run((*_PIP, *install), timeout_s=300, hint="pip needs its index")
     for script in (target / "bin").iterdir():
         _, rest = script.read_bytes().split(b"\n", 1)
         script.write_bytes(b"#!/usr/bin/python3\n" + rest)
