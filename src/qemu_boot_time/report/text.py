@@ -1,6 +1,7 @@
 """The table that a person reads: marks and their deltas, phases, what failed, what to know."""
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -25,7 +26,7 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
     if every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     if summary.marks:
-        parts += [_marks_table(summary.marks), Text()]
+        parts += [_marks_table(summary.marks, _zero_of(run.boots)), Text()]
     if summary.phases:
         parts += [_phases_table(summary), Text()]
     parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
@@ -69,8 +70,13 @@ def _cells(stats: Stats, sign: str = "") -> Iterator[str]:
         yield f"{value_ns / _NS_PER_MS:{sign}.3f}"
 
 
-def _marks_table(rows: Iterable[MarkSummary]) -> Table:
-    table = _grid("mark (ms since exec)", _COLUMNS)
+def _zero_of(boots: Iterable[Boot]) -> str:
+    """Say from where marks count: from the first of each boot, where no exec was seen at all."""
+    return "exec" if any(boot.exec_ns is not None for boot in boots if boot.ok) else "first"
+
+
+def _marks_table(rows: Iterable[MarkSummary], zero: str) -> Table:
+    table = _grid(f"mark (ms since {zero})", _COLUMNS)
     for row in rows:
         table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.time))
         if row.delta:
@@ -79,12 +85,15 @@ def _marks_table(rows: Iterable[MarkSummary]) -> Table:
 
 
 def _phases_table(summary: Summary) -> Table:
-    total = next((row.time for row in summary.phases if row.name == TOTAL), None)
+    first_total = next((row for row in summary.phases if row.name == TOTAL), None)
+    total = first_total.time if first_total else None
+    named = Counter(row.name for row in summary.phases)
     table = _grid("phase (ms)", (*_COLUMNS, "share"))
     for row in summary.phases:
-        if row.name == TOTAL and summary.unaccounted:
+        if row is first_total and summary.unaccounted:
             _add_phase(table, _UNACCOUNTED, summary.unaccounted, total)
-        _add_phase(table, row.name, row.time, total)
+        name = row.name if named[row.name] == 1 else f"{row.name} ({row.begin}..{row.end})"
+        _add_phase(table, name, row.time, total)
     return table
 
 

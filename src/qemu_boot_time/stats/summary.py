@@ -31,6 +31,7 @@ class MarkSummary:
 
     name: str
     time: Stats
+    """Over the boots whose exec was seen; where none was, since the first mark of each."""
     delta: Stats | None
     """Since ``delta_from``, over the boots in which just that mark came before; None: none did."""
     delta_from: str
@@ -100,7 +101,7 @@ def unaccounted_ns(boot: Boot) -> int | None:
 
 def _marks(boots: Sequence[Boot]) -> tuple[MarkSummary, ...]:
     times: dict[str, dict[int, Mark]] = {}
-    for i, boot in enumerate(boots):
+    for i, boot in enumerate([boot for boot in boots if boot.exec_ns is not None] or boots):
         for mark in boot.marks:
             times.setdefault(mark.name, {}).setdefault(i, mark)
     rows = sorted(
@@ -123,7 +124,10 @@ def _mark_row(name: str, before: str, marks: Iterable[Mark], boots: Iterable[Boo
 
 
 def _delta_ns(boot: Boot, before: str, name: str) -> int | None:
-    """Give this boot's own delta, if ``before`` is what came just before ``name`` in it."""
+    """Give this boot's own delta, if ``before`` is what came just before ``name`` in it.
+
+    Nothing but the exec comes before the first mark.
+    """
     firsts: dict[str, int] = {}
     for mark in boot.marks:
         firsts.setdefault(mark.name, mark.time_ns)
@@ -131,25 +135,30 @@ def _delta_ns(boot: Boot, before: str, name: str) -> int | None:
     if name not in firsts:
         return None
     place = names.index(name)
-    if (names[place - 1] if place else "") != before:
+    if (names[place - 1] if place else "") != before or (not place and boot.exec_ns is None):
         return None
     return firsts[name] - firsts.get(before, 0)
 
 
 def _phases(boots: Iterable[Boot]) -> tuple[PhaseSummary, ...]:
-    """Give the parts in the order of a boot, then the total, then the user's own phases."""
+    """Give the parts in the order of a boot, then the total, then the user's own phases.
+
+    Phases of one name that begin or end elsewhere in some boots are different things: what most
+    boots have comes first.
+    """
     found: dict[tuple[int, str, str, str], list[Phase]] = {}
     for boot in boots:
         group = 0
         for phase in boot.phases:
             group = _GROUP_OF_TOTAL if phase.name == TOTAL else 2 * bool(group)
             found.setdefault((group, phase.name, phase.begin, phase.end), []).append(phase)
-    ordered = sorted(found.items(), key=lambda item: (item[0][0], _median_begin_ns(item[1])))
+    ordered = sorted(found.items(), key=_place)
     return tuple(
         PhaseSummary(name, begin, end, stats_of([phase.duration_ns for phase in phases]))
         for (_, name, begin, end), phases in ordered
     )
 
 
-def _median_begin_ns(phases: Iterable[Phase]) -> float:
-    return median(phase.begin_ns for phase in phases)
+def _place(row: tuple[tuple[int, str, str, str], list[Phase]]) -> tuple[int, float, int]:
+    (group, *_), phases = row
+    return group, median(phase.begin_ns for phase in phases), -len(phases)

@@ -1,0 +1,180 @@
+"""Statistics over boots, against independent ones; what counts and what is left out."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from boots import booted, marks, wrote
+from qemu_boot_time.model import Boot, Outcome
+from qemu_boot_time.phases import Rules, boot_of, boot_of_marks, boots_of
+from qemu_boot_time.stats.summary import Stats, Summary, stats_of, summarise, unaccounted_ns
+
+_TIMES = st.lists(st.integers(0, 10**12), min_size=1, max_size=40)
+
+
+def table(*rows: dict[str, int]) -> list[Boot]:
+    """Make boots of rows of marks."""
+    return [boot_of_marks(marks(**row), index=i, rules=Rules()) for i, row in enumerate(rows)]
+
+
+def mark(summary: Summary, name: str) -> Stats:
+    """Give the statistics of one mark's time."""
+    return next(row.time for row in summary.marks if row.name == name)
+
+
+def phase(summary: Summary, name: str) -> Stats:
+    """Give the statistics of one phase."""
+    return next(row.time for row in summary.phases if row.name == name)
+
+
+@given(_TIMES)
+def test_mean_and_extremes_are_those_of_scipy(times_ns: list[int]) -> None:
+    """Mean, minimum and maximum agree with scipy.stats, to half a nanosecond."""
+    found = stats_of(times_ns)
+
+    extremes = int(scipy_stats.tmin(times_ns)), int(scipy_stats.tmax(times_ns))
+    assert (len(times_ns), *extremes) == (found.n, found.min_ns, found.max_ns)
+    assert pytest.approx(float(scipy_stats.tmean(times_ns)), abs=0.51) == found.mean_ns
+    assert abs(Fraction(sum(times_ns), len(times_ns)) - found.mean_ns) <= Fraction(1, 2)
+
+
+@given(_TIMES)
+def test_the_median_is_that_of_scipy(times_ns: list[int]) -> None:
+    """It agrees with the 50th percentile of scipy, to half a nanosecond."""
+    expected = float(scipy_stats.scoreatpercentile(times_ns, 50))
+
+    assert pytest.approx(expected, abs=0.51) == stats_of(times_ns).median_ns
+
+
+def test_one_boot_is_enough() -> None:
+    """With n = 1 every statistic is that boot's."""
+    summary = summarise(table({"fw_start": 20, "fw_do_boot": 50}))
+
+    assert Stats(1, 50, 50, 50, 50) == mark(summary, "fw_do_boot") == phase(summary, "total")
+
+
+def test_no_boot_at_all() -> None:
+    """An empty run has a summary without rows."""
+    assert Summary(0, 0, 0, (), (), None) == summarise([])
+
+
+def test_a_boot_that_failed_is_counted_and_left_out() -> None:
+    """Its marks do not reach the statistics; with no other boot there are none."""
+    good, bad = table({"fw_start": 20}, {"fw_start": 9000})
+    failed = replace(bad, outcome=Outcome.TIMEOUT)
+
+    summary = summarise([good, failed])
+
+    assert (2, 1, Stats(1, 20, 20, 20, 20)) == (summary.boots, summary.ok, summary.marks[0].time)
+    assert ((), ()) == (summarise([failed]).marks, summarise([failed]).phases)
+
+
+def test_a_suspect_boot_is_counted_and_kept() -> None:
+    """Nothing is dropped for looking odd."""
+    summary = summarise(table({"fw_start": 30, "fw_do_boot": 20}, {"fw_start": 30}))
+
+    assert (1, 2) == (summary.suspect, mark(summary, "fw_start").n)
+
+
+def test_phases_are_each_boots_own() -> None:
+    """The longest kernel phase need not be in the boot with the latest marks."""
+    rows = [(10, 110), (200, 210), (90, 110)]
+    boots = table(*({"linux_start_kernel": a, "linux_start_user": b} for a, b in rows))
+
+    assert Stats(3, 20, 43, 10, 100) == phase(summarise(boots), "kernel")
+
+
+def test_deltas_are_each_boots_own() -> None:
+    """A delta counts the boots in which that very mark came before."""
+    boots = table(
+        {"fw_start": 10, "fw_do_boot": 30},
+        {"fw_start": 10, "fw_do_boot": 70},
+        {"fw_do_boot": 50},
+    )
+
+    first, second = summarise(boots).marks
+
+    assert (("", 2), ("fw_start", 2)) == ((first.delta_from, first.time.n), (second.delta_from, 2))
+    assert (first.delta, second.delta) == (Stats(2, 10, 10, 10, 10), Stats(2, 40, 40, 20, 60))
+    assert Stats(3, 50, 50, 30, 70) == second.time
+
+
+def test_a_mark_that_came_twice_counts_once() -> None:
+    """Over boots, a trace point has the time of its first pass."""
+    boot = boot_of([*booted(values=(1, 5, 5, 5))], index=0, pid=1, rules=Rules())
+
+    assert Stats(1, 30, 30, 30, 30) == mark(summarise([boot]), "fw_do_boot")
+
+
+def test_rows_come_in_the_order_of_a_boot() -> None:
+    """Parts by when they begin, then the total, then the user's own phases."""
+    rules = Rules(phases={"own": ("exec", "fw_start")})
+    boots = boots_of([*booted(1000, (5, 3, 7)), *booted(2000, vm=2)], rules)
+
+    summary = summarise(boots)
+
+    expected = [
+        "vmm",
+        "qemu_init_end..fw_do_boot",
+        "firmware",
+        "loader",
+        "linux_start_boot..linux_start_user",
+        "kernel_early",
+        "kernel",
+        "total",
+        "own",
+    ]
+    assert expected == [row.name for row in summary.phases]
+
+
+def test_totals_with_different_ends_are_different_things() -> None:
+    """A boot whose last mark is missing does not shorten the total; what most have is first."""
+    whole = [*booted(2000, vm=2), *booted(3000, vm=3)]
+
+    summary = summarise(boots_of([*booted(1000, (1, 5)), *whole], Rules()))
+
+    totals = [(row.end, row.time.n, row.time.min_ns) for row in summary.phases[-2:]]
+    assert [("linux_start_user", 2, 60), ("fw_do_boot", 1, 30)] == totals
+
+
+def test_unaccounted_is_the_total_less_its_parts() -> None:
+    """Per boot, and its statistics are of each boot's own."""
+    boots = table(
+        {"qemu_init_end": 10, "fw_start": 15, "fw_do_boot": 20},
+        {"qemu_init_end": 10, "fw_start": 45, "fw_do_boot": 50},
+    )
+
+    assert [5, 35] == [unaccounted_ns(boot) for boot in boots]
+    assert Stats(2, 20, 20, 5, 35) == summarise(boots).unaccounted
+
+
+def test_boots_without_an_exec_do_not_shift_the_others() -> None:
+    """Their marks count from another zero: only their phases and deltas are used."""
+    whole, headless = booted(1000), [*booted(2000, vm=2)][1:]
+
+    summary = summarise(boots_of([*whole, *headless], Rules()))
+
+    assert Stats(1, 60, 60, 60, 60) == mark(summary, "linux_start_user")
+    assert (2, 1) == (phase(summary, "kernel").n, phase(summary, "total").n)
+    assert [1, 2, 2, 2, 2, 2] == [row.delta.n for row in summary.marks if row.delta]
+
+
+def test_where_no_exec_was_seen_marks_count_from_the_first() -> None:
+    """All boots of a recording without execs share that zero; the first has no delta."""
+    summary = summarise(boots_of([*booted(1000)][1:], Rules()))
+
+    assert (None, Stats(1, 0, 0, 0, 0)) == (summary.marks[0].delta, summary.marks[0].time)
+    assert Stats(1, 50, 50, 50, 50) == mark(summary, "linux_start_user")
+
+
+def test_who_saw_a_mark_is_said_once() -> None:
+    """Each way of seeing it is named, in a fixed order."""
+    late = wrote(2020, 1, vm=2, source="debugcon")
+
+    summary = summarise(boots_of([*booted(1000, (1,)), *booted(2000, (), vm=2), late], Rules()))
+
+    assert [("perf kvm:kvm_entry",), ("debugcon", "perf")] == [row.seen_by for row in summary.marks]
