@@ -68,6 +68,16 @@ def test_a_file_that_is_not_there(file: Path) -> None:
         open_recording(file)
 
 
+def test_a_recording_that_vanishes(file: Path) -> None:
+    """A file that goes away between opening and reading is bad input too."""
+    file.write_bytes(_good())
+    recording = open_recording(file)
+    file.unlink()
+
+    with pytest.raises(InputError, match="No such file"):
+        list(recording.records())
+
+
 def test_a_directory_that_is_no_recording(tmp_path: Path) -> None:
     """A directory without perf's ``data`` in it is bad input."""
     with pytest.raises(InputError, match="No such file"):

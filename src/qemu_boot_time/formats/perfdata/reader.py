@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +42,14 @@ class _Span(NamedTuple):
 
     path: Path
     section: Section
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}", hint=f"ls -l {path}") from error
 
 
 class Recording:
@@ -123,7 +131,8 @@ class Recording:
             self._session = self._new_session()
         for span in self._spans:
             try:
-                yield from self._walk(span)
+                with _readable(span.path):
+                    yield from self._walk(span)
             except CorruptFileError as error:
                 self._met(error)
 
@@ -160,7 +169,5 @@ def open_recording(
     header is damaged.
     """
     events = None if wanted is None else frozenset(wanted)
-    try:
+    with _readable(path):
         return Recording(path, Wanted(events, tuple(where), tracefs), on_damage)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint=f"ls -l {path}") from error

@@ -16,6 +16,13 @@ from qemu_boot_time.formats.perfdata.others import TrailerReader
 from qemu_boot_time.formats.perfdata.samples import FieldIn, SampleReader
 from qemu_boot_time.formats.tracing import EventFormat, read_tracefs, read_tracing_data
 
+_UNKNOWN = "unknown event"
+
+Id = int | bytes
+"""What tells whose sample it is."""
+NO_ID = b""
+"""The id of all samples where samples carry none (a recording of a single event)."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventDesc:
@@ -37,12 +44,6 @@ class Wanted:
     where: tuple[FieldIn, ...] = ()
     tracefs: Path | None = None
     """Where to look up tracepoints that the recording does not describe; None: nowhere."""
-
-
-_UNKNOWN = "unknown event"
-Id = int | bytes
-NO_ID = b""
-"""The id of all samples where samples carry none (a recording of a single event)."""
 
 
 @dataclass(frozen=True, slots=True)
