@@ -51,6 +51,10 @@ class Cursor:
         """Read an unsigned 8-bit number."""
         return self._number("B", 1)
 
+    def u16(self) -> int:
+        """Read an unsigned 16-bit number."""
+        return self._number("H", 2)
+
     def u32(self) -> int:
         """Read an unsigned 32-bit number."""
         return self._number("I", 4)
