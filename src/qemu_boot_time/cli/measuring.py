@@ -1,5 +1,6 @@
 """What ``run`` and ``demo`` share: choose the sources, measure, keep the run, print it."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,14 +11,20 @@ import msgspec
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.cli.progress import Progress
-from qemu_boot_time.errors import HostError, UsageError
+from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Outcome, Run
 from qemu_boot_time.sources.base import Source
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import RunFacts, RunWriter, new_run_directory, runs_directory
 from qemu_boot_time.store.load import load_run
-from qemu_boot_time.vm.command import QemuCommand, accelerators, taken_ports
+from qemu_boot_time.vm.command import (
+    QemuCommand,
+    accelerators,
+    has_own_control,
+    may_use_kvm,
+    taken_ports,
+)
 
 AUTO = "auto"
 _INTERRUPTED = 130
@@ -35,7 +42,15 @@ class Printing:
 
 
 def check_programs(command: QemuCommand) -> None:
-    """Raise HostError where the command's programs are missing, or KVM that it insists on."""
+    """Raise HostError where the command's programs are missing, or KVM that it insists on.
+
+    UsageError where the whole command is one word: quoted as for ``sh -c``.
+    """
+    if any(c.isspace() for c in command.program) and not Path(command.program).exists():
+        raise UsageError(
+            f"{shlex.quote(command.program)} is one word: no program is called that",
+            hint=f"without the quotes: qbt run -- {command.program}",
+        )
     for program in dict.fromkeys((command.argv[0], command.program)):
         process.require(program, hint=_INSTALL_QEMU if "qemu" in program else "check the command")
     if set(accelerators(command)) == {"kvm"}:
@@ -50,48 +65,50 @@ def check_programs(command: QemuCommand) -> None:
 def choose_sources(asked: Sequence[str], command: QemuCommand) -> tuple[tuple[Source, ...], str]:
     """Take the sources asked for, or the best that really works here; say why.
 
-    Raises HostError for one that was asked for and cannot work, UsageError where the command has
-    put a device of its own on a port that debugcon needs.
+    A script hides whether its guest runs under KVM: there the best of either kind looks. Raises
+    HostError for a source that cannot work here, UsageError for one that cannot see this command.
     """
     if AUTO not in asked:
         chosen = tuple(SOURCES[name] for name in dict.fromkeys(asked))
         for source in chosen:
-            _check(source, command)
+            if unfit := _unfit(source, command):
+                raise type(unfit)(f"--source {source.name}: {unfit.what}", hint=unfit.hint)
         return chosen, ""
-    reasons: list[str] = []
+    return _choose_best(command)
+
+
+def _choose_best(command: QemuCommand) -> tuple[tuple[Source, ...], str]:
+    by_kind: dict[bool, Source] = {}
+    troubles: list[tuple[Source, QbtError]] = []
     for source in SOURCES.values():
-        unfit = _unfit(source, command)
-        if unfit is None:
-            why = "; ".join(reasons)
-            return (source,), f"source {source.name}" + (f" ({why})" if why else "")
-        reasons.append(f"not {source.name}: {unfit.what}")
-    raise HostError(f"no source works here: {'; '.join(reasons)}", hint="qbt doctor")
+        if source.needs_kvm in by_kind or (by_kind and command.at is not None):
+            continue
+        if unfit := _unfit(source, command):
+            troubles.append((source, unfit))
+        else:
+            by_kind[source.needs_kvm] = source
+    why = "; ".join(f"not {source.name}: {unfit.what}" for source, unfit in troubles)
+    if not by_kind:
+        _, last = troubles[-1]
+        raise type(last)(f"no source works here: {why}", hint=last.hint)
+    names = " and ".join(source.name for source in by_kind.values())
+    return tuple(by_kind.values()), f"source {names}" + (f" ({why})" if why else "")
 
 
-def _check(source: Source, command: QemuCommand) -> None:
-    unfit = _unfit(source, command)
-    if unfit is None:
-        return
-    kind = UsageError if source.needs_kvm and not _may_use_kvm(command) else HostError
-    raise kind(f"--source {source.name}: {unfit.what}", hint=unfit.remedy or "qbt doctor")
-
-
-def _unfit(source: Source, command: QemuCommand) -> host.Probe | None:
+def _unfit(source: Source, command: QemuCommand) -> QbtError | None:
     """Say why a source cannot see this command's boots here; None: it can."""
-    if source.needs_kvm and not _may_use_kvm(command):
-        what = "the command does not use KVM"
-        return host.Probe(ok=False, what=what, remedy="-accel kvm, or --source debugcon")
+    if source.needs_kvm and not may_use_kvm(command):
+        return UsageError(
+            "the command does not use KVM", hint="add -accel kvm, or use --source debugcon"
+        )
     taken = () if source.needs_kvm else taken_ports(command)
     if taken:
-        what = f"the command has a device of its own on port {taken[0]:#x}"
-        return host.Probe(ok=False, what=what, remedy="move it (iobase=), or --source perf")
+        return UsageError(
+            f"the command has a device of its own on port {taken[0]:#x}",
+            hint="move that device (iobase=0x501 is free), or add -accel kvm for --source perf",
+        )
     probe = source.probe()
-    return None if probe.ok else probe
-
-
-def _may_use_kvm(command: QemuCommand) -> bool:
-    """Whether the guest may run under KVM: a script's options are not to be seen."""
-    return command.at is None or "kvm" in accelerators(command)
+    return None if probe.ok else HostError(probe.what, hint=probe.remedy or "qbt doctor")
 
 
 def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ()) -> int:
@@ -139,19 +156,25 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
 
 
 _NO_MARK_IN_SCRIPT = (
-    'no mark: {} must end with exec qemu-system-x86_64 ... "$@", so that QEMU gets what the sources '
-    "add, and ends with it"
+    'no mark: the script must end with exec qemu-system-x86_64 ... "$@", so that QEMU gets what the '
+    "sources add, and ends with it"
 )
+_NO_MARK_YET = "no mark: with -S and a monitor of your own, nobody but you starts the guest"
 _NO_MARK = (
     "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
     "qbt patch list shows the patches"
 )
+_WITHOUT_A_WORD = {Outcome.TIMEOUT, Outcome.QEMU_FAILED}
 
 
 def _advice(run: Run, plan: Plan) -> list[str]:
     """Say what the failures have in common, where that is known."""
-    if not run.boots or any(boot.marks for boot in run.boots):
+    if any(boot.marks or boot.message or boot.outcome not in _WITHOUT_A_WORD for boot in run.boots):
+        return []
+    if not run.boots:
         return []
     if plan.command.at is None:
-        return [_NO_MARK_IN_SCRIPT.format(plan.command.argv[0])]
-    return [] if any(boot.message for boot in run.boots) else [_NO_MARK]
+        return [_NO_MARK_IN_SCRIPT]
+    if plan.command.has("-S") and has_own_control(plan.command):
+        return [_NO_MARK_YET]
+    return [_NO_MARK]

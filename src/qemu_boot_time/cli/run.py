@@ -124,8 +124,6 @@ def command(
 def _warn(parsed: vm_command.QemuCommand) -> None:
     for disk in vm_command.writable_disks(parsed)[:1]:
         warn(f"{disk}: a boot may change what the next one finds; see -snapshot and --prepare")
-    if parsed.has("-S") and vm_command.has_own_control(parsed):
-        note("-S and a monitor of your own: the guest starts when you say so")
 
 
 def _notes(plan: Plan) -> list[str]:

@@ -15,7 +15,7 @@ from qemu_boot_time.protocol import PORTS
 _QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
 _X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
 _IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|\d+)")
-_OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb", "-s")
+_OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb")
 _WRITABLE_DISK = {"-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"}
 _READ_ONLY = re.compile(r"read-?only(=on|\b(?!=))|\"read-only\":\s*true|snapshot=on|media=cdrom")
 _NO_DISK = re.compile(r"\bif=pflash|driver=(null|host_device_ro)|file=\s*$")
@@ -109,9 +109,15 @@ def accelerators(command: QemuCommand) -> tuple[str, ...]:
     return tuple(name.removeprefix("accel=") for name in asked)
 
 
+def may_use_kvm(command: QemuCommand) -> bool:
+    """Whether the guest may run under KVM: behind a script nobody can tell."""
+    asked = accelerators(command)
+    return command.at is None or next((a for a in asked if a in {"kvm", "tcg"}), "") == "kvm"
+
+
 def has_own_control(command: QemuCommand) -> bool:
     """Whether somebody else has a monitor or a debugger at this QEMU, and may let it go."""
-    return command.has(*_OWN_CONTROL)
+    return command.has("-s") or any(value != "none" for value in command.values(*_OWN_CONTROL))
 
 
 def taken_ports(command: QemuCommand) -> tuple[int, ...]:
