@@ -5,8 +5,10 @@ goes to ``boots.jsonl``, and every number is made from those two by ``store.load
 """
 
 import contextlib
+import os
 import re
 import selectors
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -17,14 +19,13 @@ from typing import Any, Protocol
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
-from qemu_boot_time.model import Boot, EndedBy, Event, EventKind
+from qemu_boot_time.model import Boot, EndedBy, Event
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.protocol import QEMU_INIT_END
 from qemu_boot_time.sources.base import Arm, Scope, Session, Source
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.sources.kvm_trace import Vmm, starters
 from qemu_boot_time.store.facts import BootFacts, RunWriter
-from qemu_boot_time.store.load import boot_from_facts
+from qemu_boot_time.store.load import boot_from_facts, is_until
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
 from qemu_boot_time.vm.command import QemuCommand, has_own_control
 from qemu_boot_time.vm.qmp import arguments as monitor_arguments
@@ -32,6 +33,7 @@ from qemu_boot_time.vm.qmp import event_time_ns
 
 _ORPHAN_POLL_S = 0.05
 _MESSAGE_BYTES = 8192
+_LONGEST_PARENT_BYTES = 80
 _HOPELESS = 3
 _SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
 _KVM_GAVE_UP = "KVM internal error"
@@ -108,7 +110,7 @@ class _Watch:
             if not (source.by_index or self._is_ours(event)):
                 continue
             self.events.append(event)
-            if self._is_until(event) and self.ended_by is None:
+            if is_until(event, self.plan.rules) and self.ended_by is None:
                 self.ended_by = EndedBy.MARK
 
     def heard(self, message: dict[str, Any]) -> None:
@@ -141,15 +143,6 @@ class _Watch:
             self.pids[event.vm] = None
         return event.vm in self.pids
 
-    def _is_until(self, event: Event) -> bool:
-        until = self.plan.rules.until
-        if event.kind is EventKind.ENTRY:
-            return until == QEMU_INIT_END
-        if event.kind is not EventKind.PORT_WRITE or until is None:
-            return False
-        name = self.plan.rules.names.of(int(event.fields["port"]), int(event.fields["value"]))
-        return name == until
-
 
 _ENDED_BY_STATUS = {
     "internal-error": EndedBy.INTERNAL_ERROR,
@@ -167,11 +160,12 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
     boots: list[Boot] = []
     with contextlib.ExitStack() as stack:
         guard = stack.enter_context(process.Guard())
-        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qbt-")))
+        sockets = Path(stack.enter_context(_directory_of_sockets()))
         guard.watch("remove", str(sockets))
         request = Arm(writer.raw, plan.scope, plan.vmm)
         armed = [(s, stack.enter_context(s.arm(request, guard))) for s in plan.sources]
         session = _Measurement(plan, writer, armed, guard, sockets)
+        writer.added(session.added)
         observer.added(session.added)
         for index in (*range(-plan.warmup, 0), *range(plan.boots)):
             observer.began(index)
@@ -183,6 +177,15 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
                 break
         guard.release("remove", str(sockets))
     return boots
+
+
+def _directory_of_sockets() -> tempfile.TemporaryDirectory[str]:
+    """Make a directory whose path leaves room for a name: sun_path has 108 bytes (unix(7))."""
+    parent = tempfile.gettempdir()
+    return tempfile.TemporaryDirectory(
+        prefix="qbt-",
+        dir=parent if len(os.fsencode(parent)) < _LONGEST_PARENT_BYTES else "/tmp",  # noqa: S108  # a name that nobody can guess
+    )
 
 
 def _hopeless(boots: list[Boot]) -> bool:
@@ -214,7 +217,7 @@ class _Measurement:
             watch = _Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s)
             watch.pids[vm.pid] = None
             interrupted = self._watch_until_over(watch)
-            vm.stop()
+            vm.stop(watch.heard)
             end_ns = time.monotonic_ns()
             for source, session in self.armed:
                 watch.saw(source, session.end(index))
@@ -271,7 +274,6 @@ class _Measurement:
     def _facts(self, index: int, watch: _Watch, end_ns: int) -> BootFacts:
         status = watch.vm.exit_status
         ended_by = watch.ended_by or EndedBy.ITSELF
-        quiet = ended_by in {EndedBy.MARK, EndedBy.USER}
         return BootFacts(
             index=index,
             pids=tuple(watch.pids),
@@ -281,8 +283,15 @@ class _Measurement:
             exit_status=status,
             accelerator=watch.accelerator,
             resets_ns=tuple(watch.resets_ns),
-            message="" if quiet else last_words(self.writer.console(index, "stderr")),
+            message=self._message(index, ended_by, status),
         )
+
+    def _message(self, index: int, ended_by: EndedBy, status: int | None) -> str:
+        if ended_by in {EndedBy.MARK, EndedBy.USER}:
+            return ""
+        if ended_by is EndedBy.ITSELF and status is not None and status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return last_words(self.writer.console(index, "stderr"))
 
 
 def _call_all(calls: Iterable[Callable[[int], None]], pid: int) -> None:

@@ -16,13 +16,14 @@ from typing import Any
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.model import EndedBy
 
 SCHEMA = 1
 RUN_FILE = "run.json"
 BOOTS_FILE = "boots.jsonl"
 RAW_DIRECTORY = "raw"
+_ELSEWHERE = "keep the run in another place with --out DIR"
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ def runs_directory() -> Path:
 def new_run_directory(parent: Path) -> Path:
     """Make a directory named after this second; two in one second are told apart by a number.
 
-    Raises InputError when it cannot be made.
+    Raises HostError when it cannot be made.
     """
     stem = time.strftime("%Y%m%d-%H%M%S")
     for i in range(1, 1000):
@@ -95,11 +96,9 @@ def new_run_directory(parent: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise InputError(
-                f"{candidate}: {error.strerror}", hint="choose another place with --out DIR"
-            ) from error
+            raise HostError(f"{candidate}: {error.strerror}", hint=_ELSEWHERE) from error
         return candidate
-    raise InputError(f"{parent}: a thousand runs in one second", hint="use --out DIR")
+    raise HostError(f"{parent}: a thousand runs in one second", hint=_ELSEWHERE)
 
 
 def find_run(name: str) -> Path:
@@ -128,27 +127,36 @@ def all_runs() -> list[Path]:
 class RunWriter:
     """Writes a run as it goes: what has ended stays, whatever happens next."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, facts: RunFacts) -> None:
         self.directory = directory
+        self._facts = facts
         self.raw = directory / RAW_DIRECTORY
 
     @classmethod
     def begin(cls, directory: Path, facts: RunFacts) -> "RunWriter":
         """Write ``run.json`` and make the raw directory.
 
-        Raises InputError where the directory holds a run already, or cannot be written.
+        Raises UsageError where the directory holds a run already, HostError where it cannot be
+        written.
         """
-        writer = cls(directory)
+        writer = cls(directory, facts)
         if (directory / RUN_FILE).exists():
-            raise InputError(f"{directory}: holds a run already", hint="give --out another place")
+            raise UsageError(f"{directory}: holds a run already", hint=_ELSEWHERE)
         try:
             writer.raw.mkdir(parents=True, exist_ok=True)
-            text = msgspec.json.format(msgspec.json.encode(facts), indent=1)
-            (directory / RUN_FILE).write_bytes(text + b"\n")
+            writer.added(facts.added)
             (directory / BOOTS_FILE).touch()
         except OSError as error:
-            raise InputError(f"{directory}: {error.strerror}") from error
+            raise HostError(f"{directory}: {error.strerror}", hint=_ELSEWHERE) from error
         return writer
+
+    def added(self, words: tuple[str, ...]) -> None:
+        """Say in ``run.json`` what is added to the command, as soon as that is known."""
+        facts = msgspec.structs.replace(self._facts, added=words)
+        text = msgspec.json.format(msgspec.json.encode(facts), indent=1)
+        new = self.directory / f"{RUN_FILE}.new"
+        new.write_bytes(text + b"\n")
+        new.replace(self.directory / RUN_FILE)
 
     def append(self, boot: BootFacts) -> None:
         """Add a boot that has ended, and see it on disk."""

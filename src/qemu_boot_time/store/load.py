@@ -1,12 +1,14 @@
 """A run directory becomes a Run again: facts and raw files in, boots out."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qemu_boot_time.errors import CorruptFileError
-from qemu_boot_time.model import Boot, Event, EventKind, Run
+from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Run
 from qemu_boot_time.phases import Ending, Rules, boot_of, split_vms
+from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm, starters
@@ -59,13 +61,29 @@ def vmm_of(facts: RunFacts) -> Vmm:
     return Vmm(facts.vmm) if facts.vmm else Vmm()
 
 
+def is_until(event: Event, rules: Rules) -> bool:
+    """Whether this event is the mark at which a boot has got there."""
+    return rules.until is not None and name_of(event, rules.names) == rules.until
+
+
 def boot_from_facts(facts: BootFacts, events: Iterable[Event], rules: Rules) -> Boot:
     """Join what the sources saw of one boot with what its starter knows."""
     resets = [Event(time_ns, "qmp", EventKind.RESET, -1) for time_ns in facts.resets_ns]
     ending = Ending(facts.ended_by, facts.message, exec_stamp_ns=facts.exec_stamp_ns)
     events = list(events)
+    if facts.ended_by is EndedBy.MARK:
+        events = _up_to_the_end(events, rules)
     pid = next((event.vm for event in events if event.kind is EventKind.EXEC), facts.pids[-1])
     return boot_of([*events, *resets], index=facts.index, pid=pid, rules=rules, ending=ending)
+
+
+def _up_to_the_end(events: Sequence[Event], rules: Rules) -> list[Event]:
+    """Leave out what the guest still did before we had stopped it; each source has its own stamp."""
+    ends: dict[str, int] = {}
+    for event in filter(lambda event: is_until(event, rules), events):
+        ends[event.source] = min(event.time_ns, ends.get(event.source, event.time_ns))
+    end_ns = max(ends.values(), default=math.inf)
+    return [event for event in events if event.time_ns <= end_ns]
 
 
 def _source(directory: Path, name: str) -> Source:

@@ -6,12 +6,11 @@ import select
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
@@ -125,17 +124,20 @@ class RunningVm:
         """Exit status as :mod:`subprocess` gives it; None while it runs."""
         return self._child.returncode
 
-    def stop(self) -> None:
-        """End QEMU: ask it to leave, so that disks are flushed; then end all that is left of it."""
+    def stop(self, hear: Callable[[dict[str, Any]], None]) -> None:
+        """End QEMU: ask it to leave, so that disks are flushed; then end all that is left of it.
+
+        ``hear`` is told what the monitor still has to say.
+        """
         if self._reaped:
             return
         if self.qmp.connected:
             self.qmp.execute("quit")
-            self._wait_until_ended(_QUIT_PATIENCE_S)
+            self._wait_until_ended(_QUIT_PATIENCE_S, hear)
         for number, patience_s in _ENDINGS:
             if not self.ended:
                 self._signal(number)
-                self._wait_until_ended(patience_s)
+                self._wait_until_ended(patience_s, hear)
         # The leader is not reaped yet, so its number still names our group and no other.
         process.signal_group(self.pid, signal.SIGKILL)
         if not self.ended:
@@ -152,16 +154,17 @@ class RunningVm:
             with contextlib.suppress(PermissionError):
                 os.kill(pid, number)
 
-    def _wait_until_ended(self, patience_s: float) -> None:
+    def _wait_until_ended(self, patience_s: float, hear: Callable[[dict[str, Any]], None]) -> None:
         deadline = time.monotonic() + patience_s
         while not self.ended and time.monotonic() < deadline:
             waits_for = [self.qmp] if self.qmp.connected else [] if self.leader_ended else [self]
             select.select(waits_for, [], [], _ORPHAN_POLL_S)
-            deque(self.qmp.messages(), maxlen=0)
+            for message in self.qmp.messages():
+                hear(message)
 
     def _close(self) -> None:
         try:
-            self.stop()
+            self.stop(lambda _: None)
         finally:
             self.qmp.close()
             os.close(self._pidfd)
