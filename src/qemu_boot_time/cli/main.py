@@ -12,6 +12,7 @@ from qemu_boot_time import __version__
 from qemu_boot_time.errors import ExitStatus, QbtError
 
 _SIGNAL_BASE = 128
+_HINT_LINES = 3
 _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
 
 COMMANDS = {
@@ -80,9 +81,22 @@ def qbt() -> None:
 
 def main() -> None:
     """Run ``qbt`` and exit with its status."""
+    _open_standard_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     sys.exit(_status())
+
+
+def _open_standard_streams() -> None:
+    """Write to nowhere where the caller has closed a stream, instead of into what we open next."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(_placed(os.open(os.devnull, os.O_RDWR), number), mode))
+
+
+def _placed(fd: int, number: int) -> int:
+    return fd if fd == number else os.dup2(fd, number)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -98,15 +112,22 @@ def _status() -> int:
         return _tell(error.format_message(), _where_help_is(error), ExitStatus.USAGE)
     except QbtError as error:
         return _tell(error.what, error.hint, error.status)
-    except Terminated as signalled:
-        return _SIGNAL_BASE + signalled.number
-    except (KeyboardInterrupt, click.Abort):
-        return _SIGNAL_BASE + signal.SIGINT
-    except BrokenPipeError:
-        # The reader has left (a pager, head): nothing more to say, also not at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_STATUS
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        return _SIGNAL_BASE + int(getattr(interrupt, "number", signal.SIGINT))
+    except OSError as error:
+        return _lost(error)
+    except SystemExit:
+        return _lost(BrokenPipeError())  # click leaves so where it meets one
     return int(status or 0)
+
+
+def _lost(error: OSError) -> int:
+    """Say what cannot be written; a reader that has left (a pager, head) knows."""
+    # What is left in the buffer must not raise again at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return _PIPE_STATUS
+    return _tell(f"{error.filename or 'output'}: {error.strerror}", "", ExitStatus.CANNOT)
 
 
 def _where_help_is(error: click.ClickException) -> str:
@@ -116,8 +137,8 @@ def _where_help_is(error: click.ClickException) -> str:
 
 def _tell(what: str, hint: str, status: int) -> int:
     click.echo(f"{click.style('qbt:', fg='red')} {_one_line(what)}", err=True)
-    if hint:
-        click.echo(f"{click.style('hint:', fg='yellow')} {_one_line(hint)}", err=True)
+    for line in hint.splitlines()[:_HINT_LINES]:
+        click.echo(f"{click.style('hint:', fg='yellow')} {_one_line(line)}", err=True)
     return status
 
 
