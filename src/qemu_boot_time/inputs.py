@@ -1,12 +1,11 @@
 """The one opener of whatever holds boots: a run, a recording, a table, a list of samples."""
 
 import csv
-import io
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import NamedTuple
 
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.model import EXEC, Boot, Event, EventKind, Mark, Outcome, Phase, Run
@@ -17,6 +16,7 @@ UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 """Nanoseconds in each unit that a number from elsewhere may have."""
 
 _BOOT_COLUMN = "boot"
+_MAIN_PART = "data"
 _SNIFF_BYTES = 4096
 _LONGEST_NS = 10**9 * 86_400 * 365
 _COLUMN_SPECIFICATION_PARTS = 3
@@ -38,33 +38,33 @@ def open_input(name: str, options: Options) -> Run:
     ``FILE:COLUMN:UNIT`` takes one column of a table as the total. Raises InputError for what is
     missing, unreadable or corrupt, UsageError for a unit or a column that is not there.
     """
-    from qemu_boot_time.store.facts import RUN_FILE, find_run
+    try:
+        return _open(name, options)
+    except OSError as error:
+        raise InputError(f"{error.filename or name}: {error.strerror}") from error
 
+
+def _open(name: str, options: Options) -> Run:
     path = Path(name)
     if path.is_file() or _is_recording_directory(path):
         return _open_file(path, options)
     column = _column_of(name)
     if column is not None:
-        return _open_column(*column, options.rules)
+        return _open_column(*column)
+    from qemu_boot_time.store.facts import find_run
     from qemu_boot_time.store.load import load_run
 
-    directory = find_run(name)
-    if not os.access(directory / RUN_FILE, os.R_OK):
-        raise InputError(f"{directory / RUN_FILE}: not readable", hint="whose run is it?")
-    return load_run(directory)
+    return load_run(find_run(name))
 
 
 def _is_recording_directory(path: Path) -> bool:
     """Whether perf made this directory (``--threads``)."""
-    return (path / "header").is_file()
+    return (path / _MAIN_PART).is_file()
 
 
 def _open_file(path: Path, options: Options) -> Run:
-    try:
-        with (path / "header" if path.is_dir() else path).open("rb") as stream:
-            head = stream.read(_SNIFF_BYTES)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    with (path / _MAIN_PART if path.is_dir() else path).open("rb") as stream:
+        head = stream.read(_SNIFF_BYTES)
     if not head:
         raise InputError(f"{path}: empty", hint="was the recording ended in order?")
     for magic, opener in _BY_MAGIC.items():
@@ -120,60 +120,89 @@ def _what_is_there(events: Sequence[Event]) -> str:
 # --- tables -----------------------------------------------------------------------------------
 
 
+class _Row(NamedTuple):
+    """One line of a table."""
+
+    line: int
+    """From 1."""
+    cells: list[str]
+
+
 def _open_table(path: Path, options: Options) -> Run:
-    rows = _rows(path)
-    header = rows[0][1]
-    if any(_number(cell) is None for cell in header):
-        marks = [_row_of_marks(path, header, row, options) for row in rows[1:]]
+    header, rows = _table(path)
+    if header:
+        marks = [_marks(path, header, row, options.unit) for row in rows]
         boots = [boot_of_marks(row, index=i, rules=options.rules) for i, row in enumerate(marks)]
     else:
         boots = _samples(_only_column(path, rows, options.unit))
-    if not boots:
-        raise InputError(f"{path}: a header and no boot below it")
     return Run(path.name, tuple(boots), path=str(path))
 
 
-def _only_column(path: Path, rows: Sequence[tuple[int, list[str]]], unit: str) -> list[int]:
-    for line, row in rows:
-        if len(row) > 1:
-            raise UsageError(
-                f"{path}: line {line}: {len(row)} columns, and no header that names them",
-                hint=f"say which one and its unit: {path}:1:us",
-            )
-    return [_value(path, line, row[0], unit) for line, row in rows]
+def _table(path: Path) -> tuple[list[str], list[_Row]]:
+    """Read a table: the names of its columns (none: it has no header) and at least one row."""
+    first, *rest = rows = _rows(path)
+    if all(cell == "" or _number(cell) is not None for cell in first.cells):
+        return [], rows
+    names = [name for name in first.cells if name]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: two columns are called {twice!r}")
+    if not rest:
+        raise InputError(f"{path}: a header and no boot below it")
+    return first.cells, rest
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Give (line number, cells) of each line that is not empty; commas, else blanks, part cells."""
+def _rows(path: Path) -> list[_Row]:
+    """Give each line that holds something; commas, else tabs, else blanks part its cells."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not text") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    lines = [(i, line) for i, line in enumerate(io.StringIO(text), 1) if line.strip()]
-    has_commas = any("," in line for _, line in lines[:1])
-    parse = _by_comma if has_commas else str.split
-    rows = [(i, parse(line)) for i, line in lines if not line.lstrip().startswith("#")]
-    if not rows:
+    lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(i, line) for i, line in lines if not line.lstrip().startswith("#")]
+    if not lines:
         raise InputError(f"{path}: empty")
+    _, first = lines[0]
+    delimiter = next((character for character in ",\t" if character in first), None)
+    try:
+        rows = [_Row(i, _cells(line, delimiter)) for i, line in lines]
+    except csv.Error as error:
+        raise InputError(f"{path}: no table: {error}") from error
+    for line, cells in rows:
+        _check_width(path, line, len(cells), len(rows[0].cells), may_lack=delimiter is not None)
     return rows
 
 
-def _by_comma(line: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line]))]
+def _check_width(path: Path, line: int, found: int, wanted: int, *, may_lack: bool) -> None:
+    """Refuse cells without a column; where blanks part them, nobody knows which one is missing."""
+    if found > wanted or (found < wanted and not may_lack):
+        raise InputError(f"{path}: line {line}: {found} cells, the first line has {wanted}")
 
 
-def _row_of_marks(
-    path: Path, header: Sequence[str], row: tuple[int, list[str]], options: Options
-) -> list[Mark]:
-    line, cells = row
-    if len(cells) > len(header):
-        raise InputError(f"{path}: line {line}: {len(cells)} cells, the header has {len(header)}")
+def _cells(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return line.split()
     return [
-        Mark(name, _value(path, line, cell, options.unit), "table")
-        for name, cell in zip(header, cells, strict=False)
-        if name != _BOOT_COLUMN and cell
+        cell.strip()
+        for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+    ]
+
+
+def _only_column(path: Path, rows: Sequence[_Row], unit: str) -> list[int]:
+    for line, cells in rows:
+        if len(cells) > 1:
+            raise UsageError(
+                f"{path}: line {line}: {len(cells)} columns, and no header that names them",
+                hint=f"say which one and its unit: {path}:1:us",
+            )
+    return [_value(path, line, cells[0], unit) for line, cells in rows]
+
+
+def _marks(path: Path, header: Sequence[str], row: _Row, unit: str) -> list[Mark]:
+    return [
+        Mark(name, _value(path, row.line, cell, unit), "table")
+        for name, cell in zip(header, row.cells, strict=False)
+        if name not in {"", _BOOT_COLUMN} and cell
     ]
 
 
@@ -192,23 +221,22 @@ def _samples(values_ns: Iterable[int]) -> list[Boot]:
 
 
 def _value(path: Path, line: int, text: str, unit: str) -> int:
-    value = _number(text)
-    if value is None:
+    value, scale = _number(text), _scale(unit)
+    if value is None or not value.is_finite():
         raise InputError(f"{path}: line {line}: {text!r} is not a number")
-    value_ns = value * _scale(unit)
-    if not 0 <= value_ns <= _LONGEST_NS:
+    if not 0 <= value <= _LONGEST_NS // scale:
         raise InputError(
             f"{path}: line {line}: {text} {unit} is no boot time", hint="which unit is it? --unit"
         )
-    return int(value_ns.to_integral_value())
+    return int((value * scale).to_integral_value())
 
 
 def _number(text: str) -> Decimal | None:
+    """Read a number, also one that is not finite; None where the text is none."""
     try:
-        value = Decimal(text.strip())
+        return Decimal(text)
     except InvalidOperation:
         return None
-    return value if value.is_finite() else None
 
 
 def _scale(unit: str) -> int:
@@ -224,20 +252,23 @@ def _column_of(name: str) -> tuple[Path, str, str] | None:
     return None
 
 
-def _open_column(path: Path, column: str, unit: str, rules: Rules) -> Run:
+def _open_column(path: Path, column: str, unit: str) -> Run:
     """Take one column, by its name or by its number from 1, as the total."""
-    del rules  # a column of totals has no marks
-    rows = _rows(path)
-    header = rows[0][1]
-    named = column in header
-    place = header.index(column) if named else int(column) - 1 if column.isdigit() else -1
-    if not 0 <= place < len(header):
-        raise UsageError(
-            f"{path}: no column {column!r}", hint=f"there are: {', '.join(header)}, or 1, 2..."
-        )
-    body = rows[1:] if named else rows
-    values = [_value(path, line, row[place], unit) for line, row in body if place < len(row)]
+    header, rows = _table(path)
+    width = len(header or rows[0].cells)
+    place = header.index(column) if column in header else _place(column)
+    if not 0 <= place < width:
+        known = ", ".join(filter(None, header)) or f"1 to {width}"
+        raise UsageError(f"{path}: no column {column!r}", hint=f"there are: {known}; or its number")
+    cells = [(row.line, row.cells[place]) for row in rows if place < len(row.cells)]
+    values = [_value(path, line, cell, unit) for line, cell in cells if cell]
+    if not values:
+        raise InputError(f"{path}: nothing in column {column!r}")
     return Run(f"{path.name}:{column}", tuple(_samples(values)), path=str(path))
+
+
+def _place(column: str) -> int:
+    return int(column) - 1 if column.isdecimal() else -1
 
 
 _BY_MAGIC: dict[bytes, Callable[[Path, Options], Run]] = {
