@@ -72,6 +72,7 @@ def test_columns_are_marks_and_rows_are_boots(table: Path) -> None:
         "# on a quiet host\nfw_start\tlinux_start_user\n1\t2\n3\t4\n",
         "fw_start linux_start_user\n1 2\n  3   4\n",
         "fw_start,linux_start_user,\n1,2,\n3,4,\n",
+        ",fw_start,linux_start_user\n0,1,2\n1,3,4\n",
     ],
 )
 def test_dialects_of_a_table(table: Path, content: str) -> None:
