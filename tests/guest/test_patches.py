@@ -1,8 +1,6 @@
 """Patches: the right one is chosen by trying, and nothing is left behind when none fits."""
 
-import os
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,54 +9,12 @@ from qemu_boot_time import protocol
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.guest import data, patches
 from qemu_boot_time.guest.patches import Method, Project
+from trees import Tree, git, git_tree, make_patch, write
 
 OLD = "".join(f"line {number}\n" for number in range(1, 41))
 NEW = OLD.replace("line 3\n", "line three\n")
 MARKED = "MARK\nline 20\n"
-Tree = Mapping[str, str]
 Maker = Callable[[Path, Tree], Path]
-
-
-def git(directory: Path, *arguments: str) -> str:
-    """Run git as a committer of its own, with no configuration of the host."""
-    env = os.environ | {
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_AUTHOR_NAME": "t",
-        "GIT_AUTHOR_EMAIL": "t@t.example",
-        "GIT_COMMITTER_NAME": "t",
-        "GIT_COMMITTER_EMAIL": "t@t.example",
-    }
-    done = subprocess.run(
-        ["git", *arguments], cwd=directory, env=env, check=True, capture_output=True, text=True
-    )
-    return done.stdout
-
-
-def write(directory: Path, tree: Tree) -> Path:
-    """Lay out a tree of files."""
-    for name, text in tree.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text)
-    return directory
-
-
-def git_tree(directory: Path, tree: Tree) -> Path:
-    """Lay out a tree of files and commit it."""
-    write(directory, tree)
-    git(directory, "init", "-q")
-    git(directory, "add", "-A")
-    git(directory, "commit", "-qm", "pristine")
-    return directory
-
-
-def make_patch(where: Path, before: Tree, after: Tree, target: Path) -> None:
-    """Make a patch the way git does."""
-    tree = git_tree(where, before)
-    write(tree, after)
-    git(tree, "add", "-A")
-    git(tree, "commit", "-qm", "post: Add marks")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(git(tree, "format-patch", "-1", "--stdout"))
 
 
 @pytest.fixture(autouse=True)

@@ -83,8 +83,9 @@ class Bench:
 
 def _complaint(output: str) -> str:
     """Find the line that says what is wrong: the last ones only say that something was."""
-    lines = output.strip().splitlines() or [""]
-    return next((line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)), lines[-1])
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith("$ ")]
+    errors = (line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE))
+    return next(errors, lines[-1] if lines else "it says nothing")
 
 
 @dataclass(frozen=True, slots=True)
