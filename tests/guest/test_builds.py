@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qemu_boot_time.errors import HostError, InputError, ProgramError
-from qemu_boot_time.guest import builds, data
+from qemu_boot_time.guest import builds, data, distro
 from qemu_boot_time.guest.builds import BuildOptions, Piece, linux
 from qemu_boot_time.guest.builds.common import Bench, Need, Progress, Recipe, Tree
 from qemu_boot_time.guest.patches import Project
@@ -49,6 +49,7 @@ def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kitchen:
     make_patch(tmp_path / "made", {"src/post.c": SOURCE}, after, target)
     monkeypatch.setattr(data, "directory", lambda name: tmp_path / name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(distro, "host_suite", lambda: "bookworm")
     kitchen = Kitchen()
     recipe = Recipe(
         Piece.SEABIOS, 1, Project.SEABIOS, "config", (), kitchen.fetch, ("src",), kitchen.make
@@ -144,11 +145,12 @@ def test_missing_tools_are_named_at_once(monkeypatch: pytest.MonkeyPatch, kitche
 def test_cached_is_the_distributions_by_todays_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a piece from a tree of the user's nor one by an old recipe passes for the default."""
+    """Neither a user's tree, nor another suite, nor an old recipe passes for the default."""
     tree = write(tmp_path / "tree", {"src/post.c": SOURCE})
     builds.build(Piece.SEABIOS, BuildOptions(source=tree))
     only_the_users = builds.cached(Piece.SEABIOS)
     built = builds.build(Piece.SEABIOS)
+    builds.build(Piece.SEABIOS, BuildOptions(suite="sid"))
     found = builds.cached(Piece.SEABIOS)
     newer = replace(builds.RECIPES[Piece.SEABIOS], version=2)
     monkeypatch.setattr(builds, "RECIPES", {Piece.SEABIOS: newer})

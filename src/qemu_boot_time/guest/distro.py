@@ -76,6 +76,14 @@ class Package:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def host_suite() -> str:
+    """Tell which suite this host runs; empty where it names none."""
+    try:
+        return apt_sources.Host.read().codename
+    except HostError:
+        return ""
+
+
 def fetch_source(
     name: str, *, suite: str | None = None, progress: Progress = lambda _: None
 ) -> Package:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from qemu_boot_time.guest import build_cache, patches
+from qemu_boot_time.guest import build_cache, distro, patches
 from qemu_boot_time.guest.build_cache import BuiltFrom, Entry
 from qemu_boot_time.guest.builds import linux, optionrom, qboot, seabios
 from qemu_boot_time.guest.builds.common import Bench, Piece, Progress, Recipe, Tree, user_tree
@@ -65,14 +65,19 @@ def build(
 
 
 def cached(piece: Piece) -> Built | None:
-    """Give the newest piece built from the distribution by today's recipe; no network, no build."""
-    recipe = RECIPES[piece]
-    today = (recipe.version, recipe.patch_sha256, recipe.config_sha256)
-    for entry in build_cache.entries(piece):
-        made = entry.built_from
-        if made.suite and (made.recipe, made.patch_sha256, made.config_sha256) == today:
-            return _built(entry)
-    return None
+    """Give the newest piece built from the host's own suite by today's recipe.
+
+    No network and no build; None: there is none yet.
+    """
+    entries = build_cache.entries(piece)
+    return next((_built(entry) for entry in entries if _is_default(entry.built_from)), None)
+
+
+def _is_default(made: BuiltFrom) -> bool:
+    recipe = RECIPES[Piece(made.piece)]
+    default = (distro.host_suite(), recipe.version, recipe.patch_sha256, recipe.config_sha256)
+    what = (made.suite, made.recipe, made.patch_sha256, made.config_sha256)
+    return bool(made.suite) and what == default
 
 
 def _tree(recipe: Recipe, options: BuildOptions, progress: Progress) -> Tree:
