@@ -71,12 +71,18 @@ class _Lazy(click.Group):
 
 @click.group(
     cls=_Lazy,
+    invoke_without_command=True,
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.version_option(__version__, "-V", "--version", message="qbt %(version)s")
-def qbt() -> None:
+@click.pass_context
+def qbt(context: click.Context) -> int | None:
     """Show where the boot time of a QEMU virtual machine goes."""
+    if context.invoked_subcommand is not None:
+        return None
+    click.echo(context.get_help())
+    return ExitStatus.USAGE
 
 
 def main() -> None:
