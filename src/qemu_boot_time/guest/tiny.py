@@ -25,6 +25,8 @@ from qemu_boot_time.protocol import (
 IMAGE_BYTES = 0x10000
 """``-bios`` takes multiples of 64 KiB, and maps the last one to end at 4 GiB."""
 DEBUG_EXIT_PORT = 0x501
+_PVPANIC_PORT = 0x505
+_VGA_SEGMENT = 0xA000
 UNASSIGNED_PORT = 0x0E70
 """No device of pc, q35 or microvm answers here."""
 
@@ -62,6 +64,7 @@ _OPCODES: Mapping[str, tuple[bytes, str]] = MappingProxyType(
         "lidt [u16]": (b"\x0f\x01\x1e", "H"),
         "jmp s8": (b"\xeb", "b"),
         "jmp u16": (b"\xe9", "H"),
+        "jmp u16:u16": (b"\xea", "HH"),
         "jae s8": (b"\x73", "b"),
         "jnz s8": (b"\x75", "b"),
     }
@@ -198,7 +201,25 @@ class Hang:
         return _HANG
 
 
-Step = Write | Spin | Flood | Reset | DebugExit | PowerOff | Hang
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """Tell ``-device pvpanic`` that the guest has panicked (QEMU's docs/specs/pvpanic)."""
+
+    def code(self) -> bytes:
+        """Give the instructions."""
+        return Write(_PVPANIC_PORT, 1).code()
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Jump into the memory of a display, where no code is: KVM gives up with an internal error."""
+
+    def code(self) -> bytes:
+        """Give the instruction."""
+        return assemble(("jmp u16:u16", 0, _VGA_SEGMENT))
+
+
+Step = Write | Spin | Flood | Reset | DebugExit | PowerOff | Hang | Panic | Stray
 
 
 def _write_pci(address: int, value: int) -> bytes:

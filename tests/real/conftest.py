@@ -1,0 +1,52 @@
+"""What the tests of real boots share."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qbt_process import QEMU, World
+from qemu_boot_time import host
+from qemu_boot_time.doctor.probe_boot import boot as probe_boot
+from real_host import require
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Give ``qbt`` a world of its own; it must leave no process and no temporary file."""
+    require(shutil.which(QEMU) is not None, f"{QEMU} is not installed")
+    with tempfile.TemporaryDirectory(prefix="qbtt-") as temporary:
+        here = World(tmp_path, Path(temporary))
+        yield here
+        assert here.leftovers() == []
+
+
+@pytest.fixture(scope="session")
+def kvm_boots() -> bool:
+    """Whether a tiny guest boots under KVM here."""
+    return shutil.which(QEMU) is not None and host.kvm_device().ok and probe_boot(QEMU).ok
+
+
+@pytest.fixture
+def kvm(kvm_boots: bool) -> str:  # noqa: FBT001  # a fixture
+    """Give KVM, where it boots a tiny guest."""
+    require(kvm_boots, "no KVM that boots a tiny guest here")
+    return "kvm"
+
+
+@pytest.fixture
+def perf(kvm: str) -> str:
+    """Give KVM, where perf may record it."""
+    require(host.perf_binary().ok, "no perf here")
+    require(host.tracepoint_access().ok, "we may not record tracepoints here")
+    return kvm
+
+
+@pytest.fixture(params=["tcg", "kvm"])
+def accelerator(request: pytest.FixtureRequest, kvm_boots: bool) -> str:  # noqa: FBT001  # as above
+    """Give an accelerator that boots a tiny guest here."""
+    name = str(request.param)
+    require(name == "tcg" or kvm_boots, "no KVM that boots a tiny guest here")
+    return name
