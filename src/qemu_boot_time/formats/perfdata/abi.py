@@ -11,8 +11,11 @@ RECORD_HEADER_BYTES = 8
 MISC_COMM_EXEC = 1 << 13
 """On a COMM record: the name changed through execve."""
 
+TYPE_SOFTWARE = 1
 TYPE_TRACEPOINT = 2
 """perf_event_attr.type of a tracepoint; config is its id."""
+SOFTWARE_DUMMY = 9
+"""perf_event_attr.config of the software event that never fires: for side-band records."""
 
 
 class RecordType(IntEnum):
@@ -92,7 +95,13 @@ class ReadFormat(IntFlag):
 class AttrFlag(IntFlag):
     """The bit field of perf_event_attr, as a little-endian kernel lays it out."""
 
+    DISABLED = 1 << 0
+    INHERIT = 1 << 1
+    COMM = 1 << 9
+    TASK = 1 << 13
+    WATERMARK = 1 << 14
     SAMPLE_ID_ALL = 1 << 18
+    COMM_EXEC = 1 << 24
     USE_CLOCKID = 1 << 25
 
 

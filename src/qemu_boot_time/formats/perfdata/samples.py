@@ -27,6 +27,8 @@ _HEAD = (
 )
 _NEEDED = Bit.TID | Bit.TIME
 
+_RAW_SIZE_BYTES = 4
+
 WhereTest = Callable[[bytes, int, int], bool]
 
 
@@ -72,50 +74,51 @@ class SampleReader:
                 f"{name}: recorded without times or threads",
                 hint="record with `perf record -T`, or leave this event out",
             )
-        self._attr = attr
         self._name = name
+        self._attr = attr
         codes = (code for bit, code in _HEAD if attr.sample_type & bit)
         self._head = struct.Struct(f"{order}8x{''.join(codes)}")
-        self._raw = struct.Struct(f"{order}IH")
-        self._word = struct.Struct(f"{order}Q")
-        self._fields = compile_fields(event.fields, order) if event else None
-        self._most_bytes = event.most_bytes if event else sys.maxsize
-        self._where = _where_test(event, where, order) if event and where else None
         self._has_cpu = bool(attr.sample_type & Bit.CPU)
         self._has_raw = bool(attr.sample_type & Bit.RAW)
         self._varies = bool(attr.sample_type & (Bit.READ | Bit.CALLCHAIN))
+        self._raw = struct.Struct(f"{order}IH")
+        self._word = struct.Struct(f"{order}Q")
+        self._most_bytes = event.most_bytes if event else sys.maxsize
+        self._where = _where_test(event, where, order) if event and where else None
+        self._fields = compile_fields(event.fields if event else (), order)
 
     def read(self, buffer: bytes, begin: int, size: int) -> Sample | None:
         """Read the sample record at ``begin``; None where it is not one of those asked for.
 
         Raises SampleError or FieldError where its bytes cannot be.
         """
-        if size < self._head.size:
+        end, at = begin + size, begin + self._head.size
+        if at > end:
             raise SampleError(f"{size} bytes, at least {self._head.size} needed")
         fields: Fields = {}
         if self._has_raw:
-            raw, raw_size = self._find_raw(buffer, begin, begin + size)
-            if self._where and not self._where(buffer, raw, raw_size):
+            if self._varies:
+                at = self._after_varying(buffer, at, end)
+            if at + self._raw.size > end:
+                raise SampleError("it ends before its raw data")
+            raw_size, common_type = self._raw.unpack_from(buffer, at)
+            at += _RAW_SIZE_BYTES
+            self._check(common_type, raw_size, end - at)
+            if self._where and not self._where(buffer, at, raw_size):
                 return None
-            fields = self._fields(buffer, raw, raw_size) if self._fields else {}
-        pid, tid, time_ns, *cpu = self._head.unpack_from(buffer, begin)
-        return Sample(time_ns, pid, tid, cpu[0] if self._has_cpu else -1, self._name, fields)
+            fields = self._fields(buffer, at, raw_size)
+        head = self._head.unpack_from(buffer, begin)
+        return Sample(
+            head[2], head[0], head[1], head[3] if self._has_cpu else -1, self._name, fields
+        )
 
-    def _find_raw(self, buffer: bytes, begin: int, end: int) -> tuple[int, int]:
-        """Give where the event's own data lie, and their size in bytes."""
-        at = begin + self._head.size
-        if self._varies:
-            at = self._after_varying(buffer, at, end)
-        if at + self._raw.size > end:
-            raise SampleError("it ends before its raw data")
-        size, common_type = self._raw.unpack_from(buffer, at)
-        if at + 4 + size > end:
-            raise SampleError(f"{size} bytes of raw data in a record too small for them")
-        if self._attr.is_tracepoint and common_type != self._attr.config:
+    def _check(self, common_type: int, raw_size: int, room: int) -> None:
+        if raw_size > room:
+            raise SampleError(f"{raw_size} bytes of raw data in a record too small for them")
+        if raw_size > self._most_bytes:
+            raise SampleError(f"{raw_size} bytes of raw data, {self._name} has {self._most_bytes}")
+        if common_type != self._attr.config and self._attr.is_tracepoint:
             raise SampleError(f"common_type {common_type} in an event of type {self._attr.config}")
-        if size > self._most_bytes:
-            raise SampleError(f"{size} bytes of raw data, {self._name} has {self._most_bytes}")
-        return at + 4, size
 
     def _after_varying(self, buffer: bytes, at: int, end: int) -> int:
         if self._attr.sample_type & Bit.READ:

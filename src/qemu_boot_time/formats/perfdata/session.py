@@ -54,8 +54,6 @@ class Plan:
     """Type, size and id of a record (the id is one only if the record is a sample)."""
     readers: Mapping[Id, SampleReader | None] = field(default_factory=dict)
     """By id; None: not wanted."""
-    unwanted: frozenset[Id] = frozenset()
-    """The ids whose samples nobody wants."""
     trailers: Mapping[int, TrailerReader] = field(default_factory=dict)
     """By id."""
     default_trailer: TrailerReader | None = None
@@ -112,12 +110,17 @@ class Session:
         name = known.full_name if known else name or f"{_UNKNOWN} {attr.config}"
         return EventDesc(name, attr, known)
 
+    @property
+    def needs_plan(self) -> bool:
+        """Whether there are events that :attr:`plan` does not cover."""
+        return self.plan is self._unplanned and bool(self._attrs)
+
     def planned(self) -> Plan:
         """Give the plan, made anew where what it depends on has changed.
 
         Raises InputError where the events cannot be read together, or not at all.
         """
-        if self.plan is self._unplanned and self._attrs:
+        if self.needs_plan:
             self.plan = self._make_plan(self.events)
         return self.plan
 
@@ -135,7 +138,6 @@ class Session:
         return Plan(
             peek=_peek(self.order, offset),
             readers=readers,
-            unwanted=frozenset(number for number, reader in readers.items() if reader is None),
             trailers=trailers,
             default_trailer=TrailerReader(events[0].attr, "", self.order),
             id_from_end=self._common("records", {e.attr.id_offset_from_end for e in events}),

@@ -1,8 +1,9 @@
 """The one walk over records, whether they come from a file, a pipe or a compressed stream."""
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
+from enum import Enum
 
 from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.formats.cursor import Cursor
@@ -24,6 +25,10 @@ _KNOWN = frozenset(RecordType)
 _SAMPLE = int(RecordType.SAMPLE)
 _FOLLOWED = {RecordType.HEADER_TRACING_DATA: "I", RecordType.AUXTRACE: "Q"}
 """Records that bytes follow which header.size does not count, and the type of their number."""
+
+
+class _Nobody(Enum):
+    READS = "samples of an id that no event has"
 
 
 class Walker:
@@ -50,7 +55,7 @@ class Walker:
         buffer, end = data + _PADDING, len(data)
         pos = min(self._skip, end)
         self._skip -= pos
-        while end - (pos := self._past_unwanted(buffer, pos, end)) >= RECORD_HEADER_BYTES:
+        while end - (pos := (yield from self._samples(buffer, pos, end))) >= RECORD_HEADER_BYTES:
             kind, size = self._header.unpack_from(buffer, pos)
             if size < RECORD_HEADER_BYTES:
                 raise self._corrupt(pos, kind, f"a size of {size} bytes")
@@ -58,12 +63,13 @@ class Walker:
                 size += self._payload_size(buffer, pos, kind)
             if pos + size > end and kind != RecordType.AUXTRACE:
                 break
-            if kind == _SAMPLE:
-                sample = self._sample(buffer, pos, size)
-                if sample is not None:
-                    yield sample
-            else:
+            if kind != _SAMPLE:
                 yield from self._other(buffer, pos, size, kind)
+            elif self._session.needs_plan:
+                self._session.planned()
+                continue
+            else:
+                self._session.unknown["sample of an unknown event"] += 1
             pos += size
         self._begin += pos
         self._rest = data[pos:]
@@ -82,18 +88,31 @@ class Walker:
                 hint=_HINT,
             )
 
-    def _past_unwanted(self, buffer: bytes, pos: int, end: int) -> int:
-        """Skip what nobody wants, which is nearly all there is: every instruction counts here."""
+    def _samples(self, buffer: bytes, pos: int, end: int) -> Generator[Sample, None, int]:
+        """Give the wanted samples up to the first other record, and return where that begins.
+
+        Nearly all of a recording passes here, most of it unwanted: every instruction counts.
+        """
         plan = self._session.plan
-        peek, unwanted, last = plan.peek.unpack_from, plan.unwanted, end - plan.peek.size
-        while pos <= last:
-            kind, size, sample_id = peek(buffer, pos)
-            if kind == _SAMPLE:
-                if sample_id not in unwanted or size <= RECORD_HEADER_BYTES:
+        peek, reader_of, last = plan.peek.unpack_from, plan.readers.get, end - plan.peek.size
+        try:
+            while pos <= last:
+                kind, size, sample_id = peek(buffer, pos)
+                if size < RECORD_HEADER_BYTES:
                     break
-            elif kind not in _SKIPPED or size < RECORD_HEADER_BYTES:
-                break
-            pos += size
+                if kind == _SAMPLE:
+                    reader = reader_of(sample_id, _Nobody.READS)
+                    if reader is not None:
+                        if reader is _Nobody.READS or pos + size > end:
+                            break
+                        sample = reader.read(buffer, pos, size)
+                        if sample is not None:
+                            yield sample
+                elif kind not in _SKIPPED:
+                    break
+                pos += size
+        except (SampleError, FieldError) as error:
+            raise self._corrupt(pos, _SAMPLE, str(error)) from error
         return pos
 
     def _corrupt(self, pos: int, kind: int, trouble: str) -> CorruptFileError:
@@ -111,19 +130,6 @@ class Walker:
         if kind == RecordType.HEADER_TRACING_DATA and size > _MAX_TRACING_DATA_BYTES:
             raise self._corrupt(pos, kind, f"{size} bytes of event formats")
         return int(size)
-
-    def _sample(self, buffer: bytes, pos: int, size: int) -> Sample | None:
-        plan = self._session.planned()
-        _, _, sample_id = plan.peek.unpack_from(buffer, pos)
-        reader = plan.readers.get(sample_id)
-        if reader is None:
-            if sample_id not in plan.readers:
-                self._session.unknown["sample of an unknown event"] += 1
-            return None
-        try:
-            return reader.read(buffer, pos, size)
-        except (SampleError, FieldError) as error:
-            raise self._corrupt(pos, _SAMPLE, str(error)) from error
 
     def _other(self, buffer: bytes, pos: int, size: int, kind: int) -> Iterator[Record]:
         body = Cursor(

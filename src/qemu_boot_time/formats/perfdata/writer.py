@@ -1,0 +1,139 @@
+"""perf.data in pipe format, written: what comes before, between and after the kernel's own records.
+
+Little endian, as are the machines that run x86 guests under KVM.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qemu_boot_time.formats.perfdata.abi import (
+    MAGIC,
+    PIPE_HEADER_BYTES,
+    RECORD_HEADER_BYTES,
+    AttrFlag,
+    Feature,
+    ReadFormat,
+    RecordType,
+    Sample,
+)
+
+_ATTR = struct.Struct("<IIQQQQQI40xi32x")
+"""type, size, config, sample_period, sample_type, read_format, flags, wakeup_watermark, clockid."""
+_NAME_ALIGN = 64
+_TRACING_VERSION = b"0.6\0"
+_LONG_BYTES = 8
+_PAGE_BYTES = 4096
+
+SAMPLE_TYPE = Sample.IDENTIFIER | Sample.TID | Sample.TIME | Sample.CPU | Sample.RAW
+"""What each sample carries; the trailers of other records follow from it."""
+_TRAILER = struct.Struct("<iiQIIQ")
+"""Of SAMPLE_TYPE: pid, tid, time, CPU, reserved, id."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttrRequest:
+    """An event as the kernel is asked for it, and as the recording describes it."""
+
+    type: int
+    config: int
+    flags: AttrFlag
+    wakeup_bytes: int
+    """Wake the reader when the ring holds so much more."""
+    clock_id: int
+    read_format: ReadFormat
+
+    def packed(self) -> bytes:
+        """Give the perf_event_attr, of the size that perf before Linux 6.3 insists on (VER7)."""
+        return _ATTR.pack(
+            self.type,
+            _ATTR.size,
+            self.config,
+            1,
+            SAMPLE_TYPE,
+            self.read_format,
+            self.flags | AttrFlag.SAMPLE_ID_ALL | AttrFlag.USE_CLOCKID | AttrFlag.WATERMARK,
+            self.wakeup_bytes,
+            self.clock_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TracingFiles:
+    """What a recording carries of tracefs, verbatim."""
+
+    header_page: bytes
+    header_event: bytes
+    formats: Mapping[str, Sequence[bytes]]
+    """By system: the format texts of its recorded events."""
+
+
+def pipe_header() -> bytes:
+    """Give the first bytes of a stream."""
+    return MAGIC + struct.pack("<Q", PIPE_HEADER_BYTES)
+
+
+def _record(kind: RecordType, body: bytes) -> bytes:
+    return struct.pack("<IHH", kind, 0, RECORD_HEADER_BYTES + len(body)) + body
+
+
+def attr_record(attr: bytes, ids: Sequence[int]) -> bytes:
+    """Describe an event by its perf_event_attr and the ids that the kernel gave it."""
+    return _record(RecordType.HEADER_ATTR, attr + struct.pack(f"<{len(ids)}Q", *ids))
+
+
+def tracing_data_record(files: TracingFiles) -> bytes:
+    """Describe the fields of the events; the bytes behind the record are counted in it."""
+    data = _tracing_data(files)
+    data += bytes(-len(data) % 8)
+    return _record(RecordType.HEADER_TRACING_DATA, struct.pack("<I", len(data))) + data
+
+
+def _tracing_data(files: TracingFiles) -> bytes:
+    """As tools/perf/util/trace-event-info.c of Linux writes it, without symbols and printk formats."""
+    parts = [b"\x17\x08\x44tracing", _TRACING_VERSION]
+    parts += [struct.pack("<BBI", 0, _LONG_BYTES, _PAGE_BYTES)]
+    parts += [b"header_page\0", _sized(files.header_page)]
+    parts += [b"header_event\0", _sized(files.header_event)]
+    parts += [struct.pack("<II", 0, len(files.formats))]
+    for system, texts in files.formats.items():
+        parts += [system.encode() + b"\0", struct.pack("<I", len(texts)), *map(_sized, texts)]
+    return b"".join([*parts, struct.pack("<IIQ", 0, 0, 0)])
+
+
+def _sized(data: bytes) -> bytes:
+    return struct.pack("<Q", len(data)) + data
+
+
+def feature_record(feature: Feature, section: bytes) -> bytes:
+    """State one fact about the recording."""
+    return _record(RecordType.HEADER_FEATURE, struct.pack("<Q", feature) + section)
+
+
+def text_section(text: str) -> bytes:
+    """Give the section of a feature that is one string."""
+    data = text.encode() + b"\0"
+    data += bytes(-len(data) % _NAME_ALIGN)
+    return struct.pack("<I", len(data)) + data
+
+
+def command_section(words: Iterable[str]) -> bytes:
+    """Give the section CMDLINE."""
+    texts = [text_section(word) for word in words]
+    return struct.pack("<I", len(texts)) + b"".join(texts)
+
+
+def clock_section(clock_id: int, *, clock_ns: int, realtime_ns: int) -> bytes:
+    """Give the section CLOCK_DATA: one moment on the recording's clock and since 1970."""
+    return struct.pack("<IIQQ", 1, clock_id, realtime_ns, clock_ns)
+
+
+def lost_record(event_id: int, lost: int, *, time_ns: int) -> bytes:
+    """Say, as the kernel would once the ring has room again, that events were lost."""
+    trailer = _TRAILER.pack(0, 0, time_ns, 0, 0, event_id)
+    return _record(RecordType.LOST, struct.pack("<QQ", event_id, lost) + trailer)
+
+
+def round_record() -> bytes:
+    """Say that nothing after this is older than what came before the round before it."""
+    return _record(RecordType.FINISHED_ROUND, b"")
