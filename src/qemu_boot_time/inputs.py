@@ -1,11 +1,12 @@
 """The one opener of whatever holds boots: a run, a recording, a table, a list of samples."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.model import EXEC, Boot, Event, EventKind, Mark, Outcome, Phase, Run
@@ -33,7 +34,7 @@ class Options:
 
 
 def open_input(name: str, options: Options) -> Run:
-    """Open a run (path, id, ``last``), a perf.data, a CSV of marks or a list of samples.
+    """Open a run (path, id, ``last``), a recording, a CSV of marks or a list of samples.
 
     ``FILE:COLUMN:UNIT`` takes one column of a table as the total. Raises InputError for what is
     missing, unreadable or corrupt, UsageError for a unit or a column that is not there.
@@ -72,7 +73,8 @@ def _open_file(path: Path, options: Options) -> Run:
             return opener(path, options)
     if b"\0" in head:
         raise InputError(
-            f"{path}: neither a perf.data nor a table", hint="qbt analyze perf.data | TABLE.csv"
+            f"{path}: neither a perf.data nor a table",
+            hint="qbt analyze perf.data | trace.dat | TABLE.csv",
         )
     return _open_table(path, options)
 
@@ -87,15 +89,47 @@ def _open_perfdata(path: Path, options: Options) -> Run:
     notes = []
     if found.killed:
         notes.append("perf was killed before it ended this recording: the last boot may lack marks")
-    if found.unclaimed:
-        names = ", ".join(f"{name} ({n})" for name, n in found.unclaimed.most_common(3))
-        notes.append(f"marks of processes that are no known VM left out: {names}; see --comm")
     clock = found.header.clock
     if clock:
         notes.append(f"clock of the recording: {clock}")
+    return _recorded(path, "perf", found, notes, options)
+
+
+def _open_tracedat(path: Path, options: Options) -> Run:
+    from qemu_boot_time.sources.tracedat_trace import events_in
+
+    found = events_in(path, "trace-cmd", options.vmm)
+    return _recorded(path, "trace-cmd", found, found.notes, options, doubt=found.doubt)
+
+
+class _Found(Protocol):
+    """What a recording holds, whoever made it."""
+
+    @property
+    def events(self) -> Sequence[Event]: ...
+    @property
+    def unclaimed(self) -> Counter[str]: ...
+    @property
+    def damage(self) -> str: ...
+
+
+def _recorded(
+    path: Path,
+    source: str,
+    found: _Found,
+    notes: Sequence[str],
+    options: Options,
+    *,
+    doubt: str = "",
+) -> Run:
+    if found.unclaimed:
+        names = ", ".join(f"{name} ({n})" for name, n in found.unclaimed.most_common(3))
+        notes = (*notes, f"marks of processes that are no known VM left out: {names}; see --comm")
     boots = boots_of(found.events, options.rules)
     if not boots and found.damage:
         raise InputError(found.damage, hint="record again; nothing before the damage is a boot")
+    if not boots and doubt:
+        raise InputError(f"{path}: {doubt}", hint="record it again with what tells them apart")
     if not boots:
         raise InputError(
             f"{path}: no VM in this recording ({_what_is_there(found.events)})",
@@ -105,7 +139,7 @@ def _open_perfdata(path: Path, options: Options) -> Run:
     return Run(
         path.name,
         tuple(boots),
-        ("perf",),
+        (source,),
         path=str(path),
         notes=tuple(notes),
         damage=found.damage,
@@ -275,5 +309,6 @@ _BY_MAGIC: dict[bytes, Callable[[Path, Options], Run]] = {
     b"PERFILE2": _open_perfdata,
     b"2ELIFREP": _open_perfdata,
     b"PERFFILE": _open_perfdata,
+    b"\x17\x08\x44tracing": _open_tracedat,
 }
 """What a binary recording begins with."""

@@ -1,5 +1,6 @@
 """Our reader against what ``trace-cmd report`` printed for the same recordings."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_losses_are_where_trace_cmd_sees_them() -> None:
 
     around = [
         line
-        for lost, event in zip(records, records[1:], strict=False)
+        for lost, event in pairwise(records)
         if isinstance(lost, Lost)
         for line in render([lost, event])
     ]
@@ -56,7 +57,7 @@ def test_a_loss_has_the_time_of_its_page() -> None:
     """It is the time of the first event behind it."""
     records = list(open_recording(_dat("tracecmd-lost")).records())
 
-    pairs = [(a, b) for a, b in zip(records, records[1:], strict=False) if isinstance(a, Lost)]
+    pairs = [(a, b) for a, b in pairwise(records) if isinstance(a, Lost)]
 
     assert [a.time_ns for a, _ in pairs] == [b.time_ns for _, b in pairs]
     assert len(pairs) == 3
@@ -91,7 +92,7 @@ def test_instances_are_named(name: str) -> None:
         if isinstance(record, TraceEvent)
     }
 
-    assert recording.buffers == ("", "kvm")
+    assert recording.buffers == {"": "local", "kvm": "local"}
     assert buffers == {
         ("", "sched:sched_process_exec"),
         ("kvm", "kvm:kvm_entry"),

@@ -61,9 +61,9 @@ class Recording:
         return self._contents.comms
 
     @property
-    def buffers(self) -> tuple[str, ...]:
-        """The names of its ring buffers; the top one's is empty."""
-        return tuple(buffer.name for buffer in self._contents.buffers)
+    def buffers(self) -> Mapping[str, str]:
+        """Its ring buffers: name (the top one's is empty) to clock."""
+        return {buffer.name: buffer.clock for buffer in self._contents.buffers}
 
     def records(self) -> Iterator[Record]:
         """Give all records in the order of their times, equal ones in that of their CPUs.
