@@ -2,7 +2,7 @@
 
 import struct
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from qemu_boot_time.errors import InputError
@@ -65,7 +65,7 @@ class SampleReader:
         attr: Attr,
         name: str,
         event: EventFormat | None,
-        where: FieldIn | None,
+        where: Iterable[FieldIn],
         order: ByteOrder,
     ) -> None:
         """Raise InputError where samples carry no time or no thread, or lack the field asked for."""
@@ -84,7 +84,7 @@ class SampleReader:
         self._raw = struct.Struct(f"{order}IH")
         self._word = struct.Struct(f"{order}Q")
         self._most_bytes = event.most_bytes if event else sys.maxsize
-        self._where = _where_test(event, where, order) if event and where else None
+        self._where = [_where_test(event, rule, order) for rule in where] if event else []
         self._fields = compile_fields(event.fields if event else (), order)
 
     def read(self, buffer: bytes, begin: int, size: int) -> Sample | None:
@@ -104,8 +104,9 @@ class SampleReader:
             raw_size, common_type = self._raw.unpack_from(buffer, at)
             at += _RAW_SIZE_BYTES
             self._check(common_type, raw_size, end - at)
-            if self._where and not self._where(buffer, at, raw_size):
-                return None
+            for test in self._where:
+                if not test(buffer, at, raw_size):
+                    return None
             fields = self._fields(buffer, at, raw_size)
         head = self._head.unpack_from(buffer, begin)
         return Sample(

@@ -42,6 +42,7 @@ class Wanted:
     events: frozenset[str] | None = None
     """Names; None: all."""
     where: tuple[FieldIn, ...] = ()
+    """All those of an event must hold."""
     tracefs: Path | None = None
     """Where to look up tracepoints that the recording does not describe; None: nowhere."""
 
@@ -166,7 +167,7 @@ class Session:
         wanted = self._wanted
         if wanted.events is not None and event.name not in wanted.events:
             return None
-        where = next((rule for rule in wanted.where if rule.event == event.name), None)
+        where = [rule for rule in wanted.where if rule.event == event.name]
         return SampleReader(event.attr, event.name, event.format, where, self.order)
 
 
