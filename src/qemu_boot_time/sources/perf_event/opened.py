@@ -1,0 +1,175 @@
+"""The events on all CPUs, opened, filtered and led into their rings."""
+
+import contextlib
+import errno
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.formats.perfdata.abi import (
+    SOFTWARE_DUMMY,
+    TYPE_SOFTWARE,
+    TYPE_TRACEPOINT,
+    AttrFlag,
+    ReadFormat,
+)
+from qemu_boot_time.formats.perfdata.writer import AttrRequest
+from qemu_boot_time.host.files import online_cpus
+from qemu_boot_time.host.perf_event import Request, control, open_event, set_filter
+from qemu_boot_time.sources.perf_event.ring import Ring
+from qemu_boot_time.sources.perf_event.tracepoints import Tracepoint
+
+EVERYONE = -1
+MARK_PAGES = 32
+TASK_PAGES = 64
+"""With the two control pages 392 KiB a CPU: below kernel.perf_event_mlock_kb, 516 by default."""
+DESCRIPTORS_PER_CPU = 8
+"""Five tracepoints, the dummy, and one that :mod:`mmap` keeps of each of the two rings."""
+
+_SELF = 0
+_ANY_CPU = -1
+_AT_ONCE = 1
+_STATE = struct.Struct("=QQQ")
+_LOCKED_KB = (MARK_PAGES + TASK_PAGES + 2) * mmap.PAGESIZE // 1024
+
+
+class State(NamedTuple):
+    """What reading an event's descriptor tells."""
+
+    hits: int
+    """Samples so far."""
+    id: int
+    lost: int
+    """Records that found no room; 0 before Linux 6.0, which does not tell."""
+
+
+def state_of(descriptor: int) -> State:
+    """Read an event that was opened with :func:`attrs`."""
+    return State._make(_STATE.unpack(os.read(descriptor, _STATE.size).ljust(_STATE.size, b"\0")))
+
+
+def attrs(tracepoints: Sequence[Tracepoint], *, inherit: bool) -> tuple[bytes, ...]:
+    """Give what the kernel is asked for: the tracepoints, and last the dummy.
+
+    The dummy never fires; FORK, EXIT and COMM come in its name. A mark must wake us at once, since it
+    may end the boot, and is rare because of the filters; on a busy host processes come and go by the
+    thousand, so those fill a ring of their own, which wakes us when it is half full.
+    """
+    common = AttrFlag.DISABLED | (AttrFlag.INHERIT if inherit else AttrFlag(0))
+    tasks = common | AttrFlag.TASK | AttrFlag.COMM | AttrFlag.COMM_EXEC
+    half = TASK_PAGES * mmap.PAGESIZE // 2
+    wanted = [(TYPE_TRACEPOINT, each.id, common, _AT_ONCE) for each in tracepoints]
+    wanted.append((TYPE_SOFTWARE, SOFTWARE_DUMMY, tasks, half))
+    told = _read_format()
+    return tuple(AttrRequest(*each, time.CLOCK_MONOTONIC, told).packed() for each in wanted)
+
+
+def _read_format() -> ReadFormat:
+    """Ask for the count of losses where the kernel has it: since Linux 6.0 (PERF_FORMAT_LOST)."""
+    best = ReadFormat.ID | ReadFormat.LOST
+    request = AttrRequest(
+        TYPE_SOFTWARE, SOFTWARE_DUMMY, AttrFlag.DISABLED, 0, time.CLOCK_MONOTONIC, best
+    )
+    try:
+        os.close(open_event(request.packed(), pid=_SELF, cpu=_ANY_CPU))
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return ReadFormat.ID
+        raise _refused(error) from error
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class CpuEvents:
+    """What is open on one CPU."""
+
+    cpu: int
+    descriptors: tuple[int, ...]
+    """In the order of the attrs."""
+    marks: Ring
+    tasks: Ring
+
+    @property
+    def wakers(self) -> tuple[int, int]:
+        """The descriptors that are readable when a ring has reached its watermark."""
+        return self.descriptors[0], self.descriptors[-1]
+
+
+def open_cpus(
+    stack: contextlib.ExitStack, asked: Sequence[bytes], conditions: Sequence[str], *, pid: int
+) -> tuple[CpuEvents, ...]:
+    """Open all events on every CPU that is online, disabled; ``stack`` closes them.
+
+    Raises HostError where that is not possible.
+    """
+    try:
+        opened = tuple(_open_each(stack, asked, conditions, pid))
+    except OSError as error:
+        raise _refused(error) from error
+    if not opened:
+        raise HostError("no CPU is online, as /sys has it", hint="qbt doctor")
+    return opened
+
+
+def _open_each(
+    stack: contextlib.ExitStack, asked: Sequence[bytes], conditions: Sequence[str], pid: int
+) -> Iterator[CpuEvents]:
+    for cpu in sorted(online_cpus()):
+        with contextlib.ExitStack() as undo:
+            try:
+                opened = _open(undo, asked, conditions, pid=pid, cpu=cpu)
+            except OSError as error:
+                if error.errno != errno.ENODEV:
+                    raise
+                continue  # it went offline
+            stack.push(undo.pop_all())
+        yield opened
+
+
+def _open(
+    stack: contextlib.ExitStack,
+    asked: Sequence[bytes],
+    conditions: Sequence[str],
+    *,
+    pid: int,
+    cpu: int,
+) -> CpuEvents:
+    descriptors: list[int] = []
+    for attr in asked:
+        descriptors.append(open_event(attr, pid=pid, cpu=cpu))
+        stack.callback(os.close, descriptors[-1])
+    for descriptor, condition in zip(descriptors, conditions, strict=False):
+        if condition:
+            set_filter(descriptor, condition)
+    first, *others, dummy = descriptors
+    marks, tasks = _ring(stack, first, MARK_PAGES), _ring(stack, dummy, TASK_PAGES)
+    for descriptor in others:
+        control(descriptor, Request.SET_OUTPUT, first)
+    return CpuEvents(cpu, tuple(descriptors), marks, tasks)
+
+
+def _ring(stack: contextlib.ExitStack, descriptor: int, pages: int) -> Ring:
+    try:
+        ring = Ring(descriptor, pages=pages)
+    except PermissionError as error:
+        raise HostError(
+            f"no {_LOCKED_KB} KiB of locked memory a CPU are left for the rings of this user",
+            hint="end your other recorders; or sudo sysctl kernel.perf_event_mlock_kb=1024; "
+            "or ulimit -l unlimited",
+        ) from error
+    stack.callback(ring.close)
+    return ring
+
+
+def _refused(error: OSError) -> HostError:
+    if error.errno == errno.EMFILE:
+        needed = DESCRIPTORS_PER_CPU * len(online_cpus())
+        return HostError(
+            f"too many open files: perf_event takes {needed}", hint=f"ulimit -n {2 * needed}"
+        )
+    return HostError(f"perf_event_open: {error.strerror}", hint="qbt doctor; or --source debugcon")

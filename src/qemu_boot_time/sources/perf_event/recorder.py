@@ -1,0 +1,170 @@
+"""One recording: drains the rings into its raw file, and reads the same bytes to see a mark come."""
+
+import contextlib
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from qemu_boot_time import __version__
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.formats.perfdata import writer
+from qemu_boot_time.formats.perfdata.abi import Feature
+from qemu_boot_time.host.files import online_cpus
+from qemu_boot_time.host.perf_event import Request, allow_once, control
+from qemu_boot_time.host.rights import find_tracefs
+from qemu_boot_time.model import Event, EventKind
+from qemu_boot_time.sources.base import Arm
+from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.perf_event.opened import (
+    EVERYONE,
+    CpuEvents,
+    State,
+    attrs,
+    open_cpus,
+    state_of,
+)
+from qemu_boot_time.sources.perf_event.tracepoints import (
+    Tracepoint,
+    find_tracepoints,
+    tracing_files,
+)
+from qemu_boot_time.sources.perfdata_trace import LiveTrace
+
+NAME = "perf_event"
+_NEVER = -1
+
+
+class Recorder:
+    """The events of every CPU, enabled, for all processes or for one and what it starts.
+
+    Raises HostError where the kernel does not let us.
+    """
+
+    def __init__(self, request: Arm, file: Path, *, pid: int | None = None) -> None:
+        self._told = self._untold = self._last_ns = 0
+        with contextlib.ExitStack() as stack:
+            tracefs = _tracefs()
+            found = find_tracepoints(tracefs, request.vmm)
+            if pid is not None:
+                # Inherited events cannot be armed for one hit (perf_event_refresh()).
+                found = tuple(each for each in found if not each.once)
+            asked = attrs(found, inherit=pid is not None)
+            conditions = [each.condition for each in found]
+            self._cpus = open_cpus(stack, asked, conditions, pid=EVERYONE if pid is None else pid)
+            self._raw = stack.enter_context(file.open("wb"))
+            self._trace = LiveTrace(NAME, request.vmm, file)
+            self._keep(_head(tracefs, found, asked, self._cpus))
+            self._poll = stack.enter_context(select.epoll())
+            self._enable(found)
+            self._undo = stack.pop_all()
+
+    def _enable(self, found: Sequence[Tracepoint]) -> None:
+        self._once: dict[int, int] = {}
+        for cpu in self._cpus:
+            for waker in cpu.wakers:
+                self._poll.register(waker, select.EPOLLIN)
+            once = [fd for fd, each in zip(cpu.descriptors, found, strict=False) if each.once]
+            self._once.update(dict.fromkeys(once, _NEVER))
+            for descriptor in set(cpu.descriptors).difference(once):
+                control(descriptor, Request.ENABLE)
+
+    def fileno(self) -> int:
+        """Give a descriptor that is readable when there is something to read."""
+        return self._poll.fileno()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a new recorder must take over: other CPUs are online, or a loss is still to be told.
+
+        The kernel tells of a loss at the next event that finds room: in the next boot, which is
+        innocent of it.
+        """
+        return self._untold > 0 or online_cpus() != {cpu.cpu for cpu in self._cpus}
+
+    def read(self) -> list[Event]:
+        """Take what is in the rings: to the raw file, and as events; an exec arms the stand-in."""
+        # Marks first, so that the forks that precede a mark are in what is taken after it.
+        marks = [cpu.marks.take() for cpu in self._cpus]
+        taken = b"".join([*(cpu.tasks.take() for cpu in self._cpus), *marks])
+        if not taken:
+            return []
+        events = self._keep(taken + writer.round_record())
+        if any(event.kind is EventKind.EXEC for event in events):
+            self._arm()
+        return events
+
+    def end_boot(self) -> list[Event]:
+        """Take the rest of a boot, and note what was lost without the kernel having told yet."""
+        for descriptor in self._once:
+            control(descriptor, Request.DISABLE)
+        events = self.read()
+        lost = {state.id: state.lost for state in self._states()}
+        self._untold = sum(lost.values()) - self._told
+        if self._untold > 0:
+            most = max(lost, key=lost.__getitem__)
+            # A ring that lost records holds others of this boot: the last of them is the stamp.
+            events += self._keep(writer.lost_record(most, self._untold, time_ns=self._last_ns))
+        return events
+
+    def close(self) -> None:
+        """Close it all; takes a tenth of a second (an RCU grace period)."""
+        self._undo.close()
+
+    def _states(self) -> Iterator[State]:
+        return (state_of(descriptor) for cpu in self._cpus for descriptor in cpu.descriptors)
+
+    def _keep(self, records: bytes) -> list[Event]:
+        self._raw.write(records)
+        self._raw.flush()
+        events = list(self._trace.feed(records))
+        self._last_ns = max((event.time_ns for event in events), default=self._last_ns)
+        losses = (event for event in events if event.kind is EventKind.LOST)
+        self._told += sum(int(event.fields["count"]) for event in losses)
+        return events
+
+    def _arm(self) -> None:
+        """Let each CPU see one further hit of the events that are too frequent to stay enabled."""
+        for descriptor, hits in self._once.items():
+            now = state_of(descriptor).hits
+            allow_once(descriptor, again=now != hits)
+            self._once[descriptor] = now
+
+
+def _tracefs() -> Path:
+    found = find_tracefs()
+    if found is None or not found.readable:
+        raise HostError("tracefs cannot be read", hint="qbt doctor; or --source debugcon")
+    return found.directory
+
+
+def _head(
+    tracefs: Path,
+    found: Sequence[Tracepoint],
+    asked: Sequence[bytes],
+    cpus: Sequence[CpuEvents],
+) -> bytes:
+    """Give what precedes the kernel's records, so that perf and we can read them."""
+    parts = [writer.pipe_header()]
+    for i, attr in enumerate(asked):
+        ids = [state_of(cpu.descriptors[i]).id for cpu in cpus]
+        parts.append(writer.attr_record(attr, ids))
+    parts.append(writer.tracing_data_record(tracing_files(tracefs, found)))
+    return b"".join([*parts, *_facts()])
+
+
+def _facts() -> Iterator[bytes]:
+    host = os.uname()
+    clock_ns, realtime_ns = clock_pair()
+    texts = {
+        Feature.HOSTNAME: host.nodename,
+        Feature.OSRELEASE: host.release,
+        Feature.VERSION: f"qemu-boot-time {__version__}",
+    }
+    for feature, text in texts.items():
+        yield writer.feature_record(feature, writer.text_section(text))
+    yield writer.feature_record(Feature.CMDLINE, writer.command_section(sys.argv))
+    clock = writer.clock_section(time.CLOCK_MONOTONIC, clock_ns=clock_ns, realtime_ns=realtime_ns)
+    yield writer.feature_record(Feature.CLOCK_DATA, clock)

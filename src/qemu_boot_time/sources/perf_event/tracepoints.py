@@ -1,0 +1,78 @@
+"""Which tracepoints are recorded, and what the kernel leaves out of them before it costs anything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.formats.perfdata.writer import TracingFiles
+from qemu_boot_time.formats.tracing import EventFormat, parse_format
+from qemu_boot_time.protocol import PORTS
+from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources.kvm_trace import Vmm
+
+_REQUIRED = frozenset({kvm_trace.PIO, kvm_trace.EXEC})
+_FIELD_NEEDED = {kvm_trace.ENTRY: "rip"}
+"""Without it (before Linux 5.7) the event would be recorded a million times a second: not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracepoint:
+    """One tracepoint to record."""
+
+    format: EventFormat
+    text: bytes
+    """The format as the kernel writes it."""
+    condition: str
+    """The kernel's filter; empty: none."""
+    once: bool = False
+    """Too frequent to stay enabled: armed for each boot, disarmed by the kernel at its first hit."""
+
+    @property
+    def id(self) -> int:
+        """The number that the running kernel has for it."""
+        return self.format.id
+
+
+def _conditions(vmm: Vmm) -> Mapping[str, str]:
+    ports = "||".join(f"port=={port:#x}" for port in PORTS)
+    return {
+        kvm_trace.PIO: f"rw==1&&({ports})",
+        kvm_trace.EXEC: vmm.exec_filter(),
+        kvm_trace.ENTRY: f"rip=={kvm_trace.RESET_VECTOR_RIP:#x}",
+        kvm_trace.MASTER_CLOCK: "",
+        kvm_trace.FPU: "load==1",
+    }
+
+
+def find_tracepoints(tracefs: Path, vmm: Vmm) -> tuple[Tracepoint, ...]:
+    """Look the tracepoints up in the running kernel; the stand-ins that it lacks are left out.
+
+    Raises HostError where one lacks that nothing can stand in for.
+    """
+    found: list[Tracepoint] = []
+    for event, condition in _conditions(vmm).items():
+        system, _, name = event.partition(":")
+        try:
+            text = (tracefs / "events" / system / name / "format").read_bytes()
+        except OSError as error:
+            if event in _REQUIRED:
+                what = f"the kernel's event {event}: {error.strerror}"
+                raise HostError(what, hint="qbt doctor; or --source debugcon") from error
+            continue
+        parsed = parse_format(text.decode(), system=system)
+        needed = _FIELD_NEEDED.get(event)
+        if needed is None or any(field.name == needed for field in parsed.fields):
+            found.append(Tracepoint(parsed, text, condition, once=event == kvm_trace.FPU))
+    return tuple(found)
+
+
+def tracing_files(tracefs: Path, tracepoints: Iterable[Tracepoint]) -> TracingFiles:
+    """Gather what a recording must carry of tracefs for others to read it. Raises OSError."""
+    formats: dict[str, list[bytes]] = {}
+    for tracepoint in tracepoints:
+        formats.setdefault(tracepoint.format.system, []).append(tracepoint.text)
+    events = tracefs / "events"
+    return TracingFiles(
+        (events / "header_page").read_bytes(), (events / "header_event").read_bytes(), formats
+    )
