@@ -78,10 +78,9 @@ def test_dirty_tree_is_refused(tmp_path: Path) -> None:
     tree = git_tree(tmp_path / "tree", {"src/post.c": OLD})
     (tree / "src/post.c").write_text(OLD + "mine\n")
 
-    with pytest.raises(UsageError, match="not committed") as refused:
+    with pytest.raises(UsageError, match=r"not committed: src/post\.c$"):
         patches.apply(Project.SEABIOS, tree)
 
-    assert "src/post.c" in refused.value.hint
     assert (tree / "src/post.c").read_text() == OLD + "mine\n"
 
 

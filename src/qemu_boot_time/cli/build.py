@@ -16,11 +16,17 @@ from qemu_boot_time.guest.builds import BuildOptions, Built, Piece
 
 _CLEAR = "\r\x1b[K"
 _LAST_LINES = 15
+_USE = {
+    Piece.SEABIOS: "-bios {}/bios-256k.bin",
+    Piece.QBOOT: "-M microvm,acpi=off -bios {}/qboot.bin",
+    Piece.OPTIONROM: "-L {}",
+    Piece.LINUX: "-kernel {0}/bzImage (by PVH: {0}/vmlinux)",
+}
 _EXAMPLES = """\b
 Examples:
   qbt build seabios                     bios-256k.bin, for -bios FILE
   qbt build optionrom                   the option ROMs, for -L DIR
-  qbt build qboot                       qboot.bin, for -M microvm -bios FILE
+  qbt build qboot                       qboot.bin, for -M microvm,acpi=off -bios FILE
   qbt build linux --suite trixie        bzImage and vmlinux of another suite
   qbt build linux --source ~/src/linux  of a tree of your own, which stays as it is
   qemu-system-x86_64 -bios $(qbt build seabios) ...
@@ -113,3 +119,4 @@ def _print(built: Built, *, as_json: bool) -> None:
     suite = f" of {made.suite}" if made.suite else ""
     note(f"built from {made.source} {made.version}{suite} with {made.compiler}")
     note(f"hashes of all that went in: {built.directory / 'built-from.json'}")
+    note(f"use it: qemu-system-x86_64 {_USE[built.piece].format(built.directory)}")

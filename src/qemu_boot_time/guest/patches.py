@@ -160,11 +160,12 @@ def _refuse_unclean(tree: Path) -> None:
                 f"{tree}: a rebase or 'git am' is under way",
                 hint="finish it, or give it up with 'git rebase --abort' or 'git am --abort'",
             )
-    dirty = _changes(tree)
+    dirty = _changes(tree).splitlines()
     if dirty:
+        more = f" and {len(dirty) - 1} more" if dirty[1:] else ""
         raise UsageError(
-            f"{tree}: {len(dirty.splitlines())} files with changes that are not committed",
-            hint=f"git -C {tree} stash, or commit them; the first: {dirty.splitlines()[0][3:]}",
+            f"{tree}: changes that are not committed: {dirty[0][3:]}{more}",
+            hint=f"commit them, or put them away: git -C {tree} stash",
         )
 
 
