@@ -49,7 +49,8 @@ RANK: Mapping[str, int] = MappingProxyType({p.name: i for i, p in enumerate(TRAC
 """Where in a boot a trace point of the protocol comes."""
 
 _BY_WRITE = {(p.port, p.value): p.name for p in TRACE_POINTS if p.port is not None}
-_HIGHEST_VALUE = max(p.value for p in TRACE_POINTS if p.value is not None)
+CUSTOM_VALUES = range(1 + max(p.value for p in TRACE_POINTS if p.value is not None), 256)
+"""What is left of a byte for the user's own trace points, on either port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Names:
         """Name a write of ``value`` to ``port``; None where the protocol gives it no meaning."""
         if port not in PORTS:
             return None
-        if value > _HIGHEST_VALUE:
+        if value in CUSTOM_VALUES:
             return self.custom.get(value, f"Exit point {value}")
         return _BY_WRITE.get((port, value))
 

@@ -1,7 +1,7 @@
 """Options that several commands share, and what they mean."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,13 +10,12 @@ import click
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.inputs import UNITS
 from qemu_boot_time.model import EXEC
-from qemu_boot_time.phases import Rules
-from qemu_boot_time.protocol import RANK, TRACE_POINTS, Names
+from qemu_boot_time.phases import PHASES, Rules
+from qemu_boot_time.protocol import CUSTOM_VALUES, RANK, Names
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_FIRST_FREE_VALUE = 1 + max(point.value for point in TRACE_POINTS if point.value is not None)
-_LAST_VALUE = 255
+_VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
 _CONFIG_KEYS = {"marks", "phases"}
 
@@ -27,7 +26,7 @@ _OPTIONS = (
         "marks",
         multiple=True,
         metavar="VALUE=NAME",
-        help=f"Name a value that you write to port 0xf4 or 0xf5 ({_FIRST_FREE_VALUE} to 255).",
+        help=f"Name a value that you write to port 0xf4 or 0xf5 ({_VALUES}).",
     ),
     click.option(
         "--phase",
@@ -74,12 +73,15 @@ def rules(
     """
     from_file = _read_config(Path(config)) if config else {}
     named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
-    custom = {_value(value): str(name) for value, name in named.items()}
+    custom = {_value(value): _name(name) for value, name in named.items()}
     own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
     names = Names(custom)
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
-    for mark in (until, *(end for ends in result.phases.values() for end in ends)):
-        _check_mark(mark, custom)
+    known = {*RANK, *custom.values()}
+    if until is not None:
+        _check_mark(until, known)
+    for end in (end for ends in result.phases.values() for end in ends):
+        _check_mark(end, {EXEC, *known})
     return result
 
 
@@ -90,7 +92,7 @@ def vmm(comm: str | None) -> Vmm:
 
 def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
     try:
-        content = tomllib.loads(file.read_text())
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -113,24 +115,31 @@ def _value(text: Any) -> int:
         value = int(str(text), 0)
     except ValueError:
         value = -1
-    if not _FIRST_FREE_VALUE <= value <= _LAST_VALUE:
+    if value not in CUSTOM_VALUES:
         raise UsageError(
-            f"mark {text!r}: not a number from {_FIRST_FREE_VALUE} to {_LAST_VALUE}",
+            f"mark {text!r}: not a number from {_VALUES}",
             hint="the values below are the protocol's own",
         )
     return value
 
 
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or name in {"", EXEC, *RANK}:
+        raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
+    return name
+
+
 def _ends(name: str, ends: Any) -> tuple[str, str]:
-    parts = ends.split("..") if isinstance(ends, str) else list(ends)
+    if name in PHASES:
+        raise UsageError(f"phase {name!r}: the name is taken", hint="give it one of your own")
+    parts = ends.split("..") if isinstance(ends, str) else ends if isinstance(ends, list) else []
     if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):  # noqa: PLR2004  # two ends
         raise UsageError(f"phase {name!r}: not BEGIN..END", hint="--phase net=linux_start_user..up")
     return parts[0], parts[1]
 
 
-def _check_mark(name: str | None, custom: Mapping[int, str]) -> None:
-    known = {EXEC, *RANK, *custom.values()}
-    if name is None or name in known or name.startswith(_EXIT_POINT):
+def _check_mark(name: str, known: Collection[str]) -> None:
+    if name in known or name.startswith(_EXIT_POINT):
         return
     raise UsageError(
         f"no mark is called {name!r}",

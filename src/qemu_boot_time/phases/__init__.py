@@ -4,10 +4,11 @@ Pure, and standard library only: perf's own Python imports this for perf-script/
 """
 
 from qemu_boot_time.phases.boots import Ending, boot_of, boot_of_marks, boots_of, split_vms
-from qemu_boot_time.phases.parts import TOTAL, USER, Rules, in_order, phases_of
+from qemu_boot_time.phases.parts import PHASES, TOTAL, USER, Rules, in_order, phases_of
 from qemu_boot_time.phases.seen import SOURCES_BY_ACCURACY
 
 __all__ = [
+    "PHASES",
     "SOURCES_BY_ACCURACY",
     "TOTAL",
     "USER",

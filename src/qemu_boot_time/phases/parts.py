@@ -36,6 +36,9 @@ _NAMED = {
 }
 """DESIGN.md, "Phases"."""
 
+PHASES = frozenset(_NAMED.values()) | {USER, TOTAL}
+"""The names of the phases that every boot may have."""
+
 _UNACCOUNTED = {(QEMU_INIT_END, FW_START), (FW_DO_BOOT, FW_DO_BOOT)}
 """Neighbours with no phase between them by design: before the firmware's first code, and from the
 first device tried to the last."""

@@ -4,7 +4,7 @@ One reading for all that record them: perf (live, perf.data, ``perf script -s``)
 tracefs, trace-cmd. Pure, and standard library only: perf's own Python imports this.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -30,6 +30,7 @@ RESET_VECTOR_RIP = 0xFFF0
 VMM_PATTERNS = ("qemu-system-*", "qemu-kvm", "kvm")
 _COMM_LENGTH = 15
 _WRITE = 1
+_EARLY = 64
 
 
 class TraceRecord(NamedTuple):
@@ -115,6 +116,7 @@ class KvmTrace:
         self._vms: dict[int, _Vm] = {}
         self._owner: dict[int, int] = {}
         self._parents: dict[int, int] = {}
+        self._early: dict[int, deque[TraceRecord]] = {}
         self.unclaimed = Counter[str]()
         """Marks by processes that are no VM we know, by process name."""
 
@@ -129,6 +131,7 @@ class KvmTrace:
         """Take one record; give the events that it completes."""
         if isinstance(record, Forked):
             self._parents[record.pid] = record.parent
+            self._owner.pop(record.pid, None)  # it was another process's number before
             if record.parent in self._owner:
                 self._owner[record.pid] = self._owner[record.parent]
         elif isinstance(record, Lost):
@@ -148,6 +151,15 @@ class KvmTrace:
             self._vms[record.pid] = _Vm(record.pid, exec_seen=True)
             fields = {"filename": str(record.fields["filename"]), "parents": self._line(record.pid)}
             yield self._event(record, EventKind.EXEC, record.pid, fields)
+            yield from self._caught_up(record)
+
+    def _caught_up(self, execed: TraceRecord) -> Iterator[Event]:
+        """Give the marks of a VM that came before its exec: live, CPUs are not in order."""
+        for record in self._early.pop(execed.pid, ()):
+            if record.time_ns >= execed.time_ns:
+                self.unclaimed.subtract([_called(record)])
+                yield from self._pio(record)
+        self.unclaimed = +self.unclaimed
 
     def _line(self, pid: int) -> str:
         """Give the processes that this one descends from, the nearest first, as far as known."""
@@ -163,7 +175,8 @@ class KvmTrace:
             return
         vm = self._vm_of(record)
         if vm is None:
-            self.unclaimed[record.comm or f"process {record.pid}"] += 1
+            self.unclaimed[_called(record)] += 1
+            self._early.setdefault(record.pid, deque(maxlen=_EARLY)).append(record)
             return
         yield from self._entry_of(vm)
         vm.wrote = True
@@ -212,6 +225,10 @@ class KvmTrace:
         self, record: TraceRecord, kind: EventKind, vm: int, fields: Mapping[str, int | str]
     ) -> Event:
         return Event(record.time_ns, self._source, kind, vm, fields)
+
+
+def _called(record: TraceRecord) -> str:
+    return record.comm or f"process {record.pid}"
 
 
 _ENTRY_BOUNDS = {ENTRY: Bound.EXACT, FPU: Bound.GE, MASTER_CLOCK: Bound.GE}

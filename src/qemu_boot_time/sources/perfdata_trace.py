@@ -1,8 +1,9 @@
 """perf.data as trace records of KVM: one path for a live stream and for a file of any size."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from qemu_boot_time.formats import perfdata
@@ -11,7 +12,7 @@ from qemu_boot_time.sources import kvm_trace
 from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord, Vmm
 
 _BUCKET_NS = 100_000_000
-_FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.FPU, kvm_trace.MASTER_CLOCK})
+_FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.MASTER_CLOCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,9 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
     recording = perfdata.open_recording(
         file, wanted=kvm_trace.WANTED, on_damage=perfdata.OnDamage.STOP
     )
-    records = sorted(
-        _thinned(_Adapter().of(recording.records())), key=lambda record: record.time_ns
-    )
+    records = sorted(_thinned(recording.records()), key=lambda record: record.time_ns)
     trace = KvmTrace(source, vmm)
-    events = list(trace.read(records))
+    events = list(trace.read(chain(_Adapter().of(records), _lost_untold(records))))
     damage = "" if recording.damage is None else recording.damage.what
     return Found(events, trace.unclaimed, recording.header, recording.killed, damage)
 
@@ -79,7 +78,7 @@ class _Adapter:
                 case perfdata.Comm() if record.pid == record.tid:
                     self._comm[record.pid] = record.comm
                 case perfdata.Fork() if record.pid != record.ppid:
-                    self._comm.setdefault(record.pid, self._comm.get(record.ppid, ""))
+                    self._comm[record.pid] = self._comm.get(record.ppid, "")
                     yield Forked(record.time_ns, record.pid, record.ppid)
                 case perfdata.Lost(kind=perfdata.LossKind.RING):
                     yield Lost(record.time_ns, record.count)
@@ -87,25 +86,41 @@ class _Adapter:
                     pass
 
 
-def _thinned(
-    records: Iterable[TraceRecord | Forked | Lost],
-) -> Iterator[TraceRecord | Forked | Lost]:
-    """Drop guest entries that cannot be a VM's first, nor one at the reset vector.
+def _lost_untold(records: Sequence[perfdata.Record]) -> Iterator[Lost]:
+    """Tell what was lost last, where no ring had room again to say so: only the total knows."""
+    by_kind = Counter[perfdata.LossKind]()
+    for record in records:
+        if isinstance(record, perfdata.Lost):
+            by_kind[record.kind] += record.count
+    untold = by_kind[perfdata.LossKind.TOTAL] - by_kind[perfdata.LossKind.RING]
+    if untold > 0:
+        yield Lost(records[-1].time_ns, untold)
+
+
+def _thinned(records: Iterable[perfdata.Record]) -> Iterator[perfdata.Record]:
+    """Drop what says nothing of a boot, and guest entries that cannot be a VM's first.
 
     CPUs are not in order with each other, so the first is only known at the end: the earliest of
-    each tenth of a second is kept. A process does not leave one guest and enter another in that.
+    each tenth of a second is kept, and all at the reset vector. A process does not leave one guest
+    and enter another in that.
     """
-    earliest: dict[tuple[str, int, int], TraceRecord] = {}
+    earliest: dict[tuple[str, int, int], perfdata.Sample] = {}
     for record in records:
-        if not isinstance(record, TraceRecord) or record.event not in _FREQUENT:
+        if not isinstance(record, perfdata.Sample):
+            if not isinstance(record, perfdata.Exit | perfdata.Throttle):
+                yield record
+        elif _is_one_of_many(record):
+            key = (record.event, record.tid, record.time_ns // _BUCKET_NS)
+            if key not in earliest or record.time_ns < earliest[key].time_ns:
+                earliest[key] = record
+        elif record.event != kvm_trace.FPU:
             yield record
-            continue
-        if record.fields.get("rip") == kvm_trace.RESET_VECTOR_RIP:
-            yield record
-            continue
-        if record.event == kvm_trace.FPU and record.fields.get("load") != 1:
-            continue
-        key = (record.event, record.tid, record.time_ns // _BUCKET_NS)
-        if key not in earliest or record.time_ns < earliest[key].time_ns:
-            earliest[key] = record
     yield from earliest.values()
+
+
+def _is_one_of_many(sample: perfdata.Sample) -> bool:
+    """Whether this is an entry of the kind that a running guest makes all the time."""
+    if sample.event == kvm_trace.FPU:
+        return sample.fields.get("load") == 1
+    at_reset_vector = sample.fields.get("rip") == kvm_trace.RESET_VECTOR_RIP
+    return sample.event in _FREQUENT and not at_reset_vector
