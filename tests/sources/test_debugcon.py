@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,18 @@ def test_the_file_gives_the_very_events_of_the_stream(
 
     assert live == list(debugcon.read(Arm(tmp_path)))
     assert [("debugcon", 3, 45_000)] == [(e.source, e.vm, e.fields["error_ns"]) for e in live]
+
+
+def test_stamps_are_of_the_write(session: DebugconSession, qemu: Sender) -> None:
+    """On CLOCK_MONOTONIC, between what the writer reads before and after; 1 ms for clock noise."""
+    session.begin(0)
+    before_ns = time.monotonic_ns()
+    qemu.write(0xF4, 6)
+    after_ns = time.monotonic_ns()
+
+    (event,) = session.end(0)
+
+    assert before_ns - 1_000_000 <= event.time_ns <= after_ns + 1_000_000
 
 
 def test_what_a_boot_left_behind_is_not_the_next_ones(
