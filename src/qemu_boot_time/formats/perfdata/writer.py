@@ -123,6 +123,15 @@ def command_section(words: Iterable[str]) -> bytes:
     return struct.pack("<I", len(texts)) + b"".join(texts)
 
 
+def names_section(events: Iterable[tuple[str, bytes]]) -> bytes:
+    """Give the section EVENT_DESC: name and attr of each event, in the order of the attr records.
+
+    The ids are in those: a record of all of them could grow past 64 KiB on a large machine.
+    """
+    entries = [attr + struct.pack("<I", 0) + text_section(name) for name, attr in events]
+    return struct.pack("<II", len(entries), _ATTR.size) + b"".join(entries)
+
+
 def clock_section(clock_id: int, *, clock_ns: int, realtime_ns: int) -> bytes:
     """Give the section CLOCK_DATA: one moment on the recording's clock and since 1970."""
     return struct.pack("<IIQQ", 1, clock_id, realtime_ns, clock_ns)

@@ -152,6 +152,9 @@ def _head(
         ids = [state_of(cpu.descriptors[i]).id for cpu in cpus]
         parts.append(writer.attr_record(attr, ids))
     parts.append(writer.tracing_data_record(tracing_files(tracefs, found)))
+    names = [*(each.format.full_name for each in found), "dummy"]
+    described = writer.names_section(zip(names, asked, strict=True))
+    parts.append(writer.feature_record(Feature.EVENT_DESC, described))
     return b"".join([*parts, *_facts()])
 
 
