@@ -1,0 +1,200 @@
+"""The perf_event source without a kernel to ask: what it would ask for, its rings, its refusals."""
+
+import contextlib
+import errno
+import mmap
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from build import EXEC, event_format
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.host import Probe
+from qemu_boot_time.sources import kvm_trace, perf_event
+from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.perf_event import opened
+from qemu_boot_time.sources.perf_event.ring import Ring
+from qemu_boot_time.sources.perf_event.tracepoints import find_tracepoints, tracing_files
+
+FORMATS = {
+    kvm_trace.PIO: event_format("kvm_pio", 7, "unsigned int rw;8;4;0"),
+    kvm_trace.EXEC: EXEC,
+    kvm_trace.ENTRY: event_format("kvm_entry", 8, "unsigned long rip;8;8;0"),
+    kvm_trace.FPU: event_format("kvm_fpu", 10, "u32 load;8;4;0"),
+}
+PAGE = mmap.PAGESIZE
+
+
+def _tracefs(directory: Path, formats: dict[str, str]) -> Path:
+    for event, text in formats.items():
+        file = directory / "events" / event.replace(":", "/") / "format"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    for name in ("header_page", "header_event"):
+        (directory / "events" / name).write_text(name)
+    return directory
+
+
+def test_the_kernel_keeps_what_matters_alone(tmp_path: Path) -> None:
+    """Each event has its filter; the one that is too frequent is armed for one hit."""
+    found = find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm(("qemu-kvm",)))
+
+    assert [
+        ("kvm:kvm_pio", 7, "rw==1&&(port==0xf4||port==0xf5)", False),
+        ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', False),
+        ("kvm:kvm_entry", 8, "rip==0xfff0", False),
+        ("kvm:kvm_fpu", 10, "load==1", True),
+    ] == [(each.format.full_name, each.id, each.condition, each.once) for each in found]
+
+
+def test_an_entry_that_cannot_be_filtered_is_not_recorded(tmp_path: Path) -> None:
+    """An old kernel's kvm_entry has no rip, and comes too often to take it all."""
+    formats = {**FORMATS, kvm_trace.ENTRY: event_format("kvm_entry", 8, "unsigned vcpu_id;8;4;0")}
+
+    found = find_tracepoints(_tracefs(tmp_path, formats), Vmm())
+
+    assert "kvm:kvm_entry" not in [each.format.full_name for each in found]
+
+
+def test_port_writes_are_indispensable(tmp_path: Path) -> None:
+    """A kernel without kvm_pio, or one whose tracefs is closed, is refused with a hint."""
+    del (formats := dict(FORMATS))[kvm_trace.PIO]
+
+    with pytest.raises(HostError, match=r"kvm:kvm_pio: No such file") as refused:
+        find_tracepoints(_tracefs(tmp_path, formats), Vmm())
+
+    assert "qbt doctor" in refused.value.hint
+
+
+def test_a_recording_carries_its_formats_by_system(tmp_path: Path) -> None:
+    """The texts are those of the kernel, to the byte."""
+    tracefs = _tracefs(tmp_path, FORMATS)
+
+    files = tracing_files(tracefs, find_tracepoints(tracefs, Vmm()))
+
+    kvm = [FORMATS[event].encode() for event in (kvm_trace.PIO, kvm_trace.ENTRY, kvm_trace.FPU)]
+    assert {"kvm": kvm, "sched": [EXEC.encode()]} == files.formats
+    assert (b"header_page", b"header_event") == (files.header_page, files.header_event)
+
+
+class _Kernel:
+    """The other side of a ring."""
+
+    def __init__(self, pages: int) -> None:
+        self.descriptor = os.memfd_create("ring")
+        os.ftruncate(self.descriptor, (1 + pages) * PAGE)
+        self._size = pages * PAGE
+        self._head = 0
+
+    def write(self, record: bytes) -> None:
+        """Write as the kernel does: data first, wrapped, then the head, which only grows."""
+        for byte in record:
+            os.pwrite(self.descriptor, bytes([byte]), PAGE + self._head % self._size)
+            self._head += 1
+        os.pwrite(self.descriptor, self._head.to_bytes(8, "little"), 1024)
+
+    @property
+    def tail(self) -> int:
+        """Up to where the reader has given room back."""
+        return int.from_bytes(os.pread(self.descriptor, 8, 1032), "little")
+
+
+@contextlib.contextmanager
+def _ring(pages: int) -> Iterator[tuple[_Kernel, Ring]]:
+    kernel = _Kernel(pages)
+    ring = Ring(kernel.descriptor, pages=pages)
+    try:
+        yield kernel, ring
+    finally:
+        ring.close()
+        os.close(kernel.descriptor)
+
+
+@given(st.lists(st.tuples(st.integers(0, PAGE), st.integers(0, 255)), min_size=1, max_size=12))
+def test_a_ring_gives_what_was_written(writes: list[tuple[int, int]]) -> None:
+    """Whatever fits is read back whole, over the edge too, and its room is given back."""
+    with _ring(1) as (kernel, ring):
+        total = 0
+        for length, value in writes:
+            kernel.write(bytes([value]) * length)
+            total += length
+
+            assert bytes([value]) * length == ring.take()
+            assert (total, b"") == (kernel.tail, ring.take())
+
+
+def _refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refused(_attr: bytes, *, pid: int, cpu: int) -> int:
+        raise OSError(code, os.strerror(code), f"{pid} {cpu}")
+
+    monkeypatch.setattr(opened, "open_event", refused)
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "hint"),
+    [
+        (errno.EMFILE, "too many open files: perf_event takes 16", "ulimit -n 32"),
+        (errno.EACCES, "perf_event_open: Permission denied", "qbt doctor"),
+    ],
+)
+def test_a_refusal_tells_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, code: int, what: str, hint: str
+) -> None:
+    """Every refusal of the kernel is one line with a next step."""
+    _refuse(monkeypatch, code)
+    monkeypatch.setattr(opened, "online_cpus", lambda: frozenset({0, 1}))
+
+    with pytest.raises(HostError) as refused, contextlib.ExitStack() as stack:
+        opened.open_cpus(stack, [b"attr"], [], pid=opened.EVERYONE)
+
+    assert what in refused.value.what
+    assert hint in refused.value.hint
+
+
+def test_locked_memory_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another recorder of the same user may hold all the memory it may lock: the limits are named."""
+
+    def refused(_descriptor: int, *, pages: int) -> Ring:
+        raise PermissionError(errno.EPERM, f"{pages} pages")
+
+    monkeypatch.setattr(opened, "open_event", lambda *_, **__: os.open("/dev/null", os.O_RDONLY))
+    monkeypatch.setattr(opened, "Ring", refused)
+
+    with (
+        pytest.raises(HostError, match="no 392 KiB of locked memory a CPU") as told,
+        contextlib.ExitStack() as stack,
+    ):
+        opened.open_cpus(stack, [b"pio", b"dummy"], [""], pid=opened.EVERYONE)
+
+    assert "kernel.perf_event_mlock_kb" in told.value.hint
+    assert "ulimit -l" in told.value.hint
+
+
+def test_a_cpu_that_has_gone_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /sys still lists a CPU that the kernel has just taken offline, the others go on."""
+    _refuse(monkeypatch, errno.ENODEV)
+
+    with (
+        pytest.raises(HostError, match="no CPU is online"),
+        contextlib.ExitStack() as stack,
+    ):
+        opened.open_cpus(stack, [b"attr"], [], pid=opened.EVERYONE)
+
+
+def test_too_few_descriptors_are_known_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a large machine with a small limit the probe says so, and auto takes another source."""
+    monkeypatch.setattr(perf_event, "online_cpus", lambda: frozenset(range(128)))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    fine = Probe(ok=True, what="fine")
+    monkeypatch.setattr(perf_event, "kvm_device", lambda: fine)
+    monkeypatch.setattr(perf_event, "tracepoint_access", lambda: fine)
+
+    probe = perf_event.probe()
+
+    expected = (False, "1088 open files are needed, 1024 allowed", "ulimit -n 1088")
+    assert expected == (probe.ok, probe.what, probe.remedy)
