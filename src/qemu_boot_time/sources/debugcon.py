@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.process import Guard
@@ -184,11 +184,10 @@ def read(request: Arm) -> Iterator[Event]:
     """Read ``debugcon.jsonl`` again; ``vm`` is the boot's index.
 
     Stamps are moved to CLOCK_MONOTONIC by the offset sampled when the boot began. Where the clock
-    was set meanwhile a CLOCK_STEP event says so.
+    was set meanwhile a CLOCK_STEP event says so. Raises InputError where the file is missing,
+    CorruptFileError where it is damaged.
     """
     file = request.raw / _RAW_FILE
-    if not file.exists():
-        return
     offsets: dict[int, int] = {}
     begins: dict[int, _Clock] = {}
     for line in _lines(file):
@@ -217,7 +216,11 @@ def _stepped(end: _Clock, begin: _Clock | None) -> Iterator[Event]:
 
 def _lines(file: Path) -> Iterator[_Line]:
     """Decode the raw file; a last line cut short by a killed writer is left out."""
-    with file.open("rb") as stream:
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}", hint="without it no mark is known") from error
+    with stream:
         offset = 0
         for line in stream:
             try:

@@ -12,18 +12,22 @@ No summary and no mark is stored: both are made again from the facts (``store.lo
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.model import EndedBy
+from qemu_boot_time.sources.base import Scope
 
 SCHEMA = 1
 RUN_FILE = "run.json"
 BOOTS_FILE = "boots.jsonl"
 RAW_DIRECTORY = "raw"
 _ELSEWHERE = "keep the run in another place with --out DIR"
+
+
+_Facts = TypeVar("_Facts", bound=msgspec.Struct)
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +47,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
     timeout_s: float
     sources: tuple[str, ...]
-    scope: str = "system"
+    scope: Scope = Scope.SYSTEM
     prepare: str | None = None
     cpus: tuple[int, ...] = ()
     vmm: tuple[str, ...] = ()
@@ -61,7 +65,7 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     """From 0; a warm-up boot counts from -1 downwards."""
-    pids: tuple[int, ...]
+    pids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
     """The processes that may be this VM: the one we started, and the one behind the monitor."""
     exec_stamp_ns: int
     """Taken in the child just before its execve."""
@@ -178,30 +182,42 @@ def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:
     be raises InputError (CorruptFileError names the byte).
     """
     file = directory / RUN_FILE
+    data = _bytes_of(file)
+    schema = _decoded(data, _Schema, file=file).schema
+    if schema != SCHEMA:
+        raise InputError(
+            f"{file}: schema {schema}, this qbt reads {SCHEMA}", hint="use a newer qbt"
+        )
+    return _decoded(data, RunFacts, file=file), _read_boots(directory / BOOTS_FILE)
+
+
+class _Schema(msgspec.Struct):
+    """What every ``run.json`` says, whatever else is in it."""
+
+    schema: int
+
+
+def _bytes_of(file: Path) -> bytes:
     try:
-        facts = msgspec.json.decode(file.read_bytes(), type=RunFacts)
+        return file.read_bytes()
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}", hint="qbt list") from error
-    except msgspec.DecodeError as error:
-        raise CorruptFileError(str(file), 0, "run", str(error)) from error
-    if facts.schema != SCHEMA:
-        raise InputError(
-            f"{file}: schema {facts.schema}, this qbt reads {SCHEMA}", hint="use a newer qbt"
-        )
-    return facts, _read_boots(directory / BOOTS_FILE)
+
+
+def _decoded(data: bytes, kind: type[_Facts], *, file: Path, offset: int = 0) -> _Facts:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CorruptFileError(str(file), offset, "facts", str(error)) from error
 
 
 def _read_boots(file: Path) -> list[BootFacts]:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
     boots, offset = [], 0
-    for line in data.splitlines(keepends=True):
+    for line in _bytes_of(file).splitlines(keepends=True):
         try:
-            boots.append(msgspec.json.decode(line, type=BootFacts))
-        except msgspec.DecodeError as error:
+            boots.append(_decoded(line, BootFacts, file=file, offset=offset))
+        except CorruptFileError:
             if line.endswith(b"\n"):
-                raise CorruptFileError(str(file), offset, "boot", str(error)) from error
+                raise
         offset += len(line)
     return boots

@@ -10,7 +10,7 @@ from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Run
 from qemu_boot_time.phases import Ending, Rules, boot_of, split_vms
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
-from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.base import Arm, Source
 from qemu_boot_time.sources.kvm_trace import Vmm, starters
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import RAW_DIRECTORY, RUN_FILE, BootFacts, RunFacts, read_facts
@@ -31,9 +31,9 @@ def load_run(directory: Path) -> Run:
     Raises InputError for facts or raw files that are missing or corrupt.
     """
     facts, boots = read_facts(directory)
-    request = Arm(directory / RAW_DIRECTORY, Scope(facts.scope), vmm_of(facts))
+    request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts))
     events: dict[int, list[Event]] = defaultdict(list)
-    for name in facts.sources:
+    for name in facts.sources if boots else ():
         for index, found in _events_by_boot(_source(directory, name), request, boots):
             events[index] += found
     rules = rules_of(facts)
