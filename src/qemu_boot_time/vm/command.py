@@ -14,7 +14,7 @@ from qemu_boot_time.protocol import PORTS
 
 _QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
 _X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
-_IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|\d+)")
+_IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|[1-9]\d*)")
 _OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb")
 _WRITABLE_DISK = {"-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"}
 _READ_ONLY = re.compile(r"read-?only(=on|\b(?!=))|\"read-only\":\s*true|snapshot=on|media=cdrom")
@@ -78,7 +78,9 @@ def parse(argv: Sequence[str]) -> QemuCommand:
         raise UsageError(
             "no command to boot", hint="qbt run -n 20 -- qemu-system-x86_64 -kernel bzImage ..."
         )
-    at = next((i for i, word in enumerate(argv) if _name_of(word)), None)
+    found = [i for i, word in enumerate(argv) if _name_of(word)]
+    # "kvm" is also the name of a group and a user, in what may stand before QEMU.
+    at = next((i for i in found if "qemu" in argv[i]), found[0] if found else None)
     command = QemuCommand(tuple(argv), at)
     name = _name_of(command.program)
     if name and name["arch"] and name["arch"] not in _X86:
