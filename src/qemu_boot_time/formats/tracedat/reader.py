@@ -40,10 +40,7 @@ class Recording:
             self._contents = _VERSIONS[start.version](storage, start)
         self._order = start.order
         self._common = _common(self._contents.formats, start.order, str(path))
-        self._wanted = wanted
-        self._decoders: dict[int, _Decoder | None] = {}
-        self.unknown = Counter[int]()
-        """Events that the last walk skipped because the recording does not describe them, by id."""
+        self._decoders = _Decoders(self._contents.formats, start.order, wanted)
 
     @property
     def header(self) -> Header:
@@ -64,6 +61,11 @@ class Recording:
     def buffers(self) -> Mapping[str, str]:
         """Its ring buffers: name (the top one's is empty) to clock."""
         return {buffer.name: buffer.clock for buffer in self._contents.buffers}
+
+    @property
+    def unknown(self) -> Counter[int]:
+        """Events that the last walk skipped because the recording does not describe them, by id."""
+        return self._decoders.unknown
 
     def records(self) -> Iterator[Record]:
         """Give all records in the order of their times, equal ones in that of their CPUs.
@@ -96,40 +98,46 @@ class Recording:
     def _of_page(self, storage: Storage, raw: RawPage, cpu: int, buffer: str) -> Iterator[Record]:
         try:
             yield from self._read_page(raw, cpu, buffer)
-        except PageError as error:
-            raise storage.corrupt(
-                raw.offset + error.at, f"page of CPU {cpu}", str(error)
-            ) from error
-        except FieldError as error:
+        except (PageError, FieldError) as error:
             raise storage.corrupt(raw.offset, f"page of CPU {cpu}", str(error)) from error
 
     def _read_page(self, raw: RawPage, cpu: int, buffer: str) -> Iterator[Record]:
-        layout, scale, comms = self._contents.layout, self.header.scale, self.comms
-        page, common = layout.page(raw.data), self._common
+        data, layout, time_ns = raw.data, self._contents.layout, self.header.scale.time_ns
+        common, decoders, comms = self._common, self._decoders, self.comms
+        page = layout.page(data)
         if page.missed != 0:
-            yield Lost(scale.time_ns(page.time), cpu, page.missed, buffer)
-        for time, begin, size in layout.entries(raw.data, page):
+            yield Lost(time_ns(page.time), cpu, page.missed, buffer)
+        for time, begin, size in layout.entries(data, page):
             if size < common.size:
-                raise PageError(begin, f"an event of {size} bytes")
-            number, tid = common.unpack_from(raw.data, begin)
-            decoder = self._decoder_of(number)
+                raise PageError(f"an event of {size} bytes at byte {begin} of its page")
+            number, tid = common.unpack_from(data, begin)
+            decoder = decoders[number]
             if decoder is not None:
                 event, decode = decoder
-                fields = decode(raw.data, begin, size)
-                comm = comms.get(tid, "")
-                yield TraceEvent(scale.time_ns(time), tid, cpu, comm, event, fields, buffer)
+                fields, comm = decode(data, begin, size), comms.get(tid, "")
+                yield TraceEvent(time_ns(time), tid, cpu, comm, event, fields, buffer)
 
-    def _decoder_of(self, number: int) -> _Decoder | None:
-        """Give what reads an event; None: nobody wants it, or the recording does not describe it."""
-        if number not in self._decoders:
-            self._decoders[number] = self._make_decoder(self._contents.formats.get(number))
-        if number not in self._contents.formats:
+
+class _Decoders(dict[int, _Decoder | None]):
+    """What reads an event, by its id, made when it is first met; None: nobody wants it."""
+
+    def __init__(self, formats: Formats, order: ByteOrder, wanted: Collection[str] | None) -> None:
+        super().__init__()
+        self.unknown = Counter[int]()
+        self._formats = formats
+        self._order = order
+        self._wanted = wanted
+
+    def __missing__(self, number: int) -> _Decoder | None:
+        event = self._formats.get(number)
+        if event is None:
             self.unknown[number] += 1
-        return self._decoders[number]
-
-    def _make_decoder(self, event: EventFormat | None) -> _Decoder | None:
-        if event is None or (self._wanted is not None and event.full_name not in self._wanted):
             return None
+        is_wanted = self._wanted is None or event.full_name in self._wanted
+        self[number] = self._decoder(event) if is_wanted else None
+        return self[number]
+
+    def _decoder(self, event: EventFormat) -> _Decoder:
         return event.full_name, compile_fields(event.fields, self._order)
 
 

@@ -8,7 +8,6 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.formats.cursor import ByteOrder
@@ -24,6 +23,7 @@ from qemu_boot_time.formats.tracing import EventFormat, Field, parse_format
 _DELTA_MASK = (1 << DELTA_BITS) - 1
 _KIND_BITS = 5
 _KIND_MASK = (1 << _KIND_BITS) - 1
+_DATA_MAX = int(Kind.DATA_MAX)
 _WORD = 4
 _STAMP_BITS = 59
 """Of an absolute time stamp; its other bits are those of the time before it."""
@@ -44,21 +44,10 @@ _ENTRY_FACT = re.compile(r"^\s*([\w ]*\w)\s*(?:: type ==|==|:)\s*(\d{1,9})", re.
 class PageError(ValueError):
     """A page's bytes that do not fit the ring buffer's format."""
 
-    def __init__(self, at: int, trouble: str) -> None:
-        super().__init__(trouble)
-        self.at = at
-        """Bytes from the begin of the page."""
 
-
-class Entry(NamedTuple):
-    """An event in its page."""
-
-    time: int
-    """Of the recording's clock, as the kernel wrote it."""
-    begin: int
-    """Where its data begins, in bytes from the begin of the page."""
-    size: int
-    """Of its data in bytes, rounded up to words."""
+Entry = tuple[int, int, int]
+"""An event in its page: its time on the recording's clock; where its data begins, in bytes from the
+begin of the page; the size of its data in bytes, rounded up to words. There are millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +77,12 @@ class Layout:
     def page(self, data: bytes) -> Page:
         """Read a page's header; raise PageError where it says what cannot be."""
         if len(data) < self.data_at:
-            raise PageError(0, f"a page of {len(data)} bytes")
+            raise PageError(f"a page of {len(data)} bytes")
         (time,) = struct.unpack_from(f"{self.order}Q", data, self.time_at)
         (commit,) = struct.unpack_from(self.order + self.commit_code, data, self.commit_at)
         size = commit & COMMIT_MASK
         if self.data_at + size > len(data) or size % _WORD:
-            raise PageError(self.commit_at, f"{size} bytes of entries in a page of {len(data)}")
+            raise PageError(f"{size} bytes of entries in a page of {len(data)}")
         return Page(time, self.data_at, size, self._missed(data, commit, self.data_at + size))
 
     def _missed(self, data: bytes, commit: int, end: int) -> int | None:
@@ -111,26 +100,25 @@ class Layout:
         try:
             yield from _walk(words, page, is_little=self.order == "<")
         except IndexError as error:
-            raise PageError(page.begin + page.size, "an entry without an end") from error
+            raise PageError("an entry without an end") from error
 
 
 def _walk(words: tuple[int, ...], page: Page, *, is_little: bool) -> Iterator[Entry]:
     """Walk over the entries; IndexError where one needs a word that is not there."""
     time, at, end = page.time, 0, len(words)
     while at < end:
-        head = words[at]
-        at += 1
+        head, at = words[at], at + 1
         kind = head & _KIND_MASK if is_little else head >> DELTA_BITS
         delta = head >> _KIND_BITS if is_little else head & _DELTA_MASK
-        if kind <= Kind.DATA_MAX:
+        if kind <= _DATA_MAX:
             size = kind * _WORD
             if not kind:
                 size, at = _padded(words[at] - _WORD), at + 1
             time += delta
             begin, at = page.begin + at * _WORD, at + size // _WORD
             if size < 0 or at > end:
-                raise PageError(begin, f"an event of {size} bytes, past the end of the entries")
-            yield Entry(time, begin, size)
+                raise PageError(f"an event of {size} bytes at byte {begin} of its page")
+            yield time, begin, size
         elif kind == Kind.PADDING:
             if not delta:
                 return  # the rest of the page was never used
