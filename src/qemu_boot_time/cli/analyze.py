@@ -10,6 +10,7 @@ _EXAMPLES = """\b
 Examples:
   perf record -a -e kvm:kvm_entry -e kvm:kvm_pio -e sched:sched_process_exec
   qbt analyze perf.data
+  qbt analyze trace.dat              what trace-cmd recorded, of the same events
   qbt analyze --json perf.data | jq .summary.phases
   qbt analyze boots.csv --unit ms    a row a boot, a column a trace point
   qbt analyze totals.txt --unit us   one total a line
@@ -38,8 +39,8 @@ def command(
 ) -> int:
     """Show where boot time went, from a recording made elsewhere.
 
-    FILE is a perf.data (any number of boots, in files, pipes or directories), a CSV of marks, a
-    list of samples, or a run.
+    FILE is a perf.data (any number of boots, in files, pipes or directories), a trace.dat, a CSV of
+    marks, a list of samples, or a run.
     """
     rules = options.rules(until=until, marks=marks, phases=phases, config=config)
     run = open_input(file, Options(unit, rules, options.vmm(comm)))
