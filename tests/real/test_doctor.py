@@ -1,12 +1,9 @@
 """The doctor on this very machine: what it says is what really works."""
 
-import contextlib
 import json
 import os
 import stat
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +14,20 @@ from qemu_boot_time import doctor, host
 from qemu_boot_time.cli.doctor import command
 from qemu_boot_time.doctor.probe_boot import boot
 from qemu_boot_time.host.activity import watch
-from qemu_boot_time.host.rights import find_tracefs, remount_argv
+from qemu_boot_time.host.rights import remount_argv
 from real_host import require
+from unprivileged import (
+    NOBODY,
+    PERFMON,
+    SETPRIV,
+    python_for_nobody,
+    require_closed_host,
+    tracefs_closed_again,
+)
 
 pytestmark = pytest.mark.real
 
-NOBODY = 65534
 SOURCE = Path(doctor.__file__).parents[2]
-SETPRIV = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-PERFMON = ["--inh-caps=-all,+perfmon", "--ambient-caps=-all,+perfmon"]
 READ_ALL = [option + ",+dac_read_search" for option in PERFMON]
 ASK = (
     "import json; from dataclasses import asdict; from qemu_boot_time import host;"
@@ -33,20 +35,9 @@ ASK = (
 )
 
 
-def python_for_nobody() -> str:
-    """Give an interpreter that an unprivileged user may start, and our package read."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        probe = [*SETPRIV, python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return python
-    return ""
-
-
 def ask_as_nobody(*capabilities: str) -> dict[str, dict[str, object]]:
     """Run the probes as an unprivileged user with a few capabilities."""
-    require(os.geteuid() == 0, "only root becomes nobody")
     python = python_for_nobody()
-    require(bool(python), "no Python 3.11 that nobody may start")
     asked = subprocess.run(
         [*SETPRIV, *capabilities, python, "-c", ASK],
         env={"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -55,30 +46,6 @@ def ask_as_nobody(*capabilities: str) -> dict[str, dict[str, object]]:
     )
     answer: dict[str, dict[str, object]] = json.loads(asked.stdout)
     return answer
-
-
-def require_closed_host() -> None:
-    """Skip where everybody may trace already."""
-    tracefs = find_tracefs()
-    require(tracefs is not None, "tracefs is not mounted")
-    closed = tracefs is not None and not tracefs.directory.stat().st_mode & stat.S_IXOTH
-    require(closed, "tracefs is open to everybody here")
-    paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())
-    require(paranoid >= 0, "perf_event_paranoid lets everybody trace here")
-    require(host.tracepoint_access().ok, "not even we may record tracepoints here")
-
-
-@contextlib.contextmanager
-def tracefs_closed_again() -> Iterator[Path]:
-    """Give tracefs, and bring its group and mode back afterwards."""
-    tracefs = find_tracefs()
-    assert tracefs is not None
-    before = tracefs.directory.stat()
-    try:
-        yield tracefs.directory
-    finally:
-        mode = stat.S_IMODE(before.st_mode)
-        subprocess.run(remount_argv(tracefs.directory, before.st_gid, mode), check=True)
 
 
 def test_kvm_is_proved_by_a_boot() -> None:
@@ -196,7 +163,6 @@ def test_the_group_of_the_kvm_device_gets_in(tmp_path: Path) -> None:
     require(os.geteuid() == 0, "only root makes a device")
     require(host.kvm_device().ok, "no /dev/kvm for us here")
     python = python_for_nobody()
-    require(bool(python), "no Python 3.11 that nobody may start")
     ask = "from qemu_boot_time import host; print(host.kvm_device().{})"
     become = f"setpriv --reuid={NOBODY} --regid={NOBODY}"
     script = f"""set -e
@@ -267,7 +233,7 @@ def test_the_whole_command_on_this_host() -> None:
 
 @pytest.mark.kvmbox
 def test_hardware_kvm_is_recognised(tmp_path: Path) -> None:
-    """On a host with AMD-V the probe guest boots, kvm_entry fires, and perf is chosen."""
+    """On a host with AMD-V the probe guest boots, kvm_entry fires, and perf_event is chosen."""
     script = (
         "python3 -c 'from qemu_boot_time.cli.doctor import command; command()' --json"
         " > /out/doctor.json"
@@ -282,4 +248,5 @@ def test_hardware_kvm_is_recognised(tmp_path: Path) -> None:
     }
     assert seen["kvm kind"] == ("ok", "AMD-V, kvm_entry fires")
     assert seen["kvm boot"][0] == "ok"
-    assert (document["source"], document["host"]["kvm_modules"]) == ("perf", ["kvm", "kvm_amd"])
+    assert document["source"] == "perf_event"
+    assert document["host"]["kvm_modules"] == ["kvm", "kvm_amd"]

@@ -98,9 +98,9 @@ class Recorder:
 
     def end_boot(self) -> list[Event]:
         """Take the rest of a boot, and note what was lost without the kernel having told yet."""
+        events = self.read()
         for descriptor in self._once:
             control(descriptor, Request.DISABLE)
-        events = self.read()
         lost = {state.id: state.lost for state in self._states()}
         self._untold = sum(lost.values()) - self._told
         if self._untold > 0:

@@ -1,0 +1,356 @@
+"""The perf_event source on the running kernel: real boots, real rings, and perf as its witness."""
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import pytest
+
+import perf_oracle
+from qbt_process import QBT, QEMU, World, tiny_qemu
+from qbt_process import SOURCE as SOURCE_TREE
+from qemu_boot_time import process
+from qemu_boot_time.cli.measuring import facts_of
+from qemu_boot_time.formats.perfdata import Sample, open_recording
+from qemu_boot_time.guest import tiny
+from qemu_boot_time.host.files import online_cpus
+from qemu_boot_time.host.rights import remount_argv
+from qemu_boot_time.measure import Plan, Silence, measure
+from qemu_boot_time.model import Event, EventKind
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.protocol import LINUX_PORT
+from qemu_boot_time.sources import debugcon, kvm_trace, perf_event
+from qemu_boot_time.sources import perf as perf_source
+from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.perf_event import PerfEventSession, opened, recorder
+from qemu_boot_time.store.facts import RunWriter
+from qemu_boot_time.store.load import load_run
+from qemu_boot_time.vm.command import parse
+from real_host import require
+from unprivileged import (
+    NOBODY,
+    PERFMON,
+    SETPRIV,
+    python_for_nobody,
+    require_closed_host,
+    tracefs_closed_again,
+)
+
+pytestmark = pytest.mark.real
+
+SOURCE = ("--source", "perf_event")
+VALUES = [1, 5, 3, 6, 7]
+MARKS = ["qemu_init_end", *tiny.PROTOCOL]
+PERF_SCRIPT = Path(__file__).parents[2] / "perf-script/qemu-perf-script.py"
+_CLOSE_NS = 200_000
+"""How far apart two recorders' stamps of one event may lie: each reads the clock itself."""
+_ROOM_OF_A_PAGE = 32
+"""Marks that fit in a ring of one page together with what else a boot puts there."""
+
+
+@pytest.fixture
+def traced(kvm: str) -> str:
+    """Give KVM, where we may record its tracepoints ourselves."""
+    probe = perf_event.probe()
+    require(probe.ok, probe.what)
+    return kvm
+
+
+def _boot(bios: Path) -> None:
+    subprocess.run(tiny_qemu(bios, accelerator="kvm"), check=False, capture_output=True, timeout=60)
+
+
+def _whole(world: World) -> Path:
+    return world.bios(*tiny.marks(*tiny.PROTOCOL, spin=1000), tiny.DebugExit())
+
+
+def _chatty(world: World, marks: int) -> Path:
+    return world.bios(tiny.Flood(marks, port=LINUX_PORT), tiny.DebugExit())
+
+
+def _writes(events: Iterable[Event]) -> list[Event]:
+    ordered = sorted(events, key=lambda event: event.time_ns)
+    return [event for event in ordered if event.kind is EventKind.PORT_WRITE]
+
+
+def _counts(events: Iterable[Event]) -> list[int]:
+    return [int(event.fields["count"]) for event in events if event.kind is EventKind.LOST]
+
+
+def _seen(world: World, source: Source) -> list[Event]:
+    return _writes(source.read(Arm(world.runs[-1] / "raw")))
+
+
+def _session(directory: Path) -> PerfEventSession:
+    return PerfEventSession(Arm(directory))
+
+
+@pytest.mark.parametrize("scope", ["system", "process"])
+def test_a_boot_is_seen_from_the_exec_to_the_last_mark(
+    traced: str, world: World, scope: str
+) -> None:
+    """Every mark of every boot comes, the first guest entry too, and nothing is suspect."""
+    command = tiny_qemu(_whole(world), accelerator=traced)
+
+    done = world.run(*SOURCE, "--scope", scope, "--", *command)
+
+    assert (0, ["reached"] * 2) == (done.status, done.outcomes)
+    assert [MARKS, MARKS] == [done.marks(0), done.marks(1)]
+    assert [[], []] == [boot["suspect"] for boot in done.document["boots"]]
+    marks = [mark for boot in done.document["boots"] for mark in boot["marks"]]
+    assert {"perf_event"} == {mark["source"] for mark in marks}
+
+
+@pytest.mark.parametrize("scope", ["system", "process"])
+def test_a_mark_ends_a_boot(traced: str, world: World, scope: str) -> None:
+    """The mark asked for is seen live, and a guest that would never end is ended."""
+    bios = world.bios(*tiny.marks(*tiny.PROTOCOL), tiny.Hang())
+    until = ("--until", "linux_start_user", "--scope", scope)
+
+    done = world.run(*SOURCE, *until, "--", *tiny_qemu(bios, accelerator=traced))
+
+    assert (0, ["reached"] * 2) == (done.status, done.outcomes)
+    assert ["mark"] * 2 == [facts["ended_by"] for facts in world.facts()]
+
+
+@pytest.mark.parametrize("how", ['{} "$@"; exit 3', '{} "$@" &', 'exec {} "$@"'])
+@pytest.mark.parametrize("scope", ["system", "process"])
+def test_a_script_that_starts_qemu(traced: str, world: World, how: str, scope: str) -> None:
+    """Time zero is the exec of QEMU itself, and its marks are known to be this boot's."""
+    command = " ".join(tiny_qemu(_whole(world), accelerator=traced))
+    script = world.script(how.format(command))
+
+    done = world.run(*SOURCE, "--scope", scope, "--", script)
+
+    assert (0, ["reached"] * 2) == (done.status, done.outcomes)
+    assert [MARKS, MARKS] == [done.marks(0), done.marks(1)]
+    pids = {boot["pid"] for boot in done.document["boots"]}
+    assert pids.isdisjoint(facts["pids"][0] for facts in world.facts()) == ("exec" not in how)
+
+
+def test_all_sources_see_the_same_marks(traced: str, perf: str, world: World) -> None:
+    """The stamps are those of perf recording the same boots, and the bytes those of debugcon."""
+    assert perf == traced
+    all_sources = ("--source", "perf_event", "--source", "perf", "--source", "debugcon")
+
+    done = world.run(*all_sources, "--", *tiny_qemu(_whole(world), accelerator=traced))
+
+    assert (0, ["reached"] * 2) == (done.status, done.outcomes)
+    ours, perfs = _seen(world, perf_event.SOURCE), _seen(world, perf_source.SOURCE)
+    assert VALUES * 2 == [event.fields["value"] for event in ours]
+    assert VALUES * 2 == [event.fields["value"] for event in _seen(world, debugcon.SOURCE)]
+    apart_ns = [abs(a.time_ns - b.time_ns) for a, b in zip(ours, perfs, strict=True)]
+    assert max(apart_ns) < _CLOSE_NS
+
+
+def test_perf_opens_the_raw_file(traced: str, perf: str, world: World) -> None:
+    """``perf script`` says of it, record by record, what our reader says."""
+    assert perf == traced
+    world.run(*SOURCE, "--", *tiny_qemu(_whole(world), accelerator=traced))
+    (file,) = world.runs[-1].glob("raw/perf_event.data")
+
+    said = process.run([*perf_oracle.SCRIPT, str(file)], timeout_s=60).stdout
+
+    ours = open_recording(file, tracefs=None)
+    assert perf_oracle.parse(said) == perf_oracle.render(ours.records())
+    assert {} == ours.unknown
+    assert ("monotonic", os.uname().nodename) == (ours.header.clock, ours.header.hostname)
+
+
+def test_perfs_own_python_makes_the_same_table(traced: str, perf: str, world: World) -> None:
+    """``perf script -s qemu-perf-script.py`` shows the marks of both boots to the nanosecond."""
+    assert perf == traced
+    done = world.run(*SOURCE, "--", *tiny_qemu(_whole(world), accelerator=traced))
+    file = world.runs[-1] / "raw/perf_event.data"
+
+    said = process.run(["perf", "script", "-s", str(PERF_SCRIPT), "-i", str(file)]).stdout
+
+    for boot in done.document["boots"]:
+        assert f"pid {boot['pid']}" in said
+        for mark in boot["marks"]:
+            assert f" {mark['name']}: {mark['time_ns'] / 1e6:.6f}" in said
+
+
+def test_fifty_boots_in_one_session(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rings of one page, passed again and again: every mark of every boot, and nothing left open.
+
+    A boot's marks fit, so that nothing depends on how soon we read.
+    """
+    assert traced
+    monkeypatch.setattr(opened, "MARK_PAGES", 1)
+    bios = _chatty(world, _ROOM_OF_A_PAGE)
+    before = _descriptors()
+    session = _session(world.directory)
+    per_boot = []
+    for boot in range(50):
+        session.begin(boot)
+        _boot(bios)
+        per_boot.append(list(session.end(boot)))
+    session.close()
+
+    assert before == _descriptors()
+    assert [_ROOM_OF_A_PAGE] * 50 == [len(_writes(events)) for events in per_boot]
+    read = list(perf_event.read(Arm(world.directory)))
+    assert 50 * _ROOM_OF_A_PAGE == len(_writes(read))
+    assert 50 == sum(event.kind is EventKind.EXEC for event in read)
+    assert 50 == sum(event.kind is EventKind.ENTRY for event in read)
+    assert ["perf_event.data"] == [file.name for file in world.directory.glob("*.data")]
+
+
+def test_an_exec_arms_the_stand_in_for_one_hit(traced: str, world: World) -> None:
+    """kvm_fpu is silent until the exec of a VMM is seen, and then comes once on each CPU at most."""
+    assert traced
+    bios = _whole(world)
+    session = _session(world.directory)
+    hits = []
+    for boot, sees_exec in enumerate([True, False, True, True]):
+        session.begin(boot)
+        if sees_exec:
+            subprocess.run([QEMU, "--version"], check=True, capture_output=True)
+            deque((list(read()) for read in session.readers().values()), maxlen=0)
+        _boot(bios)
+        session.end(boot)
+        hits.append(_samples(world.directory / "perf_event.data", kvm_trace.FPU))
+    session.close()
+
+    per_boot = [after - before for before, after in pairwise([0, *hits])]
+    assert [True, False, True, True] == [count > 0 for count in per_boot]
+    assert max(per_boot) <= len(online_cpus())
+
+
+def _samples(file: Path, event: str) -> int:
+    records = open_recording(file, wanted=[event]).records()
+    return sum(isinstance(record, Sample) for record in records)
+
+
+def _descriptors() -> list[str]:
+    return sorted(file.name for file in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("pages", [1, opened.MARK_PAGES])
+def test_no_mark_is_lost_in_silence(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    """However late we read a guest that writes and writes: what was seen and what was lost is all."""
+    assert traced
+    monkeypatch.setattr(opened, "MARK_PAGES", pages)
+    session = _session(world.directory)
+    session.begin(0)
+
+    _boot(_chatty(world, 4000))
+
+    events = list(session.end(0))
+    session.close()
+    assert 4000 == len(_writes(events)) + sum(_counts(events))
+    assert _counts(events)
+    read = list(perf_event.read(Arm(world.directory)))
+    assert (len(_writes(events)), _counts(events)) == (len(_writes(read)), _counts(read))
+
+
+def test_the_boot_after_a_loss_is_innocent(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel would tell of a loss at the next boot's first event: a new recording takes over."""
+    assert traced
+    monkeypatch.setattr(opened, "MARK_PAGES", 1)
+    session = _session(world.directory)
+    counts = []
+    for boot, marks in enumerate([1000, _ROOM_OF_A_PAGE, _ROOM_OF_A_PAGE]):
+        session.begin(boot)
+        _boot(_chatty(world, marks))
+        counts.append(sum(_counts(session.end(boot))))
+    session.close()
+
+    assert counts[0] > 900
+    assert [0, 0] == counts[1:]
+    files = sorted(file.name for file in world.directory.glob("*.data"))
+    assert ["boot-0001.perf_event.data", "perf_event.data"] == files
+
+
+def test_a_boot_that_lost_marks_is_suspect(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A boot whose marks found no room is suspect of it, and the next one is not."""
+    monkeypatch.setattr(opened, "MARK_PAGES", 1)
+    monkeypatch.setattr(PerfEventSession, "readers", lambda _: {})  # as late as can be
+    many = world.bios(tiny.Flood(1000, port=LINUX_PORT), tiny.DebugExit(), name="many.bin")
+    argv = [" ".join(tiny_qemu(bios, accelerator=traced)) for bios in (many, _whole(world))]
+    run = world.directory / "run"
+    is_second = f"[ -e {run}/raw/boot-0001.stderr ]"
+    world.script(f'{is_second} && exec {argv[1]} "$@"; exec {argv[0]} "$@"')
+    command = parse([str(world.directory / "vm.sh")])
+    plan = Plan(command, 2, Rules(), (perf_event.SOURCE,), timeout_s=60)
+
+    measure(plan, RunWriter.begin(run, facts_of(plan, ())), Silence())
+
+    assert [("events_lost",), ()] == [boot.suspect for boot in load_run(run).boots]
+
+
+def test_a_cpu_that_comes_online_is_recorded_too(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the CPUs have changed between two boots, a new recording takes over."""
+    assert traced
+    session = _session(world.directory)
+    session.begin(0)
+    _boot(_whole(world))
+    first = _writes(session.end(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "online_cpus", lambda: frozenset({4095}))
+        session.begin(1)
+    _boot(_whole(world))
+    second = _writes(session.end(1))
+    session.close()
+
+    assert [VALUES, VALUES] == [[e.fields["value"] for e in each] for each in (first, second)]
+    files = sorted(file.name for file in world.directory.glob("*.data"))
+    assert ["boot-0001.perf_event.data", "perf_event.data"] == files
+
+
+@contextlib.contextmanager
+def _nobodys_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="qbtn-") as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+def test_nobody_measures_with_one_capability(traced: str) -> None:
+    """CAP_PERFMON, tracefs and /dev/kvm readable: ``qbt run`` of an unprivileged user takes it."""
+    require_closed_host()
+    python = python_for_nobody()
+    with _nobodys_directory() as here, tracefs_closed_again() as tracefs:
+        subprocess.run(remount_argv(tracefs, NOBODY), check=True)
+        bios = here / "bios.bin"
+        bios.write_bytes(tiny.image(*tiny.marks(*tiny.PROTOCOL), tiny.DebugExit()))
+        run = [*QBT[1:], "run", "--json", "-n", "2", "--", *tiny_qemu(bios, accelerator=traced)]
+        open_kvm = f"mknod -m 666 {here}/kvm c 10 232 && mount --bind {here}/kvm /dev/kvm"
+        as_nobody = shlex.join([*SETPRIV, *PERFMON, python, *run])
+        packages = Path(click.__file__).parents[1]
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", f"{open_kvm} && exec {as_nobody}"],
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": f"{SOURCE_TREE}:{packages}",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "XDG_STATE_HOME": str(here / "state"),
+            },
+            cwd=here,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+
+    assert 0 == done.returncode, done.stderr
+    document = json.loads(done.stdout)
+    assert ["perf_event"] == document["run"]["sources"]
+    assert [MARKS, MARKS] == [[m["name"] for m in boot["marks"]] for boot in document["boots"]]
