@@ -167,6 +167,29 @@ def test_options_tell_facts(tmp_path: Path) -> None:
     assert header.host_trace_id == 78
 
 
+def test_an_option_counts_the_cpus_of_the_tables(tmp_path: Path) -> None:
+    """Version 6: the number before the options may be another one, for older readers."""
+    options = [(Option.CPUCOUNT, struct.pack("<I", 2))]
+    pages = [_RING.page(time, _RING.pio(0, 0xF5, 1)) for time in (1, 2)]
+    data = TraceDat(pages, options=options).version6()
+    count = struct.pack("<I", 2) + b"options"
+
+    recording = _open(tmp_path, data.replace(count, struct.pack("<I", 1) + b"options"))
+
+    assert [record.cpu for record in recording.records()] == [0, 1]
+
+
+def test_the_clock_may_stand_behind_the_tables_alone(tmp_path: Path) -> None:
+    """Version 6: the option says that there is one, and older trace-cmd said no more in it."""
+    named = struct.pack("<HI", Option.TRACECLOCK, 7) + b"[mono]\0"
+    data = TraceDat([], clock="mono").version6()
+    assert named in data
+
+    recording = _open(tmp_path, data.replace(named, struct.pack("<HI", Option.TRACECLOCK, 0)))
+
+    assert recording.header.clock == "mono"
+
+
 def test_latency_text_is_refused(tmp_path: Path) -> None:
     """A tracer's text has no events."""
     with pytest.raises(InputError, match="latency tracer"):

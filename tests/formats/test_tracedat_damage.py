@@ -126,8 +126,19 @@ def test_a_block_that_stands_for_more_than_it_says_costs_no_memory(name: str) ->
     bomb = module.compress(bytes(200 << 20))
     inflate = inflater(name, "f")
 
-    with _at_most(1 << 20), pytest.raises(ValueError, match="more than|too much memory"):
+    with _at_most(1 << 20), pytest.raises(ValueError, match=r"more than|too much memory"):
         inflate(bomb, 4096)
+
+
+def test_a_block_may_not_ask_for_a_window_of_its_own_size() -> None:
+    """Zstd would allocate what the block's header says before it unpacks a byte."""
+    zstandard: Any = pytest.importorskip("zstandard")
+    wide = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    packed = zstandard.ZstdCompressor(compression_params=wide).compressobj()
+    bomb = packed.compress(bytes(4096)) + packed.flush()
+
+    with pytest.raises(ValueError, match="too much memory"):
+        inflater("zstd", "f")(bomb, 4096)
 
 
 @pytest.mark.parametrize("name", ["zlib", "zstd"])
@@ -154,6 +165,17 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         count = sum(1 for _ in recording.records())
 
     assert count == 2 * 2 * 2048
+
+
+def test_a_section_of_nothing_ends_soon(tmp_path: Path) -> None:
+    """Zeros are not taken for millions of systems without a name."""
+    built = TraceDat([], events={})
+    no_events, zeros = bytes(4), built.number("I", 0xFFFFFFFF) + bytes(1 << 16)
+    file = tmp_path / "trace.dat"
+    file.write_bytes(built.version6().replace(bytes(16), no_events + zeros, 1))
+
+    with pytest.raises(CorruptFileError, match="a system without a name"):
+        open_recording(file)
 
 
 def test_options_in_a_circle_end(tmp_path: Path) -> None:

@@ -238,6 +238,8 @@ def read_systems(cursor: Cursor) -> dict[int, EventFormat]:
     formats: dict[int, EventFormat] = {}
     for _ in range(cursor.u32()):
         system = cursor.c_string()
+        if not system:
+            raise cursor.corrupt("a system without a name")
         formats.update((event.id, event) for event in read_events(cursor, system))
     return formats
 

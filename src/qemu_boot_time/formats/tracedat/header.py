@@ -14,6 +14,7 @@ _NS_CLOCKS = frozenset(
 """Clocks whose unit is the nanosecond: trace_clocks[] in kernel/trace/trace.c."""
 _DEFAULT_CLOCK = "local"
 _MOST_SHIFT = 64
+_NUMBER = re.compile(r"[+-]?(?:(?P<hex>0[xX][0-9a-fA-F]{1,16})|\d{1,20})")
 _LOSSES = re.compile(rb"^(?:commit )?(?:overrun|dropped events): (\d{1,18})$", re.MULTILINE)
 """In the kernel's ``per_cpu/cpuN/stats``."""
 
@@ -106,12 +107,11 @@ def _scaled(header: Header, data: Cursor) -> _Facts:
 
 def _shifted(unit_ns: int) -> Callable[[Header, Cursor], _Facts]:
     def read(header: Header, data: Cursor) -> _Facts:
-        number = re.match(r"[+-]?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,20})", _text(data))
+        number = _NUMBER.match(_text(data))
         if not number:
             raise data.corrupt(f"{_text(data)[:40]!r} is no offset")
-        offset_ns = header.scale.offset_ns + unit_ns * int(
-            number[0], 0 if "x" in number[0].lower() else 10
-        )
+        offset = int(number[0], 16 if number["hex"] else 10)
+        offset_ns = header.scale.offset_ns + unit_ns * offset
         return {"scale": replace(header.scale, offset_ns=offset_ns)}
 
     return read

@@ -81,7 +81,7 @@ class Layout:
         (time,) = struct.unpack_from(f"{self.order}Q", data, self.time_at)
         (commit,) = struct.unpack_from(self.order + self.commit_code, data, self.commit_at)
         size = commit & COMMIT_MASK
-        if self.data_at + size > len(data) or size % _WORD:
+        if self.data_at + size > len(data):
             raise PageError(f"{size} bytes of entries in a page of {len(data)}")
         return Page(time, self.data_at, size, self._missed(data, commit, self.data_at + size))
 

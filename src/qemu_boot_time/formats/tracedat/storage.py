@@ -12,6 +12,8 @@ from qemu_boot_time.formats.cursor import ByteOrder, Cursor
 
 MOST_BYTES = 64 << 20
 """No structure that is read at once is larger: the formats of all events of a kernel have 4 MB."""
+_MOST_BLOCK_BYTES = 16 << 20
+"""No compressed block stands for more: they are sections, and ten pages each."""
 
 Inflate = Callable[[bytes, int], bytes]
 """(compressed bytes, size of what they stand for) ▶ those bytes; ValueError if they are not."""
@@ -81,7 +83,7 @@ def inflater(name: str, file: str) -> Inflate:
 def inflated(cursor: Cursor, inflate: Inflate) -> Cursor:
     """Read a compressed block: its size, the size of what it stands for, its bytes."""
     size, stands_for = cursor.u32(), cursor.u32()
-    if stands_for > MOST_BYTES:
+    if stands_for > _MOST_BLOCK_BYTES:
         raise cursor.corrupt(f"it stands for {stands_for} bytes")
     block = cursor.part(size, cursor.structure)
     try:
@@ -112,7 +114,7 @@ def _zstd(file: str) -> Inflate:
             hint="pip install zstandard, or: "
             f"trace-cmd convert --compression none -i {file} -o plain.dat",
         ) from missing
-    decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_BYTES)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_BLOCK_BYTES)
 
     def inflate(data: bytes, size: int) -> bytes:
         try:

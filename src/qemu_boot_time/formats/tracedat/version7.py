@@ -31,7 +31,6 @@ _MOST_SECTIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    number: int
     is_compressed: bool
     offset: int
     """Of what follows its header."""
@@ -54,7 +53,7 @@ class _Sections:
         found, flags, _, size = head.u16(), head.u16(), head.u32(), head.u64()
         if found != number:
             raise head.corrupt(f"section {found} instead of {number}")
-        return _Section(found, bool(flags & SECTION_COMPRESSED), offset + _HEADER_BYTES, size)
+        return _Section(bool(flags & SECTION_COMPRESSED), offset + _HEADER_BYTES, size)
 
     def read(self, offset: int, number: int) -> Cursor:
         """Read a section whole."""
