@@ -109,14 +109,20 @@ def test_left_over_of_a_killed_build_goes(home: Path) -> None:
     assert not (home / ".new-killed").exists()
 
 
-def test_second_build_waits_and_says_so(home: Path) -> None:
-    """Who comes while another build holds the lock is told, waits, and goes on after it."""
-    put(MADE)
-    holder = (home / ".lock").open("w")
-    fcntl.flock(holder, fcntl.LOCK_EX)
-    with build_cache.workshop("seabios", waiting=holder.close) as directory:
-        assert holder.closed
-        assert directory.is_dir()
+def test_second_build_waits_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes while another build holds the lock says so, then waits for it."""
+    steps: list[str] = []
+
+    def held(_lock: object, how: int) -> None:
+        steps.append("tries" if how & fcntl.LOCK_NB else "waits")
+        if how & fcntl.LOCK_NB:
+            raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", held)
+    with build_cache.workshop("seabios", waiting=lambda: steps.append("says")):
+        steps.append("builds")
+
+    assert steps == ["tries", "says", "waits", "builds"]
 
 
 def test_cache_that_cannot_be_written(home: Path) -> None:
