@@ -119,7 +119,9 @@ def _status() -> int:
     except QbtError as error:
         return _tell(error.what, error.hint, error.status)
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        return _SIGNAL_BASE + int(getattr(interrupt, "number", signal.SIGINT))
+        # click makes an Abort of what was raised.
+        signalled = interrupt.__cause__ or interrupt
+        return _SIGNAL_BASE + int(getattr(signalled, "number", signal.SIGINT))
     except OSError as error:
         return _lost(error)
     except SystemExit:

@@ -135,6 +135,8 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
 
 def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
     """Give what ``run.json`` says of a measurement."""
+    # A script is not asked for its version: it would boot.
+    qemu = None if plan.command.at is None else plan.command.program
     return RunFacts(
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         qbt=__version__,
@@ -151,7 +153,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         names=dict(plan.rules.names.custom),
         phases=dict(plan.rules.phases),
         notes=tuple(notes),
-        host=msgspec.to_builtins(asdict(host.facts(plan.command.program))),
+        host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )
 
 

@@ -56,8 +56,11 @@ class HostFacts:
     """``kernel.randomize_va_space``."""
 
 
-def facts(qemu: str = "qemu-system-x86_64", *, root: Path = ROOT) -> HostFacts:
-    """Look at this machine; ``qemu`` is the binary whose version counts. Starts two programs."""
+def facts(qemu: str | None = "qemu-system-x86_64", *, root: Path = ROOT) -> HostFacts:
+    """Look at this machine; ``qemu`` is the binary whose version counts. Starts two programs.
+
+    None: nobody knows which, so none is started.
+    """
     cpu = dict(pairs(root / "proc/cpuinfo"))
     memory = dict(pairs(root / "proc/meminfo"))
     return HostFacts(
@@ -79,7 +82,7 @@ def facts(qemu: str = "qemu-system-x86_64", *, root: Path = ROOT) -> HostFacts:
         clocksource=text(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"),
         kvm_modules=kvm_modules(root),
         kvm_parameters=_kvm_parameters(root),
-        qemu=program_version(qemu),
+        qemu=None if qemu is None else program_version(qemu),
         perf=program_version("perf"),
         mitigations=_mitigations(root),
         transparent_hugepages=chosen(text(root / "sys/kernel/mm/transparent_hugepage/enabled")),
