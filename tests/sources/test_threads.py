@@ -179,6 +179,13 @@ def test_a_thread_id_that_is_used_again_is_another_thread() -> None:
     assert _processes([*records, _write(12)])[0] == [(12, 10), (12, 9)]
 
 
+def test_a_thread_that_ended_is_matched_anew() -> None:
+    """Without fork events, too."""
+    records = [_exec(10), _write(12), _record(EXIT, 12), _record(EXIT, 10), _exec(11), _write(12)]
+
+    assert _processes(records)[0] == [(12, 10), (12, 11)]
+
+
 def test_losses_are_passed_on() -> None:
     """They belong to no thread."""
     assert list(Processes(Vmm()).of([Lost(5, 3)])) == [Lost(5, 3)]

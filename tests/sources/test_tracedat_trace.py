@@ -1,5 +1,6 @@
 """Boots of recordings that trace-cmd made."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from qemu_boot_time.formats.tracedat.abi import Option
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Boot, EventKind
 from qemu_boot_time.phases import Rules, boots_of
-from qemu_boot_time.sources.kvm_trace import Vmm
-from qemu_boot_time.sources.tracedat_trace import Found, events_in
+from qemu_boot_time.sources.kvm_trace import ENTRY, FPU, Lost, TraceRecord, Vmm
+from qemu_boot_time.sources.tracedat_trace import Found, _thinned, events_in
 from tracedat_build import Ring, TraceDat
 
 _DATA = Path(__file__).parents[1] / "data"
@@ -130,6 +131,48 @@ def test_damage_keeps_what_was_read(tmp_path: Path) -> None:
 
     assert len(run.boots) == 3
     assert "pages at byte" in run.damage
+
+
+def test_buffers_with_different_clocks_are_refused(tmp_path: Path) -> None:
+    """Their times cannot be compared."""
+    file = tmp_path / "trace.dat"
+    data = _dat("instance").read_bytes()
+    assert b"kvm\0local\0" in data
+    file.write_bytes(data.replace(b"kvm\0local\0", b"kvm\0other\0"))
+
+    with pytest.raises(InputError, match="different clocks: local, other"):
+        events_in(file, "trace-cmd", Vmm())
+
+
+def _seen(time_ns: int, event: str, tid: int = 12, **fields: object) -> TraceRecord:
+    return TraceRecord(time_ns, event, tid, tid, "", fields)
+
+
+def test_of_many_entries_a_thread_keeps_ten_a_second() -> None:
+    """The first of each tenth of a second, of each thread and event."""
+    entries = [_seen(t * 10_000_000, ENTRY, tid, rip=t) for t in range(1, 25) for tid in (12, 13)]
+
+    kept = [(record.time_ns // 10_000_000, record.tid) for record in _records(_thinned(entries))]
+
+    assert kept == [(t, tid) for t in (1, 10, 20) for tid in (12, 13)]
+
+
+def test_entries_at_the_reset_vector_are_all_kept() -> None:
+    """They are the resets."""
+    entries = [_seen(1, ENTRY, rip=5), _seen(2, ENTRY, rip=0xFFF0), _seen(3, ENTRY, rip=0xFFF0)]
+
+    assert list(_thinned(entries)) == entries
+
+
+def test_what_leaves_a_guest_hides_no_entry() -> None:
+    """kvm_fpu comes at both ends of a run; only the load stands in for an entry."""
+    unload, load = _seen(1, FPU, load=0), _seen(2, FPU, load=1)
+
+    assert list(_thinned([unload, load])) == [load]
+
+
+def _records(records: Iterable[TraceRecord | Lost]) -> list[TraceRecord]:
+    return [record for record in records if isinstance(record, TraceRecord)]
 
 
 def test_losses_that_no_page_tells_are_told(tmp_path: Path) -> None:
