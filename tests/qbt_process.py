@@ -16,7 +16,7 @@ from qemu_boot_time.guest import tiny
 SOURCE = Path(tiny.__file__).parents[2]
 QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()")
 QEMU = "qemu-system-x86_64"
-DEADLINE_S = 60.0
+DEADLINE_S = 30.0
 _SETTLES_WITHIN_S = 5.0
 
 
@@ -64,20 +64,21 @@ class World:
         }
         return {**os.environ, **own, **self.env}
 
-    def start(self, *words: str, **how: Any) -> subprocess.Popen[str]:
-        """Start ``qbt`` in the directory of this world."""
+    @contextlib.contextmanager
+    def start(self, *words: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
+        """Start ``qbt`` in the directory of this world; it ends with the block at the latest."""
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         options = {**streams, "cwd": self.directory, "env": self.environment(), **how}
-        return subprocess.Popen((*QBT, *words), **options)
+        with subprocess.Popen((*QBT, *words), **options) as child:
+            try:
+                yield child
+            finally:
+                child.kill()
 
     def qbt(self, *words: str, **how: Any) -> Done:
         """Run ``qbt`` to its end."""
         with self.start(*words, **how) as child:
-            try:
-                stdout, stderr = child.communicate(timeout=DEADLINE_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                raise
+            stdout, stderr = child.communicate(timeout=DEADLINE_S)
         return Done(child.returncode, stdout or "", stderr or "")
 
     def run(self, *words: str) -> Done:
@@ -99,8 +100,8 @@ class World:
 
     @property
     def runs(self) -> list[Path]:
-        """The directories of the runs kept here."""
-        return sorted(file.parent for file in (self.directory / "state").rglob("run.json"))
+        """The directories of the runs kept here, in the order of their making."""
+        return sorted(file.parent for file in (self.directory / "state").rglob("boots.jsonl"))
 
     def facts(self, run: int = -1) -> list[dict[str, Any]]:
         """Give the lines of a run's ``boots.jsonl``."""
@@ -119,20 +120,17 @@ class World:
         files = [str(file) for file in self.temporary.iterdir()]
         return files + [f"{pid}: {command}" for pid, command in self.processes().items()]
 
-    def processes(self) -> dict[int, str]:
-        """Give the processes of this world, by what they inherited or were told."""
+    def processes(self, comm: str = "") -> dict[int, str]:
+        """Give the processes of this world, known by what they inherited or were told."""
         tag = str(self.temporary).encode()
-        return {pid: text for pid, text in _processes(tag) if pid != os.getpid()}
-
-
-def _processes(tag: bytes) -> Iterator[tuple[int, str]]:
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if not entry.name.isdigit():
-                continue
-            command = (entry / "cmdline").read_bytes()
-            if tag in command or tag in (entry / "environ").read_bytes():
-                yield int(entry.name), command.replace(b"\0", b" ").decode(errors="replace")
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes()
+                ours = tag in command or tag in (entry / "environ").read_bytes()
+                if ours and comm in (entry / "comm").read_text():
+                    found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+        return found
 
 
 def tiny_qemu(bios: Path, *, accelerator: str = "tcg", machine: str = "pc") -> tuple[str, ...]:
