@@ -105,7 +105,7 @@ def _unfit(source: Source, command: QemuCommand) -> QbtError | None:
     if taken:
         return UsageError(
             f"the command has a device of its own on port {taken[0]:#x}",
-            hint="move that device (iobase=0x501 is free), or add -accel kvm for --source perf",
+            hint="move that device (iobase=0x501 is free), or add -accel kvm: other sources need no port",
         )
     probe = source.probe()
     return None if probe.ok else HostError(probe.what, hint=probe.remedy or "qbt doctor")
