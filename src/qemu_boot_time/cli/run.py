@@ -34,9 +34,22 @@ Examples:
 
 @click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
 @click.argument("qemu", nargs=-1, type=click.UNPROCESSED, metavar="[--] QEMU...")
-@click.option("-n", "--boots", type=click.IntRange(1), default=10, show_default=True)
 @click.option(
-    "--warmup", type=click.IntRange(0), default=0, show_default=True, help="Boots before, not kept."
+    "-n",
+    "--boots",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How often to boot.",
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="W",
+    help="Boots before these, which do not count.",
 )
 @click.option(
     "--timeout",
@@ -63,16 +76,19 @@ Examples:
     show_default=True,
     help="Let perf listen to all processes, or anew to each QEMU (1 s a boot).",
 )
-@click.option("--prepare", metavar="CMD", help="A shell command before each boot.")
+@click.option("--prepare", metavar="CMD", help="A shell command to run before each boot.")
 @click.option("--cpus", metavar="LIST", help="Pin QEMU to these CPUs, as 2-3 or 0,4.")
 @click.option("--keep-going", is_flag=True, help="Go on although the first boots all fail.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep it there."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the run in DIR, not among those of qbt list.",
 )
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added to QEMU.")
 def command(
     *,
     qemu: tuple[str, ...],
@@ -95,8 +111,10 @@ def command(
 ) -> int:
     """Boot a VM many times and show where its time goes.
 
-    QEMU... is the command as you would type it, wrappers included. A boot ends when the mark of
-    --until was seen, or when QEMU leaves by itself.
+    QEMU... is the command as you would type it, wrappers included; only what the sources need is
+    added at its end (-v shows it), never an accelerator, a machine or a disk. A boot ends when the
+    mark of --until was seen, or when QEMU leaves by itself; without --until a guest that runs on
+    counts as failed when --timeout has passed.
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
