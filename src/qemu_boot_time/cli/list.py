@@ -1,16 +1,18 @@
 """``qbt list``: the runs that are kept."""
 
 import shlex
+from pathlib import Path
+from typing import Any
 
 import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.errors import InputError
-from qemu_boot_time.report.json import dump
+from qemu_boot_time.report.json import dump, plain
 from qemu_boot_time.report.text import printable
-from qemu_boot_time.store.facts import all_runs, read_facts, runs_directory
+from qemu_boot_time.store.facts import RunFacts, all_runs, read_facts, runs_directory
 
-_COMMAND_WIDTH = 44
+_WIDTH = 80
 
 
 @click.command("list")
@@ -22,21 +24,30 @@ def command(*, as_json: bool) -> None:
         try:
             facts, boots = read_facts(directory)
         except InputError as error:
-            click.echo(f"{directory.name}  unreadable: {error.what}", err=True)
+            click.echo(printable(f"{directory.name}  unreadable: {error.what}"), err=True)
             continue
         done = sum(boot.index >= 0 for boot in boots)
         rows.append((directory, facts, done))
     if as_json:
-        found = [
-            {"id": d.name, "path": str(d), "created": f.created, "boots": n, "command": f.command}
-            for d, f, n in rows
-        ]
-        click.echo(dump({"schema": 1, "runs": found}))
+        click.echo(dump({"schema": 1, "runs": [_document(*row) for row in rows]}))
         return
-    for directory, facts, done in rows:
-        line = printable(shlex.join(facts.command))
-        shown = line if len(line) <= _COMMAND_WIDTH else f"{line[: _COMMAND_WIDTH - 3]}..."
-        sources = "+".join(facts.sources)
-        click.echo(f"{directory.name:18} {done:4}/{facts.boots:<4} {sources:9} {shown}")
+    for row in rows:
+        click.echo(_line(*row))
     if not rows:
         click.echo(f"no run in {runs_directory()}; qbt demo makes one", err=True)
+
+
+def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:
+    return {
+        "id": plain(directory.name),
+        "path": plain(str(directory)),
+        "created": facts.created,
+        "boots": done,
+        "command": facts.command,
+    }
+
+
+def _line(directory: Path, facts: RunFacts, done: int) -> str:
+    counted, sources = f"{done:4}/{facts.boots:<4}", "+".join(facts.sources)
+    line = printable(f"{directory.name:18} {counted} {sources:9} {shlex.join(facts.command)}")
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."

@@ -15,12 +15,13 @@ def to_json(run: Run, summary: Summary) -> str:
     document = {
         "schema": SCHEMA,
         "run": {
-            "name": run.name,
-            "path": run.path,
-            "command": run.command,
+            "name": plain(run.name),
+            "path": plain(run.path),
+            "command": [plain(word) for word in run.command],
             "sources": run.sources,
             "accelerator": run.accelerator,
             "notes": run.notes,
+            "damage": plain(run.damage),
         },
         "boots": [_boot(boot) for boot in run.boots],
         "summary": _summary(summary),
@@ -31,6 +32,11 @@ def to_json(run: Run, summary: Summary) -> str:
 def dump(document: Any) -> str:
     """Render plain values as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def plain(text: str) -> str:
+    """Make a name that is no UTF-8 (POSIX allows any bytes) one that JSON can carry."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _boot(boot: Boot) -> dict[str, Any]:

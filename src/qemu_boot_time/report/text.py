@@ -150,7 +150,7 @@ def _footnotes(run: Run) -> Iterator[str]:
             if mark.bound is not Bound.EXACT:
                 stand_ins.setdefault((mark.name, mark.event, mark.bound), mark)
     for name, event, bound in stand_ins:
-        yield f"note: {name} is a stand-in, {event}: {_BOUND_WORDS[bound]}"
+        yield printable(f"note: {name} is a stand-in, {event}: {_BOUND_WORDS[bound]}")
     for note in run.notes:
         yield f"note: {printable(note)}"
     if run.path:

@@ -1,0 +1,102 @@
+"""The JSON document: DESIGN.md's keys, and times that are integers."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from boots import booted, wrote
+from qemu_boot_time.model import Run
+from qemu_boot_time.phases import Rules, boots_of
+from qemu_boot_time.report.json import to_json
+from qemu_boot_time.stats.summary import summarise
+
+
+def document(run: Run) -> dict[str, Any]:
+    """Render a run and read it again."""
+    found: dict[str, Any] = json.loads(to_json(run, summarise(run.boots)))
+    return found
+
+
+def two_boots() -> Run:
+    """Make two boots, one reset once."""
+    twice = booted(2000, (1, 5, 1, 5, 3, 6, 7), vm=2)
+    return Run("night", tuple(boots_of([*booted(1000), *twice], Rules())), ("perf",))
+
+
+def times_in(value: object, key: str = "") -> list[object]:
+    """Give every value anywhere whose key says that it is a time."""
+    if isinstance(value, dict):
+        return [found for name, inner in value.items() for found in times_in(inner, name)]
+    if isinstance(value, list):
+        return [found for inner in value for found in times_in(inner, key)]
+    return [value] if key.endswith("_ns") else []
+
+
+def test_the_promised_keys() -> None:
+    """Schema 1, boots with their marks, a summary of marks and phases."""
+    found = document(two_boots())
+
+    first, second = found["boots"]
+    mark = first["marks"][0]
+    assert (1, 0, 1, "reached", []) == (
+        found["schema"],
+        *(first[key] for key in ("index", "pid", "outcome", "suspect")),
+    )
+    assert ("qemu_init_end", 10, "perf") == (mark["name"], mark["time_ns"], mark["source"])
+    assert (2, ["guest_reset"]) == (second["attempts"], second["suspect"])
+    assert (2, 2) == (found["summary"]["boots"], found["summary"]["ok"])
+    row = {"n": 2, "median_ns": 20, "mean_ns": 20, "min_ns": 10, "max_ns": 30}
+    assert {
+        "name": "vmm",
+        "begin": "exec",
+        "end": "qemu_init_end",
+        **dict.fromkeys(row, 10),
+        "n": 2,
+    } == (found["summary"]["phases"][0])
+    assert ["fw_start", 2, 30] == [
+        found["summary"]["marks"][1][k] for k in ("name", "n", "mean_ns")
+    ]
+
+
+def test_every_time_is_an_integer() -> None:
+    """Also means and medians of odd sums; a delta may be missing."""
+    times = times_in(document(two_boots()))
+
+    assert ({int}, True) == ({type(time) for time in times}, len(times) > 100)
+
+
+def test_an_unknown_exec_is_null() -> None:
+    """Nobody saw it: that is no zero."""
+    run = Run("late", tuple(boots_of([*booted()][1:], Rules())))
+
+    assert document(run)["boots"][0]["exec_ns"] is None
+    assert document(run)["summary"]["unaccounted"] is None
+
+
+def test_instructions_are_there_where_they_were_counted() -> None:
+    """And no null where they were not."""
+    (boot,) = boots_of([wrote(5, 6)], Rules())
+    counted = replace(boot, marks=(replace(boot.marks[0], instructions=120_540_919),))
+
+    first, second = document(Run("x", (boot, counted)))["boots"]
+
+    assert ("instructions" in first["marks"][0]) is False
+    assert 120_540_919 == second["marks"][0]["instructions"]
+
+
+def test_names_that_are_no_utf8() -> None:
+    """A path may be any bytes; the document is always JSON."""
+    run = Run("\udcff.csv", (), path="/tmp/\udcff.csv", command=("qemu", "\udcff"))
+
+    assert r"/tmp/\udcff.csv" == document(run)["run"]["path"]
+
+
+def test_text_of_a_guest_is_escaped() -> None:
+    """A message is data."""
+    (boot,) = boots_of([wrote(5, 6)], Rules())
+    evil = replace(boot, message='\x1b[31m"}]')
+
+    text = to_json(Run("x", (evil,)), summarise([evil]))
+
+    assert "\x1b" not in text
+    assert '\x1b[31m"}]' == json.loads(text)["boots"][0]["message"]

@@ -1,0 +1,172 @@
+"""The table for a person: 80 columns, no surprises for the terminal, nothing left unsaid."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from boots import booted, marks
+from qemu_boot_time.model import Boot, Bound, Outcome, Run
+from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
+from qemu_boot_time.report.text import ms, printable, to_text
+from qemu_boot_time.stats.summary import summarise
+
+EVIL = "\x1b]0;owned\x07\x1b[31m\u202e\r\n[red]x[/red]"
+
+
+def shown(
+    boots: Sequence[Boot], *, every_boot: bool = False, colour: bool = False, **run: object
+) -> str:
+    """Render boots."""
+    whole = replace(Run("night", tuple(boots)), **run)  # type: ignore[arg-type]  # fields of Run
+    return to_text(whole, summarise(whole.boots), every_boot=every_boot, colour=colour)
+
+
+def lines(text: str, word: str) -> list[list[str]]:
+    """Give the cells of the lines that begin with a word."""
+    return [line.split() for line in text.splitlines() if line.startswith(word)]
+
+
+def three() -> list[Boot]:
+    """Make three boots of two marks, in whole milliseconds."""
+    rows = [(10, 110), (20, 130), (60, 180)]
+    return [
+        boot_of_marks(
+            marks(linux_start_kernel=a * 10**6, linux_start_user=b * 10**6), index=i, rules=Rules()
+        )
+        for i, (a, b) in enumerate(rows)
+    ]
+
+
+def test_marks_and_their_own_deltas() -> None:
+    """Count, median, mean, minimum and maximum, in milliseconds."""
+    text = shown(three())
+
+    assert [["linux_start_user", "3", "130.000", "140.000", "110.000", "180.000"]] == lines(
+        text, "linux_start_user"
+    )
+    deltas = [cells[4:] for cells in lines(text, "  since the mark before")]
+    assert ["3", "+110.000", "+110.000", "+100.000", "+120.000"] == deltas[1]
+
+
+def test_phases_and_their_share() -> None:
+    """The share is that of the mean total; what no phase explains has a line."""
+    boots = boots_of([*booted(1000)], Rules())
+
+    text = shown(boots)
+
+    assert [["unaccounted", "1", "0.000", "0.000", "0.000", "0.000", "16.7%"]] == lines(
+        text, "unaccounted"
+    )
+    assert "100.0%" == lines(text, "total")[0][-1]
+
+
+def test_totals_that_end_elsewhere_say_where() -> None:
+    """Two ends are two definitions."""
+    boots = boots_of([*booted(1000, (1, 5)), *booted(2000, vm=2), *booted(3000, vm=3)], Rules())
+
+    text = shown(boots)
+
+    assert "(exec..linux_start_user)" in text
+    assert 2 == sum(line.startswith("total") for line in text.splitlines())
+    assert 1 == len(lines(text, "unaccounted"))
+
+
+def test_marks_without_an_exec_say_so() -> None:
+    """The heading names the zero that they count from."""
+    assert "mark (ms since first)" in shown(boots_of([*booted()][1:], Rules()))
+
+
+def test_every_boot_is_shown_on_request() -> None:
+    """Its marks, its deltas, and what saw them."""
+    text = shown(boots_of([*booted(1000)], Rules()), every_boot=True)
+
+    assert "boot 0, pid 1: reached" in text
+    assert [["qemu_init_end", "0.000", "+0.000", "perf", "kvm:kvm_entry"]] == lines(
+        text, "qemu_init_end"
+    )[:1]
+
+
+def test_a_boot_of_which_only_the_total_is_known() -> None:
+    """It is one line."""
+    (boot,) = three()[:1]
+
+    assert "boot 0: reached 110.000 ms\n" in shown([replace(boot, marks=())], every_boot=True)
+
+
+def test_boots_that_failed_are_told_together() -> None:
+    """One line for one trouble, however many boots had it."""
+    good, *bad = three()
+    failed = [replace(b, outcome=Outcome.QEMU_FAILED, message="no such machine") for b in bad]
+
+    text = shown([good, *failed])
+
+    assert "night · 3 boots, 2 failed\n" in text
+    assert "failed: boot 1, 2: qemu_failed: no such machine\n" in text
+
+
+def test_suspicions_are_told() -> None:
+    """Many boots with one suspicion are a line that ends."""
+    (boot,) = three()[:1]
+    many = [replace(boot, index=i, suspect=("events_lost",)) for i in range(20)]
+
+    assert "suspect: boot 0, 1, 2, 3, 4, 5, 6, 7... (20 boots): events_lost\n" in shown(many)
+
+
+def test_a_stand_in_is_told() -> None:
+    """The reader knows what qemu_init_end really is."""
+    (boot,) = boots_of([*booted(1000)], Rules())
+    entry = replace(boot.marks[0], event="kvm:kvm_fpu", bound=Bound.GE)
+
+    text = shown([replace(boot, marks=(entry, *boot.marks[1:]))])
+
+    expected = "note: qemu_init_end is a stand-in, kvm:kvm_fpu: the true time is at or after it\n"
+    assert expected in text
+
+
+def test_no_boot_at_all() -> None:
+    """A headline and nothing else."""
+    assert "night · 0 boots\n" == shown([])
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    """Names, notes, messages and paths of any length are folded, and numbers stay whole."""
+    name = "a_very_long_name_that_somebody_gave_to_a_mark_" * 3
+    row = boot_of_marks(marks(**{name: 123_456_789_012}), index=0, rules=Rules())
+    failed = replace(row, index=1, outcome=Outcome.TIMEOUT, message="word " * 60)
+
+    text = shown([row, failed], every_boot=True, path="/x" * 90, notes=("y" * 200,))
+
+    assert 80 >= max(map(len, text.splitlines()))
+    assert "123456.789" in text
+
+
+def test_nothing_of_a_guest_reaches_the_terminal() -> None:
+    """Escape sequences, line ends, direction marks and markup are shown, never obeyed."""
+    row = boot_of_marks(marks(**{EVIL: 5}), index=0, rules=Rules())
+    failed = replace(row, index=1, outcome=Outcome.TIMEOUT, message=EVIL)
+
+    text = shown([row, failed], every_boot=True, name=EVIL, path=EVIL, notes=(EVIL,))
+
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert r"\x1b]0;owned\x07\x1b[31m\x202e\x0d\x0a[red]x[/red]" in text
+
+
+def test_colour_is_for_terminals() -> None:
+    """Without one there is not a single escape sequence; with one the words are the same."""
+    plain, coloured = shown(three()), shown(three(), colour=True)
+
+    assert ("\x1b" in plain, "\x1b[" in coloured) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "expected"), [(0, "0.000"), (1_500, "0.002"), (10**12, "1000000.000")]
+)
+def test_milliseconds(time_ns: int, expected: str) -> None:
+    """To the microsecond."""
+    assert expected == ms(time_ns)
+
+
+def test_printable_text_stays_as_it_is() -> None:
+    """Other alphabets are text."""
+    assert "größer, 大きい" == printable("größer, 大きい")
