@@ -22,6 +22,7 @@ from qemu_boot_time.cli.measuring import facts_of
 from qemu_boot_time.formats.perfdata import Sample, open_recording
 from qemu_boot_time.guest import tiny
 from qemu_boot_time.host.files import online_cpus
+from qemu_boot_time.host.perf_event import Request, control
 from qemu_boot_time.host.rights import remount_argv
 from qemu_boot_time.measure import Plan, Silence, measure
 from qemu_boot_time.model import Event, EventKind
@@ -29,7 +30,7 @@ from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import LINUX_PORT
 from qemu_boot_time.sources import debugcon, kvm_trace, perf_event
 from qemu_boot_time.sources import perf as perf_source
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.perf_event import PerfEventSession, opened, recorder
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import load_run
@@ -226,6 +227,38 @@ def test_an_exec_arms_the_stand_in_for_one_hit(traced: str, world: World) -> Non
     per_boot = [after - before for before, after in pairwise([0, *hits])]
     assert [True, False, True, True] == [count > 0 for count in per_boot]
     assert max(per_boot) <= len(online_cpus())
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_the_first_mark_disarms_the_entry(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch, scope: Scope
+) -> None:
+    """What fires at each exit of the guest is enabled on each CPU only until the guest runs."""
+    asked: list[Request] = []
+    session = PerfEventSession(Arm(world.directory, scope))
+
+    def spy(descriptor: int, request: Request) -> None:
+        asked.append(request)
+        control(descriptor, request)
+
+    monkeypatch.setattr(recorder, "control", spy)
+    command = tiny_qemu(_whole(world), accelerator=traced)
+    waiting = ["sh", "-c", 'read -r _; exec "$@"', "sh", *command]
+
+    session.begin(0)
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        attach = session.before_exec()
+        if attach is not None:
+            attach(child.pid)
+        enabled = asked.count(Request.ENABLE)
+        child.communicate(b"\n", timeout=60)
+    before = asked.count(Request.DISABLE)
+    deque((list(read()) for read in session.readers().values()), maxlen=0)
+    after = asked.count(Request.DISABLE)
+    session.close()
+
+    assert enabled >= len(online_cpus())
+    assert 0 == before < len(online_cpus()) <= after
 
 
 def _samples(file: Path, event: str) -> int:

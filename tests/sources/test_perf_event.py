@@ -19,7 +19,7 @@ from qemu_boot_time.sources import kvm_trace, perf_event
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perf_event import opened
 from qemu_boot_time.sources.perf_event.ring import Ring
-from qemu_boot_time.sources.perf_event.tracepoints import find_tracepoints, tracing_files
+from qemu_boot_time.sources.perf_event.tracepoints import Enabled, find_tracepoints, tracing_files
 
 FORMATS = {
     kvm_trace.PIO: event_format("kvm_pio", 7, "unsigned int rw;8;4;0"),
@@ -41,15 +41,15 @@ def _tracefs(directory: Path, formats: dict[str, str]) -> Path:
 
 
 def test_the_kernel_keeps_what_matters_alone(tmp_path: Path) -> None:
-    """Each event has its filter; the one that is too frequent is armed for one hit."""
+    """Each event has its filter; those that every exit fires are not always enabled."""
     found = find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm(("qemu-kvm",)))
 
     assert [
-        ("kvm:kvm_pio", 7, "rw==1&&(port==0xf4||port==0xf5)", False),
-        ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', False),
-        ("kvm:kvm_entry", 8, "rip==0xfff0", False),
-        ("kvm:kvm_fpu", 10, "load==1", True),
-    ] == [(each.format.full_name, each.id, each.condition, each.once) for each in found]
+        ("kvm:kvm_pio", 7, "rw==1&&(port==0xf4||port==0xf5)", Enabled.ALWAYS),
+        ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', Enabled.ALWAYS),
+        ("kvm:kvm_entry", 8, "rip==0xfff0", Enabled.UNTIL_MARK),
+        ("kvm:kvm_fpu", 10, "load==1", Enabled.ONCE),
+    ] == [(each.format.full_name, each.id, each.condition, each.enabled) for each in found]
 
 
 def test_an_entry_that_cannot_be_filtered_is_not_recorded(tmp_path: Path) -> None:

@@ -44,9 +44,13 @@ class PerfEventSession:
     def begin(self, boot: int) -> None:
         """Go on with a new recording where the one so far would miss something."""
         self._prefix = f"boot-{boot:04}" if boot >= 0 else f"warmup-{-boot:04}"
-        if self._recorder is not None and self._recorder.is_stale:
+        if self._recorder is None:
+            return
+        self._recorder.read()
+        if self._recorder.is_stale:
             self.close()
             self._recorder = Recorder(self._request, self._own_file())
+        self._recorder.begin_boot()
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the descriptor that tells of marks."""
@@ -73,6 +77,7 @@ class PerfEventSession:
 
     def _attach(self, pid: int) -> None:
         self._recorder = Recorder(self._request, self._own_file(), pid=pid)
+        self._recorder.begin_boot()
 
 
 @contextlib.contextmanager

@@ -18,15 +18,16 @@ from qemu_boot_time.host.rights import find_tracefs
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.sources.perf_event.opened import (
     EVERYONE,
     CpuEvents,
-    State,
     attrs,
     open_cpus,
     state_of,
 )
 from qemu_boot_time.sources.perf_event.tracepoints import (
+    Enabled,
     Tracepoint,
     find_tracepoints,
     tracing_files,
@@ -38,19 +39,22 @@ _NEVER = -1
 
 
 class Recorder:
-    """The events of every CPU, enabled, for all processes or for one and what it starts.
+    """The events of every CPU, for all processes or for one and what it starts.
 
     Raises HostError where the kernel does not let us.
     """
 
     def __init__(self, request: Arm, file: Path, *, pid: int | None = None) -> None:
-        self._told = self._untold = self._last_ns = 0
+        self._told = self._last_ns = 0
+        self._repeats = False
+        self._sees_others = pid is None
+        self._ours: set[int] = set()
         with contextlib.ExitStack() as stack:
             tracefs = _tracefs()
             found = find_tracepoints(tracefs, request.vmm)
             if pid is not None:
                 # Inherited events cannot be armed for one hit (perf_event_refresh()).
-                found = tuple(each for each in found if not each.once)
+                found = tuple(each for each in found if each.enabled is not Enabled.ONCE)
             asked = attrs(found, inherit=pid is not None)
             conditions = [each.condition for each in found]
             self._cpus = open_cpus(stack, asked, conditions, pid=EVERYONE if pid is None else pid)
@@ -62,14 +66,17 @@ class Recorder:
             self._undo = stack.pop_all()
 
     def _enable(self, found: Sequence[Tracepoint]) -> None:
-        self._once: dict[int, int] = {}
+        when = [*(each.enabled for each in found), Enabled.ALWAYS]
+        by_time: dict[Enabled, list[int]] = {each: [] for each in Enabled}
         for cpu in self._cpus:
             for waker in cpu.wakers:
                 self._poll.register(waker, select.EPOLLIN)
-            once = [fd for fd, each in zip(cpu.descriptors, found, strict=False) if each.once]
-            self._once.update(dict.fromkeys(once, _NEVER))
-            for descriptor in set(cpu.descriptors).difference(once):
-                control(descriptor, Request.ENABLE)
+            for descriptor, enabled in zip(cpu.descriptors, when, strict=True):
+                by_time[enabled].append(descriptor)
+        self._until_mark = by_time[Enabled.UNTIL_MARK]
+        self._once = dict.fromkeys(by_time[Enabled.ONCE], _NEVER)
+        for descriptor in by_time[Enabled.ALWAYS]:
+            control(descriptor, Request.ENABLE)
 
     def fileno(self) -> int:
         """Give a descriptor that is readable when there is something to read."""
@@ -79,42 +86,64 @@ class Recorder:
     def is_stale(self) -> bool:
         """Whether a new recorder must take over: other CPUs are online, or a loss is still to be told.
 
-        The kernel tells of a loss at the next event that finds room: in the next boot, which is
+        The kernel tells of a loss with the next record that finds room: in the next boot, which is
         innocent of it.
         """
-        return self._untold > 0 or online_cpus() != {cpu.cpu for cpu in self._cpus}
+        return (
+            self._repeats
+            or sum(self._lost().values()) > self._told
+            or online_cpus() != {cpu.cpu for cpu in self._cpus}
+        )
+
+    def begin_boot(self) -> None:
+        """Be ready for the next exec."""
+        self._ours.clear()
+        for descriptor in self._until_mark:
+            control(descriptor, Request.ENABLE)
 
     def read(self) -> list[Event]:
-        """Take what is in the rings: to the raw file, and as events; an exec arms the stand-in."""
+        """Take what is in the rings: to the raw file, and as events."""
         # Marks first, so that the forks that precede a mark are in what is taken after it.
         marks = [cpu.marks.take() for cpu in self._cpus]
         taken = b"".join([*(cpu.tasks.take() for cpu in self._cpus), *marks])
         if not taken:
             return []
         events = self._keep(taken + writer.round_record())
-        if any(event.kind is EventKind.EXEC for event in events):
-            self._arm()
+        for event in events:
+            self._react(event)
         return events
+
+    def _react(self, event: Event) -> None:
+        """Arm and disarm what would cost too much if it were always enabled."""
+        if event.kind is EventKind.EXEC:
+            self._arm_once()
+            if not self._sees_others or os.getpid() in starters(event):
+                self._ours.add(event.vm)
+        elif event.kind is EventKind.PORT_WRITE and event.vm in self._ours:
+            self._ours.clear()
+            self._disarm()
 
     def end_boot(self) -> list[Event]:
         """Take the rest of a boot, and note what was lost without the kernel having told yet."""
         events = self.read()
-        for descriptor in self._once:
-            control(descriptor, Request.DISABLE)
-        lost = {state.id: state.lost for state in self._states()}
-        self._untold = sum(lost.values()) - self._told
-        if self._untold > 0:
+        self._disarm()
+        lost = self._lost()
+        untold = sum(lost.values()) - self._told
+        if untold > 0:
+            self._repeats = True
             most = max(lost, key=lost.__getitem__)
             # A ring that lost records holds others of this boot: the last of them is the stamp.
-            events += self._keep(writer.lost_record(most, self._untold, time_ns=self._last_ns))
+            events += self._keep(writer.lost_record(most, untold, time_ns=self._last_ns))
         return events
 
     def close(self) -> None:
         """Close it all; takes a tenth of a second (an RCU grace period)."""
         self._undo.close()
 
-    def _states(self) -> Iterator[State]:
-        return (state_of(descriptor) for cpu in self._cpus for descriptor in cpu.descriptors)
+    def _lost(self) -> dict[int, int]:
+        """Give what each event has lost so far, by id."""
+        states = (state_of(descriptor) for cpu in self._cpus for descriptor in cpu.descriptors)
+        return {state.id: state.lost for state in states}
 
     def _keep(self, records: bytes) -> list[Event]:
         self._raw.write(records)
@@ -125,12 +154,16 @@ class Recorder:
         self._told += sum(int(event.fields["count"]) for event in losses)
         return events
 
-    def _arm(self) -> None:
-        """Let each CPU see one further hit of the events that are too frequent to stay enabled."""
+    def _arm_once(self) -> None:
+        """Let each CPU see one further hit."""
         for descriptor, hits in self._once.items():
             now = state_of(descriptor).hits
             allow_once(descriptor, again=now != hits)
             self._once[descriptor] = now
+
+    def _disarm(self) -> None:
+        for descriptor in (*self._until_mark, *self._once):
+            control(descriptor, Request.DISABLE)
 
 
 def _tracefs() -> Path:

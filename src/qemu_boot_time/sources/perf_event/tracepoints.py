@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from qemu_boot_time.errors import HostError
@@ -13,7 +14,17 @@ from qemu_boot_time.sources.kvm_trace import Vmm
 
 _REQUIRED = frozenset({kvm_trace.PIO, kvm_trace.EXEC})
 _FIELD_NEEDED = {kvm_trace.ENTRY: "rip"}
-"""Without it (before Linux 5.7) the event would be recorded a million times a second: not at all."""
+"""Without it the event cannot be filtered, and would come with every exit of the guest: not at all."""
+
+
+class Enabled(Enum):
+    """When a tracepoint is enabled: one that fires at each exit of the guest costs even if filtered."""
+
+    ALWAYS = "always"
+    UNTIL_MARK = "until mark"
+    """From before the exec until the guest has written its first mark."""
+    ONCE = "once"
+    """From the exec on, until it fires, which the kernel sees to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +36,15 @@ class Tracepoint:
     """The format as the kernel writes it."""
     condition: str
     """The kernel's filter; empty: none."""
-    once: bool = False
-    """Too frequent to stay enabled: armed for each boot, disarmed by the kernel at its first hit."""
+    enabled: Enabled
 
     @property
     def id(self) -> int:
         """The number that the running kernel has for it."""
         return self.format.id
+
+
+_ENABLED = {kvm_trace.ENTRY: Enabled.UNTIL_MARK, kvm_trace.FPU: Enabled.ONCE}
 
 
 def _conditions(vmm: Vmm) -> Mapping[str, str]:
@@ -63,7 +76,8 @@ def find_tracepoints(tracefs: Path, vmm: Vmm) -> tuple[Tracepoint, ...]:
         parsed = parse_format(text.decode(), system=system)
         needed = _FIELD_NEEDED.get(event)
         if needed is None or any(field.name == needed for field in parsed.fields):
-            found.append(Tracepoint(parsed, text, condition, once=event == kvm_trace.FPU))
+            enabled = _ENABLED.get(event, Enabled.ALWAYS)
+            found.append(Tracepoint(parsed, text, condition, enabled))
     return tuple(found)
 
 
