@@ -152,6 +152,13 @@ def test_nothing_of_a_guest_reaches_the_terminal() -> None:
     assert r"\x1b]0;owned\x07\x1b[31m\x202e\x0d\x0a[red]x[/red]" in text
 
 
+def test_square_brackets_are_text() -> None:
+    """Nothing is taken for the markup of the library that renders."""
+    text = shown(three(), notes=("[red]x[/red]",), path="[b]")
+
+    assert text.endswith("note: [red]x[/red]\n[b]\n")
+
+
 def test_colour_is_for_terminals() -> None:
     """Without one there is not a single escape sequence; with one the words are the same."""
     plain, coloured = shown(three()), shown(three(), colour=True)

@@ -1,0 +1,70 @@
+"""``qbt list``: the runs that are kept."""
+
+from pathlib import Path
+
+import pytest
+
+from qbt_process import World
+from runs import boot_facts, make_run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a world without runs."""
+    (tmp_path / "tmp").mkdir()
+    return World(tmp_path, tmp_path / "tmp")
+
+
+def kept(world: World) -> Path:
+    """Give where runs are kept."""
+    return world.directory / "state/qemu-boot-time/runs"
+
+
+def test_runs_stand_in_the_order_of_their_ids(world: World) -> None:
+    """Boots that ended, of those that were asked for; warm-up boots do not count."""
+    make_run(kept(world) / "20261123-2")
+    make_run(kept(world) / "20261123-1", [boot_facts(-1), boot_facts(0)])
+
+    rows = [line.split() for line in world.qbt("list").stdout.splitlines()]
+
+    assert [["20261123-1", "1/2", "debugcon"], ["20261123-2", "2/2", "debugcon"]] == [
+        row[:3] for row in rows
+    ]
+
+
+def test_a_line_fits_a_terminal_and_obeys_no_command(world: World) -> None:
+    """Long commands end in dots, escape sequences are shown."""
+    command = ("qemu-system-x86_64", "-append", "\x1b[31m\n" + "x" * 200)
+    make_run(kept(world) / "night", command=command, sources=("perf", "debugcon"))
+
+    (line,) = world.qbt("list").stdout.splitlines()
+
+    assert (80, True, False) == (len(line), line.endswith("..."), "\x1b" in line)
+
+
+def test_the_document(world: World) -> None:
+    """The same as JSON, with the whole command."""
+    run = make_run(kept(world) / "night")
+
+    (found,) = world.qbt("list", "--json").document["runs"]
+
+    assert ("night", str(run), 2) == (found["id"], found["path"], found["boots"])
+    assert ["qemu-system-x86_64", "-accel", "kvm"] == found["command"]
+
+
+def test_an_unreadable_run_hides_no_other(world: World) -> None:
+    """It is told on standard error."""
+    make_run(kept(world) / "good")
+    (make_run(kept(world) / "bad") / "run.json").write_text("{")
+
+    done = world.qbt("list")
+
+    assert (0, ["good"]) == (done.status, [line.split()[0] for line in done.stdout.splitlines()])
+    assert done.stderr.startswith("bad  unreadable: ")
+
+
+def test_no_run(world: World) -> None:
+    """Nothing to list is no failure; where they would be is said beside the data."""
+    done = world.qbt("list")
+
+    assert (0, "", True) == (done.status, done.stdout, str(kept(world)) in done.stderr)

@@ -1,0 +1,89 @@
+"""``qbt`` itself: help, versions, statuses, and errors in a line or two."""
+
+import importlib
+import os
+from pathlib import Path
+
+import click
+import pytest
+
+from qbt_process import World
+from qemu_boot_time import __version__, errors
+from qemu_boot_time.cli import main
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a world of its own."""
+    (tmp_path / "tmp").mkdir()
+    return World(tmp_path, tmp_path / "tmp")
+
+
+def test_the_version(world: World) -> None:
+    """One line."""
+    done = world.qbt("--version")
+
+    assert (0, f"qbt {__version__}\n", "") == (done.status, done.stdout, done.stderr)
+
+
+def test_the_help_fits_a_terminal(world: World) -> None:
+    """It names every command, and what the exit statuses mean."""
+    done = world.qbt("--help")
+
+    assert (0, True) == (done.status, all(name in done.stdout for name in main.COMMANDS))
+    assert 80 >= max(map(len, done.stdout.splitlines()))
+    assert "3 bad input, 4 a boot failed, 5 this host" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_is_there(name: str) -> None:
+    """The table of commands promises a module with a command of that name."""
+    command = importlib.import_module(f"qemu_boot_time.cli.{name}").command
+
+    assert (True, name) == (isinstance(command, click.Command), command.name)
+
+
+@pytest.mark.parametrize("words", [("frobnicate",), ("--frobnicate",), ("show", "a", "b")])
+def test_an_unknown_word_is_usage(world: World, words: tuple[str, ...]) -> None:
+    """Two lines: what, and where help is."""
+    done = world.qbt(*words)
+
+    assert (2, "", 2) == (done.status, done.stdout, done.stderr.count("\n"))
+    assert ("qbt: ", True) == (done.stderr[:5], "--help" in done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (
+            errors.InputError("a.csv: empty", hint="mend it"),
+            3,
+            "qbt: a.csv: empty\nhint: mend it\n",
+        ),
+        (errors.HostError("no KVM"), 5, "qbt: no KVM\n"),
+        (errors.BootError("\x1b[31m red\nsecond"), 4, "qbt: [31m red second\n"),
+        (errors.HostError("x", hint="1\n2\n3\n4\n5"), 5, "qbt: x\nhint: 1\nhint: 2\nhint: 3\n"),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
+        (OSError(28, "No space left on device"), 5, "qbt: output: No space left on device\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (main.Terminated(15), 143, ""),
+        (SystemExit(1), 141, ""),
+        (click.UsageError("what?"), 2, "qbt: what?\nhint: qbt --help\n"),
+    ],
+)
+def test_what_goes_wrong_is_told(
+    error: BaseException,
+    status: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each kind of trouble has its status, and no more than four lines."""
+
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(main.qbt, "main", fail)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # what was captured stays
+
+    assert (status, told) == (main._status(), capsys.readouterr().err)
