@@ -76,7 +76,7 @@ def test_what_goes_wrong_is_told(
     status: int,
     told: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Each kind of trouble has its status, and no more than four lines."""
 
@@ -86,4 +86,4 @@ def test_what_goes_wrong_is_told(
     monkeypatch.setattr(main.qbt, "main", fail)
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # what was captured stays
 
-    assert (status, told) == (main._status(), capsys.readouterr().err)
+    assert (status, told) == (main._status(), capfd.readouterr().err)
