@@ -15,6 +15,7 @@ from qemu_boot_time.formats.perfdata import (
     writer,
 )
 from qemu_boot_time.formats.perfdata.abi import AttrFlag, Feature, ReadFormat, RecordType
+from qemu_boot_time.formats.tracing_data import TracingFiles
 
 B = Builder()
 MONOTONIC = 1
@@ -22,9 +23,7 @@ PIO_ATTR = writer.AttrRequest(2, 7, AttrFlag.DISABLED, 1, MONOTONIC, ReadFormat.
 DUMMY_ATTR = writer.AttrRequest(
     1, 9, AttrFlag.TASK | AttrFlag.COMM, 4096, MONOTONIC, ReadFormat.ID
 ).packed()
-FILES = writer.TracingFiles(
-    b"page", b"event", {"kvm": [PIO.encode()], "sched": [EXEC.encode() + b"\n"]}
-)
+FILES = TracingFiles(b"page", b"event", {"kvm": [PIO.encode()], "sched": [EXEC.encode() + b"\n"]})
 FEATURES = (
     writer.feature_record(Feature.HOSTNAME, writer.text_section("box")),
     writer.feature_record(Feature.CMDLINE, writer.command_section(("qbt", "run"))),
@@ -100,7 +99,7 @@ def test_event_formats_are_padded() -> None:
     """The bytes behind TRACING_DATA are a multiple of 8, as perf insists, whatever the formats."""
     sizes = set()
     for length in range(8):
-        files = writer.TracingFiles(b"p" * length, b"", {})
+        files = TracingFiles(b"p" * length, b"", {})
         record = writer.tracing_data_record(files)
         size, payload = struct.unpack_from("<6xHI", record)
         assert len(record) == size + payload

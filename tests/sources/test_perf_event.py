@@ -19,7 +19,7 @@ from qemu_boot_time.sources import kvm_trace, perf_event
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perf_event import opened
 from qemu_boot_time.sources.perf_event.ring import Ring
-from qemu_boot_time.sources.perf_event.tracepoints import Enabled, find_tracepoints, tracing_files
+from qemu_boot_time.sources.tracepoints import Enabled, find_tracepoints, tracing_files
 
 FORMATS = {
     kvm_trace.PIO: event_format("kvm_pio", 7, "unsigned int rw;8;4;0"),

@@ -4,7 +4,7 @@ Little endian, as are the machines that run x86 guests under KVM.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from qemu_boot_time.formats.perfdata.abi import (
@@ -17,13 +17,15 @@ from qemu_boot_time.formats.perfdata.abi import (
     RecordType,
     Sample,
 )
+from qemu_boot_time.formats.tracing_data import TracingFiles, tracing_data
 
 _ATTR = struct.Struct("<IIQQQQQI40xi32x")
 """type, size, config, sample_period, sample_type, read_format, flags, wakeup_watermark, clockid."""
 _NAME_ALIGN = 64
-_TRACING_VERSION = b"0.6\0"
-_LONG_BYTES = 8
+_TRACING_VERSION = "0.6"
 _PAGE_BYTES = 4096
+_NOTHING_MORE = struct.pack("<IIQ", 0, 0, 0)
+"""No symbols, no printk formats, no names of threads."""
 
 SAMPLE_TYPE = Sample.IDENTIFIER | Sample.TID | Sample.TIME | Sample.CPU | Sample.RAW
 """What each sample carries; the trailers of other records follow from it."""
@@ -58,16 +60,6 @@ class AttrRequest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TracingFiles:
-    """What a recording carries of tracefs, verbatim."""
-
-    header_page: bytes
-    header_event: bytes
-    formats: Mapping[str, Sequence[bytes]]
-    """By system: the format texts of its recorded events."""
-
-
 def pipe_header() -> bytes:
     """Give the first bytes of a stream."""
     return MAGIC + struct.pack("<Q", PIPE_HEADER_BYTES)
@@ -84,25 +76,9 @@ def attr_record(attr: bytes, ids: Sequence[int]) -> bytes:
 
 def tracing_data_record(files: TracingFiles) -> bytes:
     """Describe the fields of the events; the bytes behind the record are counted in it."""
-    data = _tracing_data(files)
+    data = tracing_data(files, _TRACING_VERSION, page_bytes=_PAGE_BYTES) + _NOTHING_MORE
     data += bytes(-len(data) % 8)
     return _record(RecordType.HEADER_TRACING_DATA, struct.pack("<I", len(data))) + data
-
-
-def _tracing_data(files: TracingFiles) -> bytes:
-    """As tools/perf/util/trace-event-info.c of Linux writes it, without symbols and printk formats."""
-    parts = [b"\x17\x08\x44tracing", _TRACING_VERSION]
-    parts += [struct.pack("<BBI", 0, _LONG_BYTES, _PAGE_BYTES)]
-    parts += [b"header_page\0", _sized(files.header_page)]
-    parts += [b"header_event\0", _sized(files.header_event)]
-    parts += [struct.pack("<II", 0, len(files.formats))]
-    for system, texts in files.formats.items():
-        parts += [system.encode() + b"\0", struct.pack("<I", len(texts)), *map(_sized, texts)]
-    return b"".join([*parts, struct.pack("<IIQ", 0, 0, 0)])
-
-
-def _sized(data: bytes) -> bytes:
-    return struct.pack("<Q", len(data)) + data
 
 
 def feature_record(feature: Feature, section: bytes) -> bytes:

@@ -22,7 +22,7 @@ from qemu_boot_time.formats.perfdata.writer import AttrRequest
 from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.host.perf_event import Request, control, open_event, set_filter
 from qemu_boot_time.sources.perf_event.ring import Ring
-from qemu_boot_time.sources.perf_event.tracepoints import Tracepoint
+from qemu_boot_time.sources.tracepoints import Tracepoint
 
 EVERYONE = -1
 MARK_PAGES = 32

@@ -26,13 +26,13 @@ from qemu_boot_time.sources.perf_event.opened import (
     open_cpus,
     state_of,
 )
-from qemu_boot_time.sources.perf_event.tracepoints import (
+from qemu_boot_time.sources.perfdata_trace import LiveTrace
+from qemu_boot_time.sources.tracepoints import (
     Enabled,
     Tracepoint,
     find_tracepoints,
     tracing_files,
 )
-from qemu_boot_time.sources.perfdata_trace import LiveTrace
 
 NAME = "perf_event"
 _NEVER = -1

@@ -6,8 +6,8 @@ from enum import Enum
 from pathlib import Path
 
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.formats.perfdata.writer import TracingFiles
 from qemu_boot_time.formats.tracing import EventFormat, parse_format
+from qemu_boot_time.formats.tracing_data import TracingFiles
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_trace
 from qemu_boot_time.sources.kvm_trace import Vmm
