@@ -162,3 +162,10 @@ def test_writable_disks_are_named_as_in_the_command() -> None:
     command = parse((QEMU, "-drive", "file=a.img", "-hdb", "b.img"))
 
     assert ("file=a.img", "b.img") == writable_disks(command)
+
+
+def test_what_follows_an_option_is_its_value_whatever_it_looks_like() -> None:
+    """A kernel parameter with a dash is none of QEMU's options."""
+    command = parse(("qemu-system-x86_64", "-append", "-daemonize", "-nographic", "disk.img"))
+
+    assert command.options == (("-append", "-daemonize"), ("-nographic", ""), ("-hda", "disk.img"))

@@ -15,6 +15,15 @@ from qemu_boot_time.protocol import PORTS
 _QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
 _X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
 _IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|[1-9]\d*)")
+_FLAGS = {
+    *("-h", "-help", "-version", "-usb", "-full-screen", "-no-fd-bootchk", "-no-acpi", "-no-hpet"),
+    "-audio-help",
+    *("-snapshot", "-nographic", "-alt-grab", "-ctrl-grab", "-portrait", "-win2k-hack", "-S", "-s"),
+    *("-no-reboot", "-no-shutdown", "-daemonize", "-enable-kvm", "-enable-fips", "-mem-prealloc"),
+    *("-nodefaults", "-no-user-config", "-preconfig", "-only-migratable", "-singlestep"),
+    *("-one-insn-per-tb", "-semihosting", "-xen-attach", "-xen-domid-restrict", "-sdl", "-curses"),
+}
+"""QEMU's options without a value (qemu-options.hx, those without HAS_ARG)."""
 _OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb")
 _WRITABLE_DISK = {"-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"}
 _READ_ONLY = re.compile(r"read-?only(=on|\b(?!=))|\"read-only\":\s*true|snapshot=on|media=cdrom")
@@ -54,18 +63,16 @@ class QemuCommand:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    pending = ""
-    for word in words:
-        is_option = word.startswith("-") and len(word) > 1
-        if pending and is_option:
-            yield pending, ""
-        if is_option:
-            pending = "-" + word.lstrip("-")
-        elif pending:
-            yield pending, word
-            pending = ""
-    if pending:
-        yield pending, ""
+    """Pair options with their values: whatever follows one that takes a value is its value."""
+    rest = iter(words)
+    for word in rest:
+        name = "-" + word.lstrip("-")
+        if not word.startswith("-"):
+            yield "-hda", word  # a word alone is the first disk
+        elif name in _FLAGS:
+            yield name, ""
+        else:
+            yield name, next(rest, "")
 
 
 def parse(argv: Sequence[str]) -> QemuCommand:
