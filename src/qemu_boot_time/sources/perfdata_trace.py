@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats import perfdata
 from qemu_boot_time.model import Event
 from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord, Vmm
 
 _BUCKET_NS = 100_000_000
@@ -25,8 +27,29 @@ class Found:
     header: perfdata.Header
     killed: bool
     """Whether perf was killed before it wrote the end."""
-    damage: str
-    """What is wrong with the bytes after these events; empty: nothing."""
+    error: CorruptFileError | None
+    """What is wrong with the bytes after these events; None: nothing."""
+
+    @property
+    def damage(self) -> str:
+        """The same in words; empty: nothing is wrong."""
+        return "" if self.error is None else self.error.what
+
+
+def read_raw(request: Arm, pattern: str, source: str) -> Iterator[Event]:
+    """Read the raw files of a run that are a perf.data each; ``vm`` is QEMU's process id.
+
+    Raises InputError where there is none, CorruptFileError for damage after all that can be read:
+    a writer that was killed leaves its last record torn.
+    """
+    files = sorted(request.raw.glob(pattern))
+    if not files:
+        raise InputError(f"{request.raw / pattern}: missing", hint="was the run copied whole?")
+    for file in files:
+        found = events_in(file, source, request.vmm)
+        yield from found.events
+        if found.error is not None:
+            raise found.error
 
 
 def events_in(file: Path, source: str, vmm: Vmm) -> Found:
@@ -42,8 +65,7 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
     records = sorted(_thinned(recording.records()), key=lambda record: record.time_ns)
     trace = KvmTrace(source, vmm)
     events = list(trace.read(chain(_Adapter().of(records), _lost_untold(records))))
-    damage = "" if recording.damage is None else recording.damage.what
-    return Found(events, trace.unclaimed, recording.header, recording.killed, damage)
+    return Found(events, trace.unclaimed, recording.header, recording.killed, recording.damage)
 
 
 class LiveTrace:

@@ -28,13 +28,16 @@ def rules_of(facts: RunFacts) -> Rules:
 def load_run(directory: Path) -> Run:
     """Read a run; warm-up boots are left out.
 
-    Raises InputError for facts or raw files that are missing or corrupt.
+    Raises InputError for facts that are missing or corrupt, and for raw files that are missing;
+    what is torn in a raw file becomes a note, for all that comes before it counts.
     """
     facts, boots = read_facts(directory)
     request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts))
     events: dict[int, list[Event]] = defaultdict(list)
+    notes = list(facts.notes)
     for name in facts.sources if boots else ():
-        for index, found in _events_by_boot(_source(directory, name), request, boots):
+        source = _source(directory, name)
+        for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
             events[index] += found
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.index >= 0]
@@ -45,8 +48,18 @@ def load_run(directory: Path) -> Run:
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
-        notes=facts.notes,
+        notes=tuple(notes),
     )
+
+
+def _readable(source: Source, request: Arm, notes: list[str]) -> list[Event]:
+    """Give what can be read of a source's raw files; where they are torn, note it."""
+    events: list[Event] = []
+    try:
+        events.extend(source.read(request))
+    except CorruptFileError as torn:
+        notes.append(f"{torn.what}: what was seen after it is not there")
+    return events
 
 
 def _accelerators(facts: RunFacts, boots: Sequence[BootFacts]) -> list[str]:
@@ -96,14 +109,12 @@ def _source(directory: Path, name: str) -> Source:
 
 
 def _events_by_boot(
-    source: Source, request: Arm, boots: Sequence[BootFacts]
+    source: Source, events: Sequence[Event], boots: Sequence[BootFacts]
 ) -> Iterable[tuple[int, list[Event]]]:
-    found = source.read(request)
     if source.by_index:
-        for event in found:
+        for event in events:
             yield event.vm, [event]
         return
-    events = list(found)
     for group in split_vms(event for event in events if event.kind is not EventKind.LOST):
         owner = next((boot for boot in boots if _is_of(group, boot)), None)
         if owner is not None:

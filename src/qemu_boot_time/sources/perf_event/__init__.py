@@ -17,7 +17,7 @@ from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.perf_event.opened import DESCRIPTORS_PER_CPU
 from qemu_boot_time.sources.perf_event.recorder import NAME, Recorder
-from qemu_boot_time.sources.perfdata_trace import events_in
+from qemu_boot_time.sources.perfdata_trace import read_raw
 
 _RAW_FILE = "perf_event.data"
 _OTHER_DESCRIPTORS = 64
@@ -90,8 +90,7 @@ def arm(request: Arm, guard: Guard) -> Iterator[PerfEventSession]:
 
 def read(request: Arm) -> Iterator[Event]:
     """Read the raw files again; ``vm`` is QEMU's process id."""
-    for file in sorted(request.raw.glob(f"*{_RAW_FILE}")):
-        yield from events_in(file, NAME, request.vmm).events
+    yield from read_raw(request, f"*{_RAW_FILE}", NAME)
 
 
 def probe() -> Probe:
