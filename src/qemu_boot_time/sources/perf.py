@@ -7,12 +7,12 @@ opens the raw file with ``perf script -i perf.data``.
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from io import BufferedWriter
 from pathlib import Path
 
@@ -26,12 +26,13 @@ from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_trace
 from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
-from qemu_boot_time.sources.perfdata_trace import LiveTrace, events_in
+from qemu_boot_time.sources.perfdata_trace import LiveTrace, read_raw
 
 NAME = "perf"
 _RAW_FILE = "perf.data"
 _STARTS_WITHIN_S = 30.0
 _ANSWERS_WITHIN_S = 10.0
+_POLL_S = 0.1
 _PIPE_BYTES = 1 << 16
 _USAGE_STATUS = 129
 _FORMAT_OF_ENTRY = "events/kvm/kvm_entry/format"
@@ -124,7 +125,7 @@ class _Recorder:
             selector.register(self.fd, selectors.EVENT_READ)
             selector.register(self._answer, selectors.EVENT_READ)
             while time.monotonic() < deadline:
-                ready = {key.fd for key, _ in selector.select(0.1)}
+                ready = {key.fd for key, _ in selector.select(_POLL_S)}
                 events += self.read()
                 if self._over or (self._answer in ready and os.read(self._answer, 64)):
                     return events + self.read()
@@ -164,13 +165,17 @@ class _Recorder:
 
     def close(self) -> None:
         """End perf in order, so that it finishes its stream, and keep the last of it."""
-        process.signal_group(self._child.pid, signal.SIGINT)
-        os.set_blocking(self.fd, True)  # as above
-        assert self._child.stdout is not None  # noqa: S101  # as above
-        with self._child.stdout as stream:
-            for chunk in iter(partial(os.read, stream.fileno(), _PIPE_BYTES), b""):
+        self._child.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + _ANSWERS_WITHIN_S
+        chunk = b"the first"
+        while chunk and time.monotonic() < deadline:
+            select.select([self.fd], [], [], _POLL_S)
+            with contextlib.suppress(BlockingIOError):
+                chunk = os.read(self.fd, _PIPE_BYTES)
                 self._raw.write(chunk)
         process.end_group(self._child)
+        assert self._child.stdout is not None  # noqa: S101  # as above
+        self._child.stdout.close()
         self._guard.release("group", self._child.pid)
         self._raw.close()
         os.close(self._command)
@@ -249,8 +254,7 @@ def arm(request: Arm, guard: Guard) -> Iterator[PerfSession]:
 
 def read(request: Arm) -> Iterator[Event]:
     """Read the raw files again; ``vm`` is QEMU's process id."""
-    for file in sorted(request.raw.glob(f"*{_RAW_FILE}")):
-        yield from events_in(file, NAME, request.vmm).events
+    yield from read_raw(request, f"*{_RAW_FILE}", NAME)
 
 
 def probe() -> Probe:
