@@ -6,14 +6,17 @@ first.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
 import socket
 import sys
+import time
 
 _QUIT = b'{"execute":"quit"}'
 _PATIENCE_S = 2.0
+_POLL_S = 0.02
 _PACKET_BYTES = 8192
 
 
@@ -37,10 +40,16 @@ def kill_group(pgid: str, fds: list[int]) -> None:
 def remove(path: str, fds: list[int]) -> None:
     """Remove a directory: ``rmdir`` alone does it for a tracefs instance."""
     del fds
-    try:
-        os.rmdir(path)  # noqa: PTH106  # pathlib would double the start-up of this process
-    except OSError:
-        shutil.rmtree(path, ignore_errors=True)
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            os.rmdir(path)  # noqa: PTH106  # pathlib would double the start-up of this process
+        except OSError as error:
+            if error.errno == errno.EBUSY and time.monotonic() < deadline:
+                time.sleep(_POLL_S)  # the kernel is still closing what the parent had open in it
+                continue
+            shutil.rmtree(path, ignore_errors=True)
+        return
 
 
 END = {"qmp": quit_qemu, "group": kill_group, "remove": remove}

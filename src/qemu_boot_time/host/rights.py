@@ -68,6 +68,25 @@ def tracefs(*, root: Path = ROOT) -> Probe:
     return Probe(ok=True, what=f"{where}: the events of KVM are readable")
 
 
+def tracefs_instances(*, root: Path = ROOT) -> Probe:
+    """Tell whether we may make a tracefs instance of our own, by making one and removing it.
+
+    Takes tens of milliseconds: the kernel waits for an RCU grace period.
+    """
+    names, found = tracefs(root=root), find_tracefs(root)
+    if found is None or not names.ok:
+        return names
+    directory = found.directory / "instances" / f"qbt-probe-{os.getpid()}"
+    try:
+        directory.mkdir()
+        directory.rmdir()
+    except OSError as error:
+        remedy = "sudo qbt run ...; or --source debugcon, which needs no right"
+        what = f"{directory.parent}: {_who()} may not make an instance: {error.strerror}"
+        return Probe(ok=False, what=what, remedy=remedy)
+    return Probe(ok=True, what=f"{_who()} may make instances in {directory.parent}")
+
+
 def remount_argv(where: Path | str, gid: int, mode: int = _GROUP_READS) -> tuple[str, ...]:
     """Give the command (for root) that lets a group read tracefs, and still nobody write it."""
     return ("mount", "-o", f"remount,gid={gid},mode={mode:o}", str(where))

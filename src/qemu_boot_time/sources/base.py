@@ -30,6 +30,8 @@ class Arm:
     """The directory of its raw files."""
     scope: Scope = Scope.SYSTEM
     vmm: Vmm = field(default_factory=Vmm)
+    parallel: bool = False
+    """Whether several VMs may boot at once: then one boot's end is not the end of another's needs."""
 
 
 class Session(Protocol):

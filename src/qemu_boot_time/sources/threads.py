@@ -70,10 +70,10 @@ class Processes:
         """Give the records, which come in the order of their times, with their processes.
 
         ``pid`` of what is given in is not looked at. Records of threads without a process are left
-        out.
+        out. May be called again with what came after.
         """
         records = list(records)
-        self._vcpus = dict(_vcpus(records))
+        self._vcpus.update(_vcpus(records))
         for record in records:
             if isinstance(record, Lost):
                 yield record

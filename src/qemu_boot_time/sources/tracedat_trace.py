@@ -29,8 +29,13 @@ class Found:
     header: tracedat.Header
     buffers: tuple[str, ...]
     """The names of the ring buffers that were read; the top one's is empty."""
-    damage: str
-    """What is wrong with the bytes beside these events; empty: nothing."""
+    error: CorruptFileError | None
+    """What is wrong with the bytes beside these events; None: nothing."""
+
+    @property
+    def damage(self) -> str:
+        """The same in words; empty: nothing is wrong."""
+        return "" if self.error is None else self.error.what
 
     @property
     def doubt(self) -> str:
@@ -68,7 +73,7 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
     """
     recording = tracedat.open_recording(file, wanted=NEEDED)
     _require_one_clock(recording)
-    records, damage = _kept(recording)
+    records, error = _kept(recording)
     processes, trace = Processes(vmm), KvmTrace(source, vmm)
     events = list(trace.read(processes.of(records)))
     return Found(
@@ -77,7 +82,7 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
         tuple(processes.unmatched.values()),
         recording.header,
         tuple(recording.buffers),
-        damage,
+        error,
     )
 
 
@@ -103,21 +108,24 @@ def _require_one_clock(recording: tracedat.Recording) -> None:
         )
 
 
-def _kept(recording: tracedat.Recording) -> tuple[list[TraceRecord | Lost], str]:
+def _kept(
+    recording: tracedat.Recording,
+) -> tuple[list[TraceRecord | Lost], CorruptFileError | None]:
     """Read what is wanted, and what is wrong with the rest."""
     records: list[TraceRecord | Lost] = []
-    damage = ""
+    damage = None
     try:
-        records.extend(_thinned(_adapted(recording.records())))
+        records.extend(_thinned(adapted(recording.records())))
     except CorruptFileError as error:
-        damage = error.what
+        damage = error
     untold = recording.header.lost
     if records and untold and not any(isinstance(record, Lost) for record in records):
         records.append(Lost(records[-1].time_ns, untold))
     return records, damage
 
 
-def _adapted(records: Iterable[tracedat.Record]) -> Iterator[TraceRecord | Lost]:
+def adapted(records: Iterable[tracedat.Record]) -> Iterator[TraceRecord | Lost]:
+    """Give the records as ours; their process is not known yet."""
     for record in records:
         if isinstance(record, tracedat.Lost):
             yield Lost(record.time_ns, record.events or 1)  # at least: the page does not say

@@ -43,6 +43,15 @@ class Tracepoint:
         """The number that the running kernel has for it."""
         return self.format.id
 
+    @property
+    def wakes(self) -> bool:
+        """Whether the reader must be told at once: it is a mark, or the exec.
+
+        To wake a reader takes an interrupt, and that makes a guest which is about to be entered leave
+        again before its next instruction: a kvm_entry that wakes causes another one, on and on.
+        """
+        return self.format.full_name in _REQUIRED
+
 
 _ENABLED = {kvm_trace.ENTRY: Enabled.UNTIL_MARK, kvm_trace.FPU: Enabled.ONCE}
 
@@ -65,20 +74,32 @@ def find_tracepoints(tracefs: Path, vmm: Vmm) -> tuple[Tracepoint, ...]:
     """
     found: list[Tracepoint] = []
     for event, condition in _conditions(vmm).items():
-        system, _, name = event.partition(":")
         try:
-            text = (tracefs / "events" / system / name / "format").read_bytes()
-        except OSError as error:
+            tracepoint = _tracepoint(tracefs, event, condition)
+        except HostError:
             if event in _REQUIRED:
-                what = f"the kernel's event {event}: {error.strerror}"
-                raise HostError(what, hint="qbt doctor; or --source debugcon") from error
+                raise
             continue
-        parsed = parse_format(text.decode(), system=system)
         needed = _FIELD_NEEDED.get(event)
-        if needed is None or any(field.name == needed for field in parsed.fields):
-            enabled = _ENABLED.get(event, Enabled.ALWAYS)
-            found.append(Tracepoint(parsed, text, condition, enabled))
+        if needed is None or any(field.name == needed for field in tracepoint.format.fields):
+            found.append(tracepoint)
     return tuple(found)
+
+
+def find_forks(tracefs: Path) -> Tracepoint:
+    """Look up the tracepoint of new processes and threads. Raises HostError where there is none."""
+    return _tracepoint(tracefs, kvm_trace.FORK, "")
+
+
+def _tracepoint(tracefs: Path, event: str, condition: str) -> Tracepoint:
+    system, _, name = event.partition(":")
+    try:
+        text = (tracefs / "events" / system / name / "format").read_bytes()
+    except OSError as error:
+        what = f"the kernel's event {event}: {error.strerror}"
+        raise HostError(what, hint="qbt doctor; or --source debugcon") from error
+    parsed = parse_format(text.decode(), system=system)
+    return Tracepoint(parsed, text, condition, _ENABLED.get(event, Enabled.ALWAYS))
 
 
 def tracing_files(tracefs: Path, tracepoints: Iterable[Tracepoint]) -> TracingFiles:

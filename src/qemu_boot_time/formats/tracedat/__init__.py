@@ -1,7 +1,7 @@
 """trace.dat: what ``trace-cmd record`` writes, read without trace-cmd (docs/tracedat.md)."""
 
 from qemu_boot_time.formats.tracedat.decoder import Described, PageDecoder
-from qemu_boot_time.formats.tracedat.header import Guest, Header, TimeScale
+from qemu_boot_time.formats.tracedat.header import Guest, Header, TimeScale, count_lost
 from qemu_boot_time.formats.tracedat.reader import Recording, open_recording
 from qemu_boot_time.formats.tracedat.records import Lost, Record, TraceEvent
 
@@ -15,5 +15,6 @@ __all__ = [
     "Recording",
     "TimeScale",
     "TraceEvent",
+    "count_lost",
     "open_recording",
 ]

@@ -91,6 +91,11 @@ def clock_name(text: str) -> str:
     return (chosen[1] if chosen else text).strip() or _DEFAULT_CLOCK
 
 
+def count_lost(stats: bytes) -> int:
+    """Give how many events a CPU has lost, as the kernel's ``per_cpu/cpuN/stats`` counts them."""
+    return sum(map(int, _LOSSES.findall(stats)))
+
+
 _Facts = dict[str, Any]
 
 
@@ -134,9 +139,7 @@ def _count(data: Cursor, each_bytes: int) -> int:
 _READERS: Mapping[int, Callable[[Header, Cursor], _Facts]] = {
     Option.DATE: _shifted(1000),  # in microseconds
     Option.OFFSET: _shifted(1),
-    Option.CPUSTAT: lambda header, data: {
-        "lost": header.lost + sum(map(int, _LOSSES.findall(data.data)))
-    },
+    Option.CPUSTAT: lambda header, data: {"lost": header.lost + count_lost(data.data)},
     Option.TRACECLOCK: lambda _, data: {"clock": clock_name(_text(data))},
     Option.UNAME: lambda _, data: {"uname": _text(data)},
     Option.VERSION: lambda _, data: {"trace_cmd_version": _text(data)},

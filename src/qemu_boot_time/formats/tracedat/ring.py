@@ -73,6 +73,7 @@ class Layout:
     commit_at: int
     commit_code: str
     data_at: int
+    page_bytes: int
 
     def page(self, data: bytes) -> Page:
         """Read a page's header; raise PageError where it says what cannot be."""
@@ -151,7 +152,8 @@ def read_layout(header_page: str, header_event: str, order: ByteOrder) -> Layout
     ends = [time.offset + time.size, commit.offset + commit.size]
     if time.size != struct.calcsize("Q") or commit.size not in _CODES or max(ends) > data.offset:
         raise InputError("header_page: a page header that cannot be", hint=_RECORD_AGAIN)
-    return Layout(order, time.offset, commit.offset, _CODES[commit.size], data.offset)
+    size = data.offset + data.size
+    return Layout(order, time.offset, commit.offset, _CODES[commit.size], data.offset, size)
 
 
 _RECORD_AGAIN = "record it again: the description of its pages is damaged"
