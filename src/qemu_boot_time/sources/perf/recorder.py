@@ -12,27 +12,29 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from io import BufferedWriter
 from pathlib import Path
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import ProgramError
-from qemu_boot_time.host import Probe, kvm_device, perf_binary, tracepoint_access
 from qemu_boot_time.host.rights import find_tracefs
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_trace
-from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.base import Arm
+from qemu_boot_time.sources.clocks import periodic_timer
 from qemu_boot_time.sources.kvm_trace import Vmm
-from qemu_boot_time.sources.perfdata_trace import LiveTrace, read_raw
+from qemu_boot_time.sources.perfdata_trace import LiveTrace
 
 NAME = "perf"
-_RAW_FILE = "perf.data"
-_STARTS_WITHIN_S = 30.0
 _ANSWERS_WITHIN_S = 10.0
 _POLL_S = 0.1
+_ASK_EVERY_NS = 10_000_000
+"""So late a mark may end a boot."""
+_ENABLE, _PING, _ACK = b"enable\n", b"ping\n", b"ack"
+_PING_WITHIN_S = 1.0
 _PIPE_BYTES = 1 << 16
 _USAGE_STATUS = 129
 _FORMAT_OF_ENTRY = "events/kvm/kvm_entry/format"
@@ -44,8 +46,10 @@ def record_argv(
     """Give the command that records one VM (``pid``) or all (None) to its standard output.
 
     Filters keep what matters: writes of the protocol's ports, execs, and the first entry, which is
-    at the reset vector. ``--no-buffering`` wakes perf for each of the few events, so that a mark
-    can end a boot at once. The master clock event is the cheap stand-in for the first entry.
+    at the reset vector. Never with ``--no-buffering``: it has each event wake perf through an
+    interrupt, which is pending when the guest is entered, so that it leaves before its first
+    instruction, is entered again at the reset vector, and so for ever. The master clock event is
+    the cheap stand-in for the first entry.
     """
     ports = "||".join(f"port=={port:#x}" for port in PORTS)
     events = [(kvm_trace.PIO, f"rw==1&&({ports})"), (kvm_trace.EXEC, vmm.exec_filter())]
@@ -58,7 +62,6 @@ def record_argv(
         "--quiet",
         "-o",
         "-",
-        "--no-buffering",
         "-B",
         "-k",
         "CLOCK_MONOTONIC",
@@ -85,13 +88,16 @@ def _argv_here(vmm: Vmm, *, control: tuple[int, int], pid: int | None) -> tuple[
     )
 
 
-class _Recorder:
+class Recorder:
     """One ``perf record`` that runs, its control pipes, and the raw file that it fills."""
 
     def __init__(self, request: Arm, file: Path, guard: Guard, *, pid: int | None) -> None:
         self._guard = guard
         self._ends_with_target = pid is not None
         self._over = False
+        self._unanswered = 0
+        self._pings = True
+        self._ticks = periodic_timer(_ASK_EVERY_NS)
         self._trace = LiveTrace(NAME, request.vmm, file)
         self._errors = file.with_suffix(".stderr")
         command_in, self._command = os.pipe()
@@ -117,8 +123,23 @@ class _Recorder:
 
     def enable(self, timeout_s: float = _ANSWERS_WITHIN_S) -> list[Event]:
         """Have perf enable its events and say so; give what arrived meanwhile."""
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._command, b"enable\n")
+        return self._converse(_ENABLE, timeout_s)
+
+    def learn_to_ping(self) -> None:
+        """See whether this perf answers pings (since 5.12); else marks come when a boot has ended."""
+        try:
+            self._converse(_PING, _PING_WITHIN_S)
+        except ProgramError:
+            self._unanswered = 0
+            self._pings = False
+
+    def readers(self) -> dict[int, Callable[[], list[Event]]]:
+        """Give perf's output, its answers, and the clock by which it is asked for more."""
+        asking = {self._answer: self._hear, self._ticks: self._ask} if self._pings else {}
+        return {self.fd: self.read, **asking}
+
+    def _converse(self, command: bytes, timeout_s: float) -> list[Event]:
+        self._say(command)
         deadline = time.monotonic() + timeout_s
         events: list[Event] = []
         with selectors.DefaultSelector() as selector:
@@ -127,13 +148,31 @@ class _Recorder:
             while time.monotonic() < deadline:
                 ready = {key.fd for key, _ in selector.select(_POLL_S)}
                 events += self.read()
-                if self._over or (self._answer in ready and os.read(self._answer, 64)):
+                if self._answer in ready:
+                    self._hear()
+                if self._over or not self._unanswered:
                     return events + self.read()
         raise ProgramError(
             f"perf record: no answer within {timeout_s:g} s: {self._last_words()}",
             returncode=None,
             hint="qbt doctor; or --source debugcon",
         )
+
+    def _ask(self) -> list[Event]:
+        """Have perf empty its rings, which it does before each answer but the first."""
+        os.read(self._ticks, 8)
+        if not self._unanswered:
+            self._say(_PING)
+        return []
+
+    def _say(self, command: bytes) -> None:
+        self._unanswered += 1
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._command, command)
+
+    def _hear(self) -> list[Event]:
+        self._unanswered -= os.read(self._answer, 64).count(_ACK)
+        return []
 
     def flush(self) -> list[Event]:
         """Take all that has happened so far.
@@ -180,95 +219,9 @@ class _Recorder:
         self._raw.close()
         os.close(self._command)
         os.close(self._answer)
+        os.close(self._ticks)
         if not self._errors.stat().st_size:
             self._errors.unlink()
 
     def _last_words(self) -> str:
         return process.tail(self._errors).strip().rpartition("\n")[2] or "it said nothing"
-
-
-class PerfSession:
-    """perf, armed once for all boots, or anew for the QEMU of each."""
-
-    def __init__(self, request: Arm, guard: Guard) -> None:
-        self._request = request
-        self._guard = guard
-        self._boot = 0
-        self._recorder: _Recorder | None = None
-        if request.scope is Scope.SYSTEM:
-            self._record(_RAW_FILE, pid=None)
-
-    def arguments(self) -> tuple[str, ...]:
-        """Need nothing of QEMU."""
-        return ()
-
-    def before_exec(self) -> Callable[[int], None] | None:
-        """Attach perf to the waiting process, where each boot has its own recorder."""
-        return None if self._request.scope is Scope.SYSTEM else self._attach
-
-    def begin(self, boot: int) -> None:
-        """Know which file to fill."""
-        self._boot = boot
-
-    def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
-        """Give perf's output."""
-        return {} if self._recorder is None else {self._recorder.fd: self._recorder.read}
-
-    def end(self, boot: int) -> Iterable[Event]:
-        """Take all that this boot did."""
-        del boot
-        if self._recorder is None:
-            return []
-        events = self._recorder.flush()
-        if self._request.scope is Scope.PROCESS:
-            self.close()
-        return events
-
-    def close(self) -> None:
-        """End the recorder, if one runs."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.close()
-
-    def _attach(self, pid: int) -> None:
-        name = f"boot-{self._boot:04}" if self._boot >= 0 else f"warmup-{-self._boot:04}"
-        self._record(f"{name}.{_RAW_FILE}", pid=pid)
-
-    def _record(self, name: str, *, pid: int | None) -> None:
-        self._recorder = _Recorder(self._request, self._request.raw / name, self._guard, pid=pid)
-        self._recorder.enable(_STARTS_WITHIN_S)
-
-
-@contextlib.contextmanager
-def arm(request: Arm, guard: Guard) -> Iterator[PerfSession]:
-    """Start perf (about a second) and wait until it records.
-
-    Raises HostError where perf is missing, ProgramError where it may not record.
-    """
-    process.require("perf", hint=perf_binary().remedy)
-    with contextlib.ExitStack() as stack:
-        session = PerfSession(request, guard)
-        stack.callback(session.close)
-        yield session
-
-
-def read(request: Arm) -> Iterator[Event]:
-    """Read the raw files again; ``vm`` is QEMU's process id."""
-    yield from read_raw(request, f"*{_RAW_FILE}", NAME)
-
-
-def probe() -> Probe:
-    """Say whether perf can record KVM's tracepoints here."""
-    steps = (kvm_device, perf_binary, tracepoint_access)
-    found = [step() for step in steps]
-    return next((probe for probe in found if not probe.ok), found[-1])
-
-
-SOURCE = Source(
-    name=NAME,
-    sees="exec, first guest entry and port writes, through perf record: the kernel's own stamps",
-    needs_kvm=True,
-    probe=probe,
-    arm=arm,
-    read=read,
-)
