@@ -11,6 +11,7 @@ import click
 from qemu_boot_time import __version__
 from qemu_boot_time.errors import ExitStatus, QbtError
 
+_STDOUT_FD = 1
 _SIGNAL_BASE = 128
 _HINT_LINES = 3
 _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
@@ -132,7 +133,7 @@ def _status() -> int:
 def _lost(error: OSError) -> int:
     """Say what cannot be written; a reader that has left (a pager, head) knows."""
     # What is left in the buffer must not raise again at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT_FD)
     if isinstance(error, BrokenPipeError):
         return _PIPE_STATUS
     return _tell(f"{error.filename or 'output'}: {error.strerror}", "", ExitStatus.CANNOT)
