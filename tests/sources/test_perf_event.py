@@ -41,15 +41,17 @@ def _tracefs(directory: Path, formats: dict[str, str]) -> Path:
 
 
 def test_the_kernel_keeps_what_matters_alone(tmp_path: Path) -> None:
-    """Each event has its filter; those that every exit fires are not always enabled."""
+    """Each event has its filter; those of every exit are not always enabled, and wake nobody."""
     found = find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm(("qemu-kvm",)))
 
     assert [
-        ("kvm:kvm_pio", 7, "rw==1&&(port==0xf4||port==0xf5)", Enabled.ALWAYS),
-        ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', Enabled.ALWAYS),
-        ("kvm:kvm_entry", 8, "rip==0xfff0", Enabled.UNTIL_MARK),
-        ("kvm:kvm_fpu", 10, "load==1", Enabled.ONCE),
-    ] == [(each.format.full_name, each.id, each.condition, each.enabled) for each in found]
+        ("kvm:kvm_pio", 7, "rw==1&&(port==0xf4||port==0xf5)", Enabled.ALWAYS, True),
+        ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', Enabled.ALWAYS, True),
+        ("kvm:kvm_entry", 8, "rip==0xfff0", Enabled.UNTIL_MARK, False),
+        ("kvm:kvm_fpu", 10, "load==1", Enabled.ONCE, False),
+    ] == [
+        (each.format.full_name, each.id, each.condition, each.enabled, each.wakes) for each in found
+    ]
 
 
 def test_an_entry_that_cannot_be_filtered_is_not_recorded(tmp_path: Path) -> None:
@@ -150,18 +152,19 @@ def test_a_refusal_tells_what_to_do(
     monkeypatch.setattr(opened, "online_cpus", lambda: frozenset({0, 1}))
 
     with pytest.raises(HostError) as refused, contextlib.ExitStack() as stack:
-        opened.open_cpus(stack, [b"attr"], [], pid=opened.EVERYONE)
+        opened.open_cpus(stack, [], [b"attr"], pid=opened.EVERYONE)
 
     assert what in refused.value.what
     assert hint in refused.value.hint
 
 
-def test_locked_memory_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_memory_that_is_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another recorder of the same user may hold all the memory it may lock: the limits are named."""
 
     def refused(_descriptor: int, *, pages: int) -> Ring:
         raise PermissionError(errno.EPERM, f"{pages} pages")
 
+    found = find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm())[:1]
     monkeypatch.setattr(opened, "open_event", lambda *_, **__: os.open("/dev/null", os.O_RDONLY))
     monkeypatch.setattr(opened, "Ring", refused)
 
@@ -169,7 +172,7 @@ def test_locked_memory_that_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.raises(HostError, match="no 392 KiB of locked memory a CPU") as told,
         contextlib.ExitStack() as stack,
     ):
-        opened.open_cpus(stack, [b"pio", b"dummy"], [""], pid=opened.EVERYONE)
+        opened.open_cpus(stack, found, [b"pio", b"dummy"], pid=opened.EVERYONE)
 
     assert "kernel.perf_event_mlock_kb" in told.value.hint
     assert "ulimit -l" in told.value.hint
@@ -183,7 +186,7 @@ def test_a_cpu_that_has_gone_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> 
         pytest.raises(HostError, match="no CPU is online"),
         contextlib.ExitStack() as stack,
     ):
-        opened.open_cpus(stack, [b"attr"], [], pid=opened.EVERYONE)
+        opened.open_cpus(stack, [], [b"attr"], pid=opened.EVERYONE)
 
 
 def test_too_few_descriptors_are_known_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,8 @@ class PerfEventSession:
         self._recorder.begin_boot()
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
-        """Give the descriptor that tells of marks."""
-        return {} if self._recorder is None else {self._recorder.fileno(): self._recorder.read}
+        """Give the descriptors that tell of marks."""
+        return {} if self._recorder is None else self._recorder.readers()
 
     def end(self, boot: int) -> Iterable[Event]:
         """Take all that this boot did."""

@@ -26,7 +26,7 @@ from qemu_boot_time.sources.tracepoints import Tracepoint
 
 EVERYONE = -1
 MARK_PAGES = 32
-TASK_PAGES = 64
+QUIET_PAGES = 64
 """With the two control pages 392 KiB a CPU: below kernel.perf_event_mlock_kb, 516 by default."""
 DESCRIPTORS_PER_CPU = 8
 """Five tracepoints, the dummy, and one that :mod:`mmap` keeps of each of the two rings."""
@@ -35,7 +35,7 @@ _SELF = 0
 _ANY_CPU = -1
 _AT_ONCE = 1
 _STATE = struct.Struct("=QQQ")
-_LOCKED_KB = (MARK_PAGES + TASK_PAGES + 2) * mmap.PAGESIZE // 1024
+_LOCKED_KB = (MARK_PAGES + QUIET_PAGES + 2) * mmap.PAGESIZE // 1024
 
 
 class State(NamedTuple):
@@ -57,14 +57,17 @@ def attrs(tracepoints: Sequence[Tracepoint], *, inherit: bool) -> tuple[bytes, .
     """Give what the kernel is asked for: the tracepoints, and last the dummy.
 
     The dummy never fires; FORK, EXIT and COMM come in its name. A mark must wake us at once, since it
-    may end the boot, and is rare because of the filters; on a busy host processes come and go by the
-    thousand, so those fill a ring of their own, which wakes us when it is half full.
+    may end the boot, and is rare because of the filters. All else must not (:attr:`Tracepoint.wakes`;
+    on a busy host processes come and go by the thousand), and has a ring of its own, which wakes us
+    when it is half full.
     """
     common = AttrFlag.DISABLED | (AttrFlag.INHERIT if inherit else AttrFlag(0))
     tasks = common | AttrFlag.TASK | AttrFlag.COMM | AttrFlag.COMM_EXEC
-    half = TASK_PAGES * mmap.PAGESIZE // 2
-    wanted = [(TYPE_TRACEPOINT, each.id, common, _AT_ONCE) for each in tracepoints]
-    wanted.append((TYPE_SOFTWARE, SOFTWARE_DUMMY, tasks, half))
+    late = QUIET_PAGES * mmap.PAGESIZE // 2
+    wanted = [
+        (TYPE_TRACEPOINT, each.id, common, _AT_ONCE if each.wakes else late) for each in tracepoints
+    ]
+    wanted.append((TYPE_SOFTWARE, SOFTWARE_DUMMY, tasks, late))
     told = _read_format()
     return tuple(AttrRequest(*each, time.CLOCK_MONOTONIC, told).packed() for each in wanted)
 
@@ -92,23 +95,20 @@ class CpuEvents:
     descriptors: tuple[int, ...]
     """In the order of the attrs."""
     marks: Ring
-    tasks: Ring
-
-    @property
-    def wakers(self) -> tuple[int, int]:
-        """The descriptors that are readable when a ring has reached its watermark."""
-        return self.descriptors[0], self.descriptors[-1]
+    quiet: Ring
+    wakers: tuple[int, int]
+    """The descriptors that are readable when a ring has reached its watermark."""
 
 
 def open_cpus(
-    stack: contextlib.ExitStack, asked: Sequence[bytes], conditions: Sequence[str], *, pid: int
+    stack: contextlib.ExitStack, found: Sequence[Tracepoint], asked: Sequence[bytes], *, pid: int
 ) -> tuple[CpuEvents, ...]:
     """Open all events on every CPU that is online, disabled; ``stack`` closes them.
 
     Raises HostError where that is not possible.
     """
     try:
-        opened = tuple(_open_each(stack, asked, conditions, pid))
+        opened = tuple(_open_each(stack, found, asked, pid))
     except OSError as error:
         raise _refused(error) from error
     if not opened:
@@ -117,12 +117,12 @@ def open_cpus(
 
 
 def _open_each(
-    stack: contextlib.ExitStack, asked: Sequence[bytes], conditions: Sequence[str], pid: int
+    stack: contextlib.ExitStack, found: Sequence[Tracepoint], asked: Sequence[bytes], pid: int
 ) -> Iterator[CpuEvents]:
     for cpu in sorted(online_cpus()):
         with contextlib.ExitStack() as undo:
             try:
-                opened = _open(undo, asked, conditions, pid=pid, cpu=cpu)
+                opened = _open(undo, found, asked, pid=pid, cpu=cpu)
             except OSError as error:
                 if error.errno != errno.ENODEV:
                     raise
@@ -133,8 +133,8 @@ def _open_each(
 
 def _open(
     stack: contextlib.ExitStack,
+    found: Sequence[Tracepoint],
     asked: Sequence[bytes],
-    conditions: Sequence[str],
     *,
     pid: int,
     cpu: int,
@@ -143,14 +143,15 @@ def _open(
     for attr in asked:
         descriptors.append(open_event(attr, pid=pid, cpu=cpu))
         stack.callback(os.close, descriptors[-1])
-    for descriptor, condition in zip(descriptors, conditions, strict=False):
-        if condition:
-            set_filter(descriptor, condition)
-    first, *others, dummy = descriptors
-    marks, tasks = _ring(stack, first, MARK_PAGES), _ring(stack, dummy, TASK_PAGES)
-    for descriptor in others:
-        control(descriptor, Request.SET_OUTPUT, first)
-    return CpuEvents(cpu, tuple(descriptors), marks, tasks)
+    *traced, dummy = descriptors
+    waker = next(fd for fd, each in zip(traced, found, strict=True) if each.wakes)
+    marks, quiet = _ring(stack, waker, MARK_PAGES), _ring(stack, dummy, QUIET_PAGES)
+    for descriptor, each in zip(traced, found, strict=True):
+        if each.condition:
+            set_filter(descriptor, each.condition)
+        if descriptor != waker:
+            control(descriptor, Request.SET_OUTPUT, waker if each.wakes else dummy)
+    return CpuEvents(cpu, tuple(descriptors), marks, quiet, (waker, dummy))
 
 
 def _ring(stack: contextlib.ExitStack, descriptor: int, pages: int) -> Ring:

@@ -5,7 +5,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from qemu_boot_time import __version__
@@ -56,12 +56,13 @@ class Recorder:
                 # Inherited events cannot be armed for one hit (perf_event_refresh()).
                 found = tuple(each for each in found if each.enabled is not Enabled.ONCE)
             asked = attrs(found, inherit=pid is not None)
-            conditions = [each.condition for each in found]
-            self._cpus = open_cpus(stack, asked, conditions, pid=EVERYONE if pid is None else pid)
+            self._cpus = open_cpus(stack, found, asked, pid=EVERYONE if pid is None else pid)
             self._raw = stack.enter_context(file.open("wb"))
             self._trace = LiveTrace(NAME, request.vmm, file)
             self._keep(_head(tracefs, found, asked, self._cpus))
             self._poll = stack.enter_context(select.epoll())
+            self._now = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            stack.callback(os.close, self._now)
             self._enable(found)
             self._undo = stack.pop_all()
 
@@ -78,9 +79,18 @@ class Recorder:
         for descriptor in by_time[Enabled.ALWAYS]:
             control(descriptor, Request.ENABLE)
 
-    def fileno(self) -> int:
-        """Give a descriptor that is readable when there is something to read."""
-        return self._poll.fileno()
+    def readers(self) -> dict[int, Callable[[], list[Event]]]:
+        """Give the descriptor that tells of marks, and one that is readable once, now.
+
+        The kernel tells of a mark to whoever looks first, and epoll_ctl(2) looks: what came before
+        our caller waits for the rings would be announced to nobody.
+        """
+        os.eventfd_write(self._now, 1)
+        return {self._poll.fileno(): self.read, self._now: self._read_now}
+
+    def _read_now(self) -> list[Event]:
+        os.eventfd_read(self._now)
+        return self.read()
 
     @property
     def is_stale(self) -> bool:
@@ -105,11 +115,11 @@ class Recorder:
         """Take what is in the rings: to the raw file, and as events."""
         # Marks first, so that the forks that precede a mark are in what is taken after it.
         marks = [cpu.marks.take() for cpu in self._cpus]
-        taken = b"".join([*(cpu.tasks.take() for cpu in self._cpus), *marks])
+        taken = b"".join([*(cpu.quiet.take() for cpu in self._cpus), *marks])
         if not taken:
             return []
         events = self._keep(taken + writer.round_record())
-        for event in events:
+        for event in sorted(events, key=lambda event: event.time_ns):
             self._react(event)
         return events
 
