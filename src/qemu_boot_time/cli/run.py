@@ -74,7 +74,7 @@ Examples:
     type=click.Choice([scope.value for scope in Scope]),
     default=Scope.SYSTEM.value,
     show_default=True,
-    help="Let perf listen to all processes, or anew to each QEMU (1 s a boot).",
+    help="Record all processes, or anew each QEMU alone (costs time between boots).",
 )
 @click.option("--prepare", metavar="CMD", help="A shell command to run before each boot.")
 @click.option("--cpus", metavar="LIST", help="Pin QEMU to these CPUs, as 2-3 or 0,4.")
