@@ -19,8 +19,9 @@ from real_host import require
 
 pytestmark = [pytest.mark.real, pytest.mark.build, pytest.mark.kvmbox]
 
-_SOURCES = ("perf_event",)
+_SOURCES = ("perf_event", "perf")
 _BOOTS = 3
+_DEADLINE_S = 180
 _BOOT_NAMES = [
     "qemu_init_end",
     "fw_start",
@@ -84,10 +85,17 @@ def measured(
     pieces: dict[str, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Measured]:
-    """Measure nested boots with this checkout's ``qbt``, in the box."""
+    """Measure nested boots with this checkout's ``qbt``, in the box.
+
+    Nested guests in emulated SVM lock up now and then (docs/kvm-box.md): one box that never ends
+    is tried again, the second one fails.
+    """
     with kvmbox.prepared() as box:
         files = {**pieces, "site": kvmbox.site(tmp_path_factory.mktemp("wheel"))}
-        result = box.run(f"source={request.param}{_MEASURE}", files, deadline_s=300)
+        job = f"source={request.param}{_MEASURE}"
+        result = box.run(job, files, deadline_s=_DEADLINE_S)
+        if result.exit_status is None:
+            result = box.run(job, files, deadline_s=_DEADLINE_S)
         assert result.exit_status == 0, result.console
         yield Measured(result.out, request.param)
 
@@ -98,10 +106,6 @@ def _marks(document: Any) -> list[list[tuple[str, int]]]:
     ]
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="an entry that wakes its reader enters again, until the ring is full: docs/kvm-box.md",
-)
 def test_every_boot_shows_every_mark_in_order(measured: Measured) -> None:
     """From QEMU's start to the first user process nothing is missing, in any boot."""
     boots = measured.json("run.json")["boots"]
