@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.model import EXEC, Boot, Event, EventKind, Mark, Outcome, Phase, Run
 from qemu_boot_time.phases import TOTAL, Rules, boot_of_marks, boots_of
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.kvm_trace import Vmm, left_out
 
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 """Nanoseconds in each unit that a number from elsewhere may have."""
@@ -122,9 +122,7 @@ def _recorded(
     *,
     doubt: str = "",
 ) -> Run:
-    if found.unclaimed:
-        names = ", ".join(f"{name} ({n})" for name, n in found.unclaimed.most_common(3))
-        notes = (*notes, f"marks of processes that are no known VM left out: {names}; see --comm")
+    notes = (*notes, *filter(None, [left_out(found.unclaimed)]))
     boots = boots_of(found.events, options.rules)
     if not boots and found.damage:
         raise InputError(found.damage, hint="record again; nothing before the damage is a boot")

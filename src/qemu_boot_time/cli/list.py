@@ -10,7 +10,8 @@ from qemu_boot_time.cli import options
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.report.json import dump, plain
 from qemu_boot_time.report.text import printable
-from qemu_boot_time.store.facts import RunFacts, all_runs, read_facts, runs_directory
+from qemu_boot_time.store.facts import RunFacts, RunKind, all_runs, read_facts, runs_directory
+from qemu_boot_time.store.load import load_run
 
 _WIDTH = 80
 
@@ -27,6 +28,8 @@ def command(*, as_json: bool) -> None:
             click.echo(printable(f"{directory.name}  unreadable: {error.what}"), err=True)
             continue
         done = sum(boot.index >= 0 for boot in boots)
+        if facts.kind is RunKind.RECORDED:
+            done = len(load_run(directory).boots)
         rows.append((directory, facts, done))
     if as_json:
         click.echo(dump({"schema": 1, "runs": [_document(*row) for row in rows]}))
@@ -48,6 +51,7 @@ def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:
 
 
 def _line(directory: Path, facts: RunFacts, done: int) -> str:
-    counted, sources = f"{done:4}/{facts.boots:<4}", "+".join(facts.sources)
-    line = printable(f"{directory.name:18} {counted} {sources:9} {shlex.join(facts.command)}")
+    asked = f"/{facts.boots}" if facts.boots else ""
+    sources, words = "+".join(facts.sources), shlex.join(facts.command) or "(recorded)"
+    line = printable(f"{directory.name:18} {done:4}{asked:5} {sources:9} {words}")
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."

@@ -19,6 +19,7 @@ _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
 COMMANDS = {
     "demo": "Boot the embedded guest and show where its time goes.",
     "run": "Boot a VM many times and show where its time goes.",
+    "record": "Watch VMs that somebody else starts, then show the same table.",
     "analyze": "Show the same table from a recording or a table made elsewhere.",
     "show": "Show a kept run again.",
     "list": "List the kept runs.",

@@ -1,6 +1,7 @@
 """What a way of seeing a boot looks like to the one who measures."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,25 @@ class Arm:
     vmm: Vmm = field(default_factory=Vmm)
     parallel: bool = False
     """Whether several VMs may boot at once: then one boot's end is not the end of another's needs."""
+
+
+class Recording(Protocol):
+    """What a raw file holds that is a recording of all VMs of a while."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """What was seen of VMs."""
+        ...
+
+    @property
+    def unclaimed(self) -> Counter[str]:
+        """Marks by processes that are no VM we know, by process name."""
+        ...
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with the rest; empty: nothing."""
+        ...
 
 
 class Session(Protocol):
@@ -73,3 +93,5 @@ class Source:
     """Read its raw files again; ``vm`` is a process id, or the boot's index (``by_index``)."""
     by_index: bool = False
     """Whether ``Event.vm`` is the index of the boot rather than a process id."""
+    recordings: Callable[[Arm], Iterable[Recording]] | None = None
+    """Read its raw files as recordings of VMs that somebody else started; None: it sees none."""

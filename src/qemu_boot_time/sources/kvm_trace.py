@@ -86,6 +86,12 @@ class Vmm:
         return any(fnmatchcase(comm, pattern[:_COMM_LENGTH]) for pattern in self.patterns)
 
 
+def left_out(unclaimed: Counter[str]) -> str:
+    """Say whose marks are left out; empty: nobody's."""
+    names = ", ".join(f"{name} ({n})" for name, n in unclaimed.most_common(3))
+    return names and f"marks of processes that are no known VM left out: {names}; see --comm"
+
+
 def starters(event: Event) -> tuple[int, ...]:
     """Give the processes that an exec may go back to: its own, and those that it descends from."""
     return (event.vm, *map(int, str(event.fields.get("parents", "")).split()))

@@ -42,14 +42,19 @@ def read_raw(request: Arm, pattern: str, source: str) -> Iterator[Event]:
     Raises InputError where there is none, CorruptFileError for damage after all that can be read:
     a writer that was killed leaves its last record torn.
     """
+    for found in recordings(request, pattern, source):
+        yield from found.events
+        if found.error is not None:
+            raise found.error
+
+
+def recordings(request: Arm, pattern: str, source: str) -> Iterator[Found]:
+    """Read the raw files of a run that are a perf.data each. Raises InputError for none at all."""
     files = sorted(request.raw.glob(pattern))
     if not files:
         raise InputError(f"{request.raw / pattern}: missing", hint="was the run copied whole?")
     for file in files:
-        found = events_in(file, source, request.vmm)
-        yield from found.events
-        if found.error is not None:
-            raise found.error
+        yield events_in(file, source, request.vmm)
 
 
 def events_in(file: Path, source: str, vmm: Vmm) -> Found:

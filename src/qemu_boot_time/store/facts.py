@@ -11,6 +11,7 @@ No summary and no mark is stored: both are made again from the facts (``store.lo
 
 import os
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -30,10 +31,20 @@ _ELSEWHERE = "keep the run in another place with --out DIR"
 _Facts = TypeVar("_Facts", bound=msgspec.Struct)
 
 
+class RunKind(StrEnum):
+    """Who started the VMs of a run."""
+
+    MEASURED = "measured"
+    """We did, one after the other: ``boots.jsonl`` says how each ended."""
+    RECORDED = "recorded"
+    """Somebody else did: what was seen is all there is."""
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """``run.json``."""
 
     schema: int = SCHEMA
+    kind: RunKind = RunKind.MEASURED
     created: str
     """UTC, ISO 8601."""
     qbt: str
@@ -43,9 +54,11 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     added: tuple[str, ...] = ()
     """What was added to the command for the sources, with the numbers of this run."""
     boots: int
+    """As many were asked for; 0: as many as come."""
     warmup: int = 0
     until: str | None = None
     timeout_s: float
+    """Of each boot; of a recording as a whole (0: none)."""
     sources: tuple[str, ...]
     scope: Scope = Scope.SYSTEM
     prepare: str | None = None
@@ -156,7 +169,14 @@ class RunWriter:
 
     def added(self, words: tuple[str, ...]) -> None:
         """Say in ``run.json`` what is added to the command, as soon as that is known."""
-        facts = msgspec.structs.replace(self._facts, added=words)
+        self._write(msgspec.structs.replace(self._facts, added=words))
+
+    def noted(self, notes: tuple[str, ...]) -> None:
+        """Add to ``run.json`` what a reader of the result must know."""
+        self._write(msgspec.structs.replace(self._facts, notes=(*self._facts.notes, *notes)))
+
+    def _write(self, facts: RunFacts) -> None:
+        self._facts = facts
         text = msgspec.json.format(msgspec.json.encode(facts), indent=1)
         new = self.directory / f"{RUN_FILE}.new"
         new.write_bytes(text + b"\n")

@@ -1,19 +1,28 @@
 """A run directory becomes a Run again: facts and raw files in, boots out."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Run
-from qemu_boot_time.phases import Ending, Rules, boot_of, split_vms
+from qemu_boot_time.phases import Ending, Rules, boot_of, boots_of, split_vms
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Arm, Source
-from qemu_boot_time.sources.kvm_trace import Vmm, starters
+from qemu_boot_time.sources.kvm_trace import Vmm, left_out, starters
 from qemu_boot_time.sources.table import SOURCES
-from qemu_boot_time.store.facts import RAW_DIRECTORY, RUN_FILE, BootFacts, RunFacts, read_facts
+from qemu_boot_time.store.facts import (
+    RAW_DIRECTORY,
+    RUN_FILE,
+    BootFacts,
+    RunFacts,
+    RunKind,
+    read_facts,
+)
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
@@ -33,6 +42,8 @@ def load_run(directory: Path) -> Run:
     """
     facts, boots = read_facts(directory)
     request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts))
+    if facts.kind is RunKind.RECORDED:
+        return _recorded(directory, facts, request)
     events: dict[int, list[Event]] = defaultdict(list)
     notes = list(facts.notes)
     for name in facts.sources if boots else ():
@@ -49,6 +60,24 @@ def load_run(directory: Path) -> Run:
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
         notes=tuple(notes),
+    )
+
+
+def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
+    """Make boots of what was seen of VMs that somebody else started."""
+    readers = [_source(directory, name).recordings for name in facts.sources]
+    found = [each for reader in readers if reader is not None for each in reader(request)]
+    events = [event for each in found for event in each.events]
+    unclaimed: Counter[str] = reduce(or_, (each.unclaimed for each in found), Counter())
+    torn = (f"{each.damage}: what was seen after it is not there" for each in found if each.damage)
+    return Run(
+        name=directory.name,
+        boots=tuple(boots_of(events, rules_of(facts))),
+        sources=facts.sources,
+        path=str(directory),
+        command=facts.command,
+        accelerator="kvm",
+        notes=(*facts.notes, *torn, *filter(None, [left_out(unclaimed)])),
     )
 
 

@@ -5,6 +5,7 @@ Another program opens its raw files with ``perf script -i perf.data``.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from qemu_boot_time import process
 from qemu_boot_time.host import Probe, kvm_device, perf_binary, tracepoint_access
@@ -12,7 +13,7 @@ from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.perf.recorder import NAME, Recorder
-from qemu_boot_time.sources.perfdata_trace import read_raw
+from qemu_boot_time.sources.perfdata_trace import read_raw, recordings
 
 _RAW_FILE = "perf.data"
 _STARTS_WITHIN_S = 30.0
@@ -103,4 +104,5 @@ SOURCE = Source(
     probe=probe,
     arm=arm,
     read=read,
+    recordings=partial(recordings, pattern=f"*{_RAW_FILE}", source=NAME),
 )

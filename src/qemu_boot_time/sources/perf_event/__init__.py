@@ -8,6 +8,7 @@ mark that ends a boot. ``perf script -i perf_event.data`` opens the raw file.
 import contextlib
 import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from qemu_boot_time.host import Probe, kvm_device, tracepoint_access
@@ -17,7 +18,7 @@ from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Scope, Source
 from qemu_boot_time.sources.perf_event.opened import DESCRIPTORS_PER_CPU
 from qemu_boot_time.sources.perf_event.recorder import NAME, Recorder
-from qemu_boot_time.sources.perfdata_trace import read_raw
+from qemu_boot_time.sources.perfdata_trace import read_raw, recordings
 
 _RAW_FILE = "perf_event.data"
 _OTHER_DESCRIPTORS = 64
@@ -114,4 +115,5 @@ SOURCE = Source(
     probe=probe,
     arm=arm,
     read=read,
+    recordings=partial(recordings, pattern=f"*{_RAW_FILE}", source=NAME),
 )

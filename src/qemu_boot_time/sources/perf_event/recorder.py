@@ -48,6 +48,7 @@ class Recorder:
         self._told = self._last_ns = 0
         self._repeats = False
         self._sees_others = pid is None
+        self._in_parallel = request.parallel
         self._ours: set[int] = set()
         with contextlib.ExitStack() as stack:
             tracefs = _tracefs()
@@ -127,7 +128,8 @@ class Recorder:
         """Arm and disarm what would cost too much if it were always enabled."""
         if event.kind is EventKind.EXEC:
             self._arm_once()
-            if not self._sees_others or os.getpid() in starters(event):
+            alone = not self._sees_others or os.getpid() in starters(event)
+            if alone and not self._in_parallel:
                 self._ours.add(event.vm)
         elif event.kind is EventKind.PORT_WRITE and event.vm in self._ours:
             self._ours.clear()

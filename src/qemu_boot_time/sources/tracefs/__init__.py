@@ -115,4 +115,5 @@ SOURCE = Source(
     probe=probe,
     arm=arm,
     read=read,
+    recordings=recordings,
 )
