@@ -92,7 +92,8 @@ class Processes:
         parent, child = record.fields.get("parent_pid"), record.fields.get("child_pid")
         if isinstance(parent, int) and isinstance(child, int):
             self._of[child] = self._of.get(parent, parent)
-            yield Forked(record.time_ns, child, self._of[child])
+            # The thread itself: its process may have been another before an exec nobody recorded.
+            yield Forked(record.time_ns, child, parent)
 
     def _exit(self, tid: int) -> None:
         self._of.pop(tid, None)

@@ -1,0 +1,225 @@
+"""The tracefs source on the running kernel: real boots, and trace-cmd as its witness."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from qbt_process import DEADLINE_S, World, tiny_qemu
+from qemu_boot_time import process
+from qemu_boot_time.formats.tracedat import TraceEvent, open_recording, parts
+from qemu_boot_time.guest import tiny
+from qemu_boot_time.host.rights import find_tracefs
+from qemu_boot_time.model import Event, EventKind
+from qemu_boot_time.protocol import LINUX_PORT
+from qemu_boot_time.sources import kvm_trace, tracefs
+from qemu_boot_time.sources.base import Arm, Scope
+from real_host import require
+
+pytestmark = pytest.mark.real
+
+SOURCE = ("--source", "tracefs")
+MARKS = ["qemu_init_end", *tiny.PROTOCOL]
+VALUES = [1, 5, 3, 6, 7]
+
+
+@pytest.fixture
+def traced(kvm: str) -> str:
+    """Give KVM, where we may make a tracefs instance."""
+    probe = tracefs.probe()
+    require(probe.ok, probe.what)
+    return kvm
+
+
+def _tracefs() -> Path:
+    found = find_tracefs()
+    assert found is not None
+    return found.directory
+
+
+def _instances(pid: int) -> list[Path]:
+    return sorted((_tracefs() / "instances").glob(f"qbt-{pid}-*"))
+
+
+def _whole(world: World) -> Path:
+    return world.bios(*tiny.marks(*tiny.PROTOCOL, spin=1000), tiny.DebugExit())
+
+
+def _chatty(world: World, count: int) -> Path:
+    return world.bios(tiny.Flood(count, port=LINUX_PORT), tiny.DebugExit(), name="chatty.bin")
+
+
+def _boot(bios: Path) -> None:
+    subprocess.run(tiny_qemu(bios, accelerator="kvm"), check=False, capture_output=True, timeout=60)
+
+
+def _of(kind: EventKind, events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if event.kind is kind]
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("how", ["", '{} "$@"; exit 3', '{} "$@" &', "setsid {} &"])
+def test_a_boot_is_seen_from_the_exec_to_the_last_mark(
+    traced: str, world: World, scope: Scope, how: str
+) -> None:
+    """All marks of every boot, whoever starts QEMU; time zero is its own exec."""
+    command = tiny_qemu(_whole(world), accelerator=traced)
+    words = (world.script(how.format(" ".join(command))),) if how else command
+
+    done = world.run(*SOURCE, "--scope", scope, "--", *words)
+
+    assert (0, ["reached"] * 2) == (done.status, done.outcomes)
+    assert [MARKS, MARKS] == [done.marks(0), done.marks(1)]
+    assert [[], []] == [boot["suspect"] for boot in done.document["boots"]]
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_mark_ends_a_boot(traced: str, world: World, scope: Scope) -> None:
+    """The mark asked for is seen at once, and a guest that would never end is ended."""
+    bios = world.bios(*tiny.marks(*tiny.PROTOCOL), tiny.Hang())
+    until = ("--until", "linux_start_user", "--scope", scope)
+
+    done = world.run(*SOURCE, *until, "--", *tiny_qemu(bios, accelerator=traced))
+
+    assert (0, ["reached"] * 2) == (done.status, done.outcomes)
+    assert ["mark"] * 2 == [facts["ended_by"] for facts in world.facts()]
+
+
+def test_twenty_boots_as_all_sources_see_them(traced: str, perf: str, world: World) -> None:
+    """The same writes in the same order, whoever looks."""
+    assert perf == traced
+    names = ("tracefs", "perf_event", "perf", "debugcon")
+    asked = [word for name in names for word in ("--source", name)]
+
+    done = world.run(*asked, "-n", "20", "--", *tiny_qemu(_whole(world), accelerator=traced))
+
+    assert (0, ["reached"] * 20) == (done.status, done.outcomes)
+    for boot in done.document["boots"]:
+        seen: dict[str, list[str]] = {name: [] for name in names}
+        for mark in (*boot["marks"], *boot["also_seen"]):
+            seen[mark["source"]].append(mark["name"])
+        assert {name: MARKS[name == "debugcon" :] for name in names} == seen
+        assert [] == boot["suspect"]
+
+
+def test_the_stand_in_is_armed_by_each_exec(traced: str, world: World) -> None:
+    """The kernel enables it at the exec, and disables it after the first run of a vCPU."""
+    done = world.run(*SOURCE, "-n", "4", "--", *tiny_qemu(_whole(world), accelerator=traced))
+
+    assert 0 == done.status
+    recording = _joined(world)
+    fpu = [r for r in recording if isinstance(r, TraceEvent) and r.event == kvm_trace.FPU]
+    entered = [boot["marks"][0]["event"] for boot in done.document["boots"]]
+    assert entered in ([kvm_trace.ENTRY] * 4, [kvm_trace.FPU] * 4)
+    assert 4 <= len(fpu) <= 4 * 8
+
+
+def _joined(world: World) -> list[object]:
+    file = world.directory / "joined.dat"
+    parts.assemble(world.runs[-1] / "raw/tracefs", file)
+    return list(open_recording(file).records())
+
+
+def test_trace_cmd_opens_the_raw_files(traced: str, world: World) -> None:
+    """``trace-cmd restore`` makes a trace.dat of the parts, and it has the same marks."""
+    require(Path("/usr/bin/trace-cmd").exists(), "no trace-cmd here")
+    world.run(*SOURCE, "--", *tiny_qemu(_whole(world), accelerator=traced))
+    raw, restored = world.runs[-1] / "raw/tracefs", world.directory / "restored.dat"
+    pages = sorted(raw.glob("cpu*.pages"), key=lambda file: int(file.stem[3:]))
+    joined = world.directory / "joined.dat"
+
+    words = ["trace-cmd", "restore", "-i", str(raw / parts.HEAD), "-o", str(restored)]
+    process.run([*words, *map(str, pages)])
+    parts.assemble(raw, joined)
+
+    for file in (restored, joined):
+        said = process.run(["trace-cmd", "report", "-t", "-i", str(file)]).stdout
+        marks = [line for line in said.splitlines() if "kvm_pio:" in line]
+        assert VALUES * 2 == [int(line.split("val ")[1].split()[0], 16) for line in marks]
+    assert "qemu-system-x86-" in said
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_of_an_instance(
+    traced: str, world: World, number: signal.Signals, scope: Scope
+) -> None:
+    """Whatever ends us while a guest runs: the instance goes, and the top one was never touched."""
+    before = _top_level()
+    bios = world.bios(*tiny.marks("fw_start"), tiny.Hang())
+    command = tiny_qemu(bios, accelerator=traced)
+
+    with world.start("run", *SOURCE, "--scope", scope, "--", *command) as child:
+        while not any(world.runs[-1].glob("raw/tracefs/cpu*")) if world.runs else True:
+            assert child.poll() is None
+        mine = _instances(child.pid)
+        during = _top_level()
+        child.send_signal(number)
+        child.communicate(timeout=DEADLINE_S)
+
+    assert [] == world.leftovers()
+    assert 1 == len(mine)
+    assert [] == _instances(child.pid)
+    assert before == during == _top_level()
+
+
+def _top_level() -> list[str]:
+    top = _tracefs()
+    names = [top / "set_event", top / "trace_clock", top / "set_event_pid"]
+    events = ("sched/sched_process_exec", "kvm/kvm_pio", "kvm/kvm_entry", "kvm/kvm_userspace_exit")
+    names += [top / "events" / event / what for event in events for what in ("filter", "trigger")]
+    return [file.read_text() for file in names]
+
+
+def test_an_error_removes_the_instance_too(traced: str, world: World) -> None:
+    """As does the end of a measurement that is in order."""
+    assert traced
+    made: list[Path] = []
+
+    def fail() -> None:
+        with process.Guard() as guard, tracefs.arm(Arm(world.directory), guard):
+            made.extend(_instances(os.getpid()))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    assert 1 == len(made)
+    assert [] == _instances(os.getpid())
+
+
+def test_two_measurements_at_once_have_their_own(traced: str, world: World) -> None:
+    """One process may compare two commands, boot by boot."""
+    assert traced
+    a, b = (Arm(world.directory / name) for name in ("a", "b"))
+
+    with process.Guard() as guard, tracefs.arm(a, guard), tracefs.arm(b, guard):
+        mine = _instances(os.getpid())
+
+    assert 2 == len(mine)
+    assert [] == _instances(os.getpid())
+
+
+def test_no_mark_is_lost_in_silence(traced: str, world: World) -> None:
+    """A guest that writes more than fits, read too late: what was lost is told, of that boot alone."""
+    assert traced
+    counts, losses = [], []
+    with process.Guard() as guard, tracefs.arm(Arm(world.directory), guard) as session:
+        (instance,) = _instances(os.getpid())
+        (instance / "buffer_size_kb").write_text("8")
+        for boot, marks in enumerate([8000, 10, 10]):
+            session.begin(boot)
+            _boot(_chatty(world, marks))
+            events = list(session.end(boot))
+            counts.append(len(_of(EventKind.PORT_WRITE, events)))
+            losses.append(sum(int(e.fields["count"]) for e in _of(EventKind.LOST, events)))
+
+    assert losses[0] > 0
+    assert [0, 0] == losses[1:]
+    assert [10, 10] == counts[1:]
+    read = list(tracefs.read(Arm(world.directory)))
+    assert sum(losses) == sum(int(e.fields["count"]) for e in _of(EventKind.LOST, read))
+    assert 20 <= len(_of(EventKind.PORT_WRITE, read))
