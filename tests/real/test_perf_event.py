@@ -33,7 +33,8 @@ from qemu_boot_time.protocol import LINUX_PORT
 from qemu_boot_time.sources import debugcon, kvm_trace, perf_event
 from qemu_boot_time.sources import perf as perf_source
 from qemu_boot_time.sources.base import Arm, Scope, Source
-from qemu_boot_time.sources.perf_event import PerfEventSession, opened, recorder
+from qemu_boot_time.sources.perf_event import opened, recorder
+from qemu_boot_time.sources.session import RecordingSession
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import parse
@@ -107,8 +108,8 @@ def _require_alone(events: Iterable[Event], *pids: int) -> None:
         pytest.skip("somebody else's VM boots here at the same time")
 
 
-def _session(directory: Path) -> PerfEventSession:
-    return PerfEventSession(Arm(directory))
+def _session(directory: Path) -> RecordingSession:
+    return perf_event.session(Arm(directory))
 
 
 @pytest.mark.parametrize("scope", ["system", "process"])
@@ -271,7 +272,7 @@ def test_the_first_mark_disarms_the_entry(
 ) -> None:
     """What fires at each exit of the guest is enabled on each CPU only until the guest runs."""
     asked: list[Request] = []
-    session = PerfEventSession(Arm(world.directory, scope))
+    session = perf_event.session(Arm(world.directory, scope))
 
     def spy(descriptor: int, request: Request) -> None:
         asked.append(request)
@@ -351,7 +352,7 @@ def test_a_boot_that_lost_marks_is_suspect(
 ) -> None:
     """A boot whose marks found no room is suspect of it, and the next one is not."""
     monkeypatch.setattr(opened, "MARK_PAGES", 1)
-    monkeypatch.setattr(PerfEventSession, "readers", lambda _: {})  # as late as can be
+    monkeypatch.setattr(RecordingSession, "readers", lambda _: {})  # as late as can be
     many = world.bios(tiny.Flood(1000, port=LINUX_PORT), tiny.DebugExit(), name="many.bin")
     argv = [" ".join(tiny_qemu(bios, accelerator=traced)) for bios in (many, _whole(world))]
     run = world.directory / "run"

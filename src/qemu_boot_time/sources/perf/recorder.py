@@ -23,12 +23,12 @@ from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_trace
-from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.clocks import periodic_timer
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perfdata_trace import LiveTrace
 
 NAME = "perf"
+_STARTS_WITHIN_S = 30.0
 _ANSWERS_WITHIN_S = 10.0
 _POLL_S = 0.1
 _ASK_EVERY_NS = 10_000_000
@@ -89,23 +89,24 @@ def _argv_here(vmm: Vmm, *, control: tuple[int, int], pid: int | None) -> tuple[
 
 
 class Recorder:
-    """One ``perf record`` that runs, its control pipes, and the raw file that it fills."""
+    """One ``perf record`` that runs, its control pipes, and the raw file that it fills.
 
-    def __init__(self, request: Arm, file: Path, guard: Guard, *, pid: int | None) -> None:
+    Raises ProgramError where perf may not record.
+    """
+
+    def __init__(self, vmm: Vmm, file: Path, guard: Guard, *, pid: int | None) -> None:
         self._guard = guard
         self._ends_with_target = pid is not None
         self._over = False
         self._unanswered = 0
         self._pings = True
         self._ticks = periodic_timer(_ASK_EVERY_NS)
-        self._trace = LiveTrace(NAME, request.vmm, file)
+        self._trace = LiveTrace(NAME, vmm, file)
         self._errors = file.with_suffix(".stderr")
         command_in, self._command = os.pipe()
         self._answer, answer_out = os.pipe()
         try:
-            self._child = self._start(
-                _argv_here(request.vmm, control=(command_in, answer_out), pid=pid)
-            )
+            self._child = self._start(_argv_here(vmm, control=(command_in, answer_out), pid=pid))
         finally:
             os.close(command_in)
             os.close(answer_out)
@@ -114,6 +115,12 @@ class Recorder:
         self.fd = self._child.stdout.fileno()
         os.set_blocking(self.fd, False)  # os has no keyword for it
         self._raw: BufferedWriter = file.open("wb")
+        try:
+            self._converse(_ENABLE, _STARTS_WITHIN_S)
+            self._learn_to_ping()
+        except BaseException:
+            self.close()
+            raise
 
     def _start(self, argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
         control = tuple(int(fd) for fd in argv[argv.index("--control") + 1][3:].split(","))
@@ -121,11 +128,7 @@ class Recorder:
             request = process.Start(argv, stdout=subprocess.PIPE, stderr=errors, pass_fds=control)
             return process.start(request)[0]
 
-    def enable(self, timeout_s: float = _ANSWERS_WITHIN_S) -> list[Event]:
-        """Have perf enable its events and say so; give what arrived meanwhile."""
-        return self._converse(_ENABLE, timeout_s)
-
-    def learn_to_ping(self) -> None:
+    def _learn_to_ping(self) -> None:
         """See whether this perf answers pings (since 5.12); else marks come when a boot has ended."""
         try:
             self._converse(_PING, _PING_WITHIN_S)
@@ -174,12 +177,20 @@ class Recorder:
         self._unanswered -= os.read(self._answer, 64).count(_ACK)
         return []
 
-    def flush(self) -> list[Event]:
+    @property
+    def is_stale(self) -> bool:
+        """Never: perf follows the CPUs itself."""
+        return False
+
+    def begin_boot(self) -> None:
+        """Need nothing: perf records."""
+
+    def end_boot(self) -> list[Event]:
         """Take all that has happened so far.
 
         Between two answers perf reads every ring once, so two questions bring it all.
         """
-        return self.enable() + self.enable()
+        return [event for _ in range(2) for event in self._converse(_ENABLE, _ANSWERS_WITHIN_S)]
 
     def read(self) -> list[Event]:
         """Take what perf has written: to the raw file, and as events."""

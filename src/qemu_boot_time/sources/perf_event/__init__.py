@@ -7,7 +7,7 @@ mark that ends a boot. ``perf script -i perf_event.data`` opens the raw file.
 
 import contextlib
 import resource
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,78 +15,31 @@ from qemu_boot_time.host import Probe, kvm_device, tracepoint_access
 from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
-from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.base import Arm, Source
 from qemu_boot_time.sources.perf_event.opened import DESCRIPTORS_PER_CPU
 from qemu_boot_time.sources.perf_event.recorder import NAME, Recorder
 from qemu_boot_time.sources.perfdata_trace import read_raw, recordings
+from qemu_boot_time.sources.session import RecordingSession
 
 _RAW_FILE = "perf_event.data"
 _OTHER_DESCRIPTORS = 64
 
 
-class PerfEventSession:
-    """Armed once for all boots, or anew for the QEMU of each."""
+def session(request: Arm) -> RecordingSession:
+    """Open the events. Raises HostError where the kernel does not let us."""
 
-    def __init__(self, request: Arm) -> None:
-        self._request = request
-        self._prefix = ""
-        self._recorder: Recorder | None = None
-        if request.scope is Scope.SYSTEM:
-            self._recorder = Recorder(request, request.raw / _RAW_FILE)
+    def record(file: Path, pid: int | None) -> Recorder:
+        return Recorder(request, file, pid=pid)
 
-    def arguments(self) -> tuple[str, ...]:
-        """Need nothing of QEMU."""
-        return ()
-
-    def before_exec(self) -> Callable[[int], None] | None:
-        """Attach to the waiting process, where each boot has its own recording."""
-        return None if self._request.scope is Scope.SYSTEM else self._attach
-
-    def begin(self, boot: int) -> None:
-        """Go on with a new recording where the one so far would miss something."""
-        self._prefix = f"boot-{boot:04}" if boot >= 0 else f"warmup-{-boot:04}"
-        if self._recorder is None:
-            return
-        self._recorder.read()
-        if self._recorder.is_stale:
-            self.close()
-            self._recorder = Recorder(self._request, self._own_file())
-        self._recorder.begin_boot()
-
-    def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
-        """Give the descriptors that tell of marks."""
-        return {} if self._recorder is None else self._recorder.readers()
-
-    def end(self, boot: int) -> Iterable[Event]:
-        """Take all that this boot did."""
-        del boot
-        if self._recorder is None:
-            return []
-        events = self._recorder.end_boot()
-        if self._request.scope is Scope.PROCESS:
-            self.close()
-        return events
-
-    def close(self) -> None:
-        """End the recording, if there is one."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.close()
-
-    def _own_file(self) -> Path:
-        return self._request.raw / f"{self._prefix}.{_RAW_FILE}"
-
-    def _attach(self, pid: int) -> None:
-        self._recorder = Recorder(self._request, self._own_file(), pid=pid)
-        self._recorder.begin_boot()
+    return RecordingSession(request, _RAW_FILE, record)
 
 
 @contextlib.contextmanager
-def arm(request: Arm, guard: Guard) -> Iterator[PerfEventSession]:
-    """Open the events for one run. Raises HostError where the kernel does not let us."""
+def arm(request: Arm, guard: Guard) -> Iterator[RecordingSession]:
+    """Hold a :func:`session` open for one run."""
     del guard  # descriptors end with the process
-    with contextlib.closing(PerfEventSession(request)) as session:
-        yield session
+    with contextlib.closing(session(request)) as armed:
+        yield armed
 
 
 def read(request: Arm) -> Iterator[Event]:

@@ -108,6 +108,7 @@ class Recorder:
 
     def begin_boot(self) -> None:
         """Be ready for the next exec."""
+        self.read()
         self._ours.clear()
         for descriptor in self._until_mark:
             control(descriptor, Request.ENABLE)
