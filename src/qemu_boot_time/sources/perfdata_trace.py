@@ -9,12 +9,20 @@ from pathlib import Path
 from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats import perfdata
 from qemu_boot_time.model import Event
+from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_trace
 from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord, Vmm
 
 _BUCKET_NS = 100_000_000
 _FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.MASTER_CLOCK})
+_TELLING = (
+    perfdata.FieldIn(kvm_trace.PIO, "port", PORTS),
+    perfdata.FieldIn(kvm_trace.FPU, "load", {1}),
+)
+_AT_RESET = perfdata.FieldIn(kvm_trace.ENTRY, "rip", {kvm_trace.RESET_VECTOR_RIP})
+_FIRST_OF = (perfdata.FirstOf(kvm_trace.ENTRY, _AT_RESET), perfdata.FirstOf(kvm_trace.FPU))
+"""What :func:`_thinned` drops, most of it before it is decoded: a recording may hold millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,11 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
     damaged before the first record.
     """
     recording = perfdata.open_recording(
-        file, wanted=kvm_trace.WANTED, on_damage=perfdata.OnDamage.STOP
+        file,
+        wanted=kvm_trace.WANTED,
+        where=_TELLING,
+        first_of=_FIRST_OF,
+        on_damage=perfdata.OnDamage.STOP,
     )
     records = sorted(_thinned(recording.records()), key=lambda record: record.time_ns)
     trace = KvmTrace(source, vmm)

@@ -15,6 +15,7 @@ from qemu_boot_time.formats.perfdata.records import (
 )
 from qemu_boot_time.formats.perfdata.samples import FieldIn
 from qemu_boot_time.formats.perfdata.session import EventDesc, Wanted
+from qemu_boot_time.formats.perfdata.skim import FirstOf
 
 __all__ = [
     "Comm",
@@ -22,6 +23,7 @@ __all__ = [
     "EventDesc",
     "Exit",
     "FieldIn",
+    "FirstOf",
     "Fork",
     "Header",
     "LossKind",

@@ -21,10 +21,11 @@ from qemu_boot_time.formats.perfdata.layout import (
 from qemu_boot_time.formats.perfdata.records import Record
 from qemu_boot_time.formats.perfdata.samples import FieldIn
 from qemu_boot_time.formats.perfdata.session import EventDesc, Session, Wanted
+from qemu_boot_time.formats.perfdata.skim import FirstOf
 from qemu_boot_time.formats.perfdata.walker import Walker
 from qemu_boot_time.formats.tracing import TRACEFS
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16
 _SIZE_FIELD = Section(8, 8)
 
 
@@ -157,17 +158,18 @@ def open_recording(
     *,
     wanted: Collection[str] | None = None,
     where: Collection[FieldIn] = (),
+    first_of: Collection[FirstOf] = (),
     tracefs: Path | None = TRACEFS,
     on_damage: OnDamage = OnDamage.RAISE,
 ) -> Recording:
     """Open a perf.data file, a stream of ``perf record -o -`` kept in a file, or a directory.
 
     ``wanted`` names the events whose samples are given (None: all), ``where`` narrows them by one
-    field. ``tracefs`` is asked for the names of events that the recording does not tell (perf was
+    field, ``first_of`` by time and thread. ``tracefs`` is asked for the names of events that the recording does not tell (perf was
     killed): right on the host that recorded, until its next boot; None: do not ask.
     Raises InputError where it cannot be read or is something else, CorruptFileError where its
     header is damaged.
     """
     events = None if wanted is None else frozenset(wanted)
     with _readable(path):
-        return Recording(path, Wanted(events, tuple(where), tracefs), on_damage)
+        return Recording(path, Wanted(events, tuple(where), tuple(first_of), tracefs), on_damage)

@@ -4,6 +4,7 @@ import struct
 import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.formats.cursor import ByteOrder
@@ -28,6 +29,13 @@ _HEAD = (
 _NEEDED = Bit.TID | Bit.TIME
 
 _RAW_SIZE_BYTES = 4
+
+
+def head_offset(attr: Attr, part: Bit) -> int:
+    """Say where a sample record carries a part of its head; RAW: where the head ends."""
+    before = takewhile(lambda each: each[0] is not part, _HEAD)
+    return 8 + struct.calcsize(f"<{''.join(c for bit, c in before if attr.sample_type & bit)}")
+
 
 WhereTest = Callable[[bytes, int, int], bool]
 

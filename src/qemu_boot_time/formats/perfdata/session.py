@@ -14,6 +14,7 @@ from qemu_boot_time.formats.perfdata.attr import Attr
 from qemu_boot_time.formats.perfdata.header import FACTS, Header, clock_name, read_event_names
 from qemu_boot_time.formats.perfdata.others import TrailerReader
 from qemu_boot_time.formats.perfdata.samples import FieldIn, SampleReader
+from qemu_boot_time.formats.perfdata.skim import FirstOf, Shape, Skimmer
 from qemu_boot_time.formats.tracing import EventFormat, read_tracefs, read_tracing_data
 
 _UNKNOWN = "unknown event"
@@ -43,6 +44,8 @@ class Wanted:
     """Names; None: all."""
     where: tuple[FieldIn, ...] = ()
     """All those of an event must hold."""
+    first_of: tuple[FirstOf, ...] = ()
+    """Events of which not all samples are needed."""
     tracefs: Path | None = None
     """Where to look up tracepoints that the recording does not describe; None: nowhere."""
 
@@ -53,6 +56,8 @@ class Plan:
 
     peek: struct.Struct
     """Type, size and id of a record (the id is one only if the record is a sample)."""
+    skimmer: Skimmer
+    """Passes over what is not wanted; learns from what was read in vain."""
     readers: Mapping[Id, SampleReader | None] = field(default_factory=dict)
     """By id; None: not wanted."""
     trailers: Mapping[int, TrailerReader] = field(default_factory=dict)
@@ -76,7 +81,7 @@ class Session:
         self._attrs: list[Attr] = []
         self._names: list[str] = []
         self._formats: dict[int, EventFormat] = {}
-        self._unplanned = Plan(_peek(order, None))
+        self._unplanned = Plan(_peek(order, None), Skimmer(order, {}))
         self.plan = self._unplanned
         """As it is; what is needed to read samples is :meth:`planned`."""
 
@@ -129,15 +134,18 @@ class Session:
         self._require_names(events)
         offset = self._common("samples", {event.attr.id_offset for event in events})
         readers: dict[Id, SampleReader | None] = {}
+        shapes: dict[Id, Shape] = {}
         trailers: dict[int, TrailerReader] = {}
         for event in events:
-            reader = self._reader(event)
+            reader, shape = self._reader(event), self._shape(event)
             for number in [NO_ID] if offset is None else event.attr.ids:
                 readers.setdefault(number, reader)
+                shapes.setdefault(number, shape)
             trailer = TrailerReader(event.attr, event.name, self.order)
             trailers.update(dict.fromkeys(event.attr.ids, trailer))
         return Plan(
             peek=_peek(self.order, offset),
+            skimmer=Skimmer(self.order, shapes),
             readers=readers,
             trailers=trailers,
             default_trailer=TrailerReader(events[0].attr, "", self.order),
@@ -164,11 +172,26 @@ class Session:
         return offsets.pop()
 
     def _reader(self, event: EventDesc) -> SampleReader | None:
-        wanted = self._wanted
-        if wanted.events is not None and event.name not in wanted.events:
+        if not self._wants(event):
             return None
-        where = [rule for rule in wanted.where if rule.event == event.name]
-        return SampleReader(event.attr, event.name, event.format, where, self.order)
+        return SampleReader(event.attr, event.name, event.format, self._where(event), self.order)
+
+    def _shape(self, event: EventDesc) -> Shape:
+        first_of = (rule for rule in self._wanted.first_of if rule.event == event.name)
+        return Shape(
+            event.attr,
+            event.format,
+            self.order,
+            wanted=self._wants(event),
+            where=self._where(event),
+            first_of=next(first_of, None),
+        )
+
+    def _wants(self, event: EventDesc) -> bool:
+        return self._wanted.events is None or event.name in self._wanted.events
+
+    def _where(self, event: EventDesc) -> tuple[FieldIn, ...]:
+        return tuple(rule for rule in self._wanted.where if rule.event == event.name)
 
 
 def _peek(order: ByteOrder, id_offset: int | None) -> struct.Struct:

@@ -1,7 +1,7 @@
 """The one walk over records, whether they come from a file, a pipe or a compressed stream."""
 
 import struct
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum
 
@@ -13,7 +13,7 @@ from qemu_boot_time.formats.perfdata.inflate import Inflater
 from qemu_boot_time.formats.perfdata.others import TrailerReader, is_typed, read_other
 from qemu_boot_time.formats.perfdata.records import Record, Sample
 from qemu_boot_time.formats.perfdata.samples import SampleError
-from qemu_boot_time.formats.perfdata.session import Session
+from qemu_boot_time.formats.perfdata.session import Plan, Session
 from qemu_boot_time.formats.tracing import FieldError
 
 _PADDING = bytes(64)
@@ -51,8 +51,8 @@ class Walker:
 
         Raises CorruptFileError or InputError once the records before the damage were given.
         """
-        data = self._rest + chunk
-        buffer, end = data + _PADDING, len(data)
+        buffer = b"".join((self._rest, chunk, _PADDING))
+        end = len(buffer) - len(_PADDING)
         pos = min(self._skip, end)
         self._skip -= pos
         while end - (pos := (yield from self._samples(buffer, pos, end))) >= RECORD_HEADER_BYTES:
@@ -72,7 +72,7 @@ class Walker:
                 self._session.unknown["sample of an unknown event"] += 1
             pos += size
         self._begin += pos
-        self._rest = data[pos:]
+        self._rest = buffer[pos:end]
         self._skip += max(0, pos - end)
 
     def finish(self) -> None:
@@ -95,8 +95,13 @@ class Walker:
         """
         plan = self._session.plan
         peek, reader_of, last = plan.peek.unpack_from, plan.readers.get, end - plan.peek.size
+        skimmer = plan.skimmer
         try:
             while pos <= last:
+                if skimmer.match and (run := skimmer.match(buffer, pos, end)):
+                    yield from _samples_at(skimmer.firsts(run), buffer, plan)
+                    pos = run.end()
+                    continue
                 kind, size, sample_id = peek(buffer, pos)
                 if size < RECORD_HEADER_BYTES:
                     break
@@ -110,6 +115,7 @@ class Walker:
                             yield sample
                 elif kind not in _SKIPPED:
                     break
+                skimmer.missed(kind, size, sample_id)
                 pos += size
         except (SampleError, FieldError) as error:
             raise self._corrupt(pos, _SAMPLE, str(error)) from error
@@ -170,6 +176,15 @@ class Walker:
                 yield from self._inside.feed(piece)
         except ValueError as error:
             raise body.corrupt(str(error)) from error
+
+
+def _samples_at(places: Iterable[int], buffer: bytes, plan: Plan) -> Iterator[Sample]:
+    for at in places:
+        _, size, sample_id = plan.peek.unpack_from(buffer, at)
+        reader = plan.readers[sample_id]
+        sample = reader.read(buffer, at, size) if reader else None
+        if sample is not None:
+            yield sample
 
 
 def _attr(session: Session, body: Cursor) -> None:
