@@ -1,6 +1,8 @@
 """The tracefs source on the running kernel: real boots, and trace-cmd as its witness."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterable
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import kvmbox
 from qbt_process import DEADLINE_S, World, tiny_qemu
 from qemu_boot_time import process
 from qemu_boot_time.formats.tracedat import TraceEvent, open_recording, parts
@@ -24,6 +27,7 @@ pytestmark = pytest.mark.real
 SOURCE = ("--source", "tracefs")
 MARKS = ["qemu_init_end", *tiny.PROTOCOL]
 VALUES = [1, 5, 3, 6, 7]
+_QUIET_MOMENTS = 20
 
 
 @pytest.fixture
@@ -52,8 +56,12 @@ def _chatty(world: World, count: int) -> Path:
     return world.bios(tiny.Flood(count, port=LINUX_PORT), tiny.DebugExit(), name="chatty.bin")
 
 
-def _boot(bios: Path) -> None:
-    subprocess.run(tiny_qemu(bios, accelerator="kvm"), check=False, capture_output=True, timeout=60)
+def _boot(bios: Path) -> int:
+    """Boot; give QEMU's process id, for other people's VMs are seen too."""
+    command = tiny_qemu(bios, accelerator="kvm")
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as qemu:
+        qemu.wait(DEADLINE_S)
+    return qemu.pid
 
 
 def _of(kind: EventKind, events: Iterable[Event]) -> list[Event]:
@@ -106,39 +114,47 @@ def test_twenty_boots_as_all_sources_see_them(traced: str, perf: str, world: Wor
 
 
 def test_the_stand_in_is_armed_by_each_exec(traced: str, world: World) -> None:
-    """The kernel enables it at the exec, and disables it after the first run of a vCPU."""
-    done = world.run(*SOURCE, "-n", "4", "--", *tiny_qemu(_whole(world), accelerator=traced))
+    """The kernel enables it at the exec, and disables it after the first run of a vCPU.
 
-    assert 0 == done.status
-    recording = _joined(world)
-    fpu = [r for r in recording if isinstance(r, TraceEvent) and r.event == kvm_trace.FPU]
-    entered = [boot["marks"][0]["event"] for boot in done.document["boots"]]
-    assert entered in ([kvm_trace.ENTRY] * 4, [kvm_trace.FPU] * 4)
-    assert 4 <= len(fpu) <= 4 * 8
+    Other people's VMs may disarm it: then the next run is looked at.
+    """
+    command = tiny_qemu(_whole(world), accelerator=traced)
+    for _ in range(_QUIET_MOMENTS):
+        done = world.run(*SOURCE, "-n", "2", "--", *command)
+        pids = {boot["pid"] for boot in done.document["boots"]}
+        seen = _joined(world)
+        ours = {r.fields["child_pid"] for r in seen if r.event == kvm_trace.FORK and r.tid in pids}
+        stand_ins = sum(r.event == kvm_trace.FPU and r.tid in ours for r in seen)
+        assert stand_ins <= 2
+        if stand_ins == 2:
+            break
+
+    assert 2 == stand_ins
 
 
-def _joined(world: World) -> list[object]:
+def _joined(world: World) -> list[TraceEvent]:
     file = world.directory / "joined.dat"
     parts.assemble(world.runs[-1] / "raw/tracefs", file)
-    return list(open_recording(file).records())
+    return [record for record in open_recording(file).records() if isinstance(record, TraceEvent)]
 
 
 def test_trace_cmd_opens_the_raw_files(traced: str, world: World) -> None:
     """``trace-cmd restore`` makes a trace.dat of the parts, and it has the same marks."""
     require(Path("/usr/bin/trace-cmd").exists(), "no trace-cmd here")
     world.run(*SOURCE, "--", *tiny_qemu(_whole(world), accelerator=traced))
+    values = [r.fields["val"] for r in _joined(world) if r.event == kvm_trace.PIO]
     raw, restored = world.runs[-1] / "raw/tracefs", world.directory / "restored.dat"
     pages = sorted(raw.glob("cpu*.pages"), key=lambda file: int(file.stem[3:]))
     joined = world.directory / "joined.dat"
 
     words = ["trace-cmd", "restore", "-i", str(raw / parts.HEAD), "-o", str(restored)]
     process.run([*words, *map(str, pages)])
-    parts.assemble(raw, joined)
 
+    assert 2 * len(VALUES) <= len(values)
     for file in (restored, joined):
         said = process.run(["trace-cmd", "report", "-t", "-i", str(file)]).stdout
         marks = [line for line in said.splitlines() if "kvm_pio:" in line]
-        assert VALUES * 2 == [int(line.split("val ")[1].split()[0], 16) for line in marks]
+        assert values == [int(line.split("val ")[1].split()[0], 16) for line in marks]
     assert "qemu-system-x86-" in said
 
 
@@ -212,9 +228,9 @@ def test_no_mark_is_lost_in_silence(traced: str, world: World) -> None:
         (instance / "buffer_size_kb").write_text("8")
         for boot, marks in enumerate([8000, 10, 10]):
             session.begin(boot)
-            _boot(_chatty(world, marks))
+            pid = _boot(_chatty(world, marks))
             events = list(session.end(boot))
-            counts.append(len(_of(EventKind.PORT_WRITE, events)))
+            counts.append(sum(e.vm == pid for e in _of(EventKind.PORT_WRITE, events)))
             losses.append(sum(int(e.fields["count"]) for e in _of(EventKind.LOST, events)))
 
     assert losses[0] > 0
@@ -223,3 +239,32 @@ def test_no_mark_is_lost_in_silence(traced: str, world: World) -> None:
     read = list(tracefs.read(Arm(world.directory)))
     assert sum(losses) == sum(int(e.fields["count"]) for e in _of(EventKind.LOST, read))
     assert 20 <= len(_of(EventKind.PORT_WRITE, read))
+
+
+@pytest.mark.kvmbox
+def test_hardware_kvm_tells_of_the_first_entry(tmp_path: Path) -> None:
+    """Where kvm_entry fires it is the mark; waking us does not make the guest enter for ever.
+
+    VMs that boot at once do not disarm it for each other.
+    """
+    firmware = tmp_path / "tiny.bin"
+    firmware.write_bytes(tiny.image(*tiny.marks(*tiny.PROTOCOL), tiny.DebugExit()))
+    qemu = shlex.join(tiny_qemu(Path("/in/tiny.bin"), accelerator="kvm", machine="q35"))
+    at_once = f"sh -c '{qemu} & {qemu} & wait'"
+    with kvmbox.prepared() as box:
+        result = box.run(
+            f"qbt run --json -n 3 --out /out/run {' '.join(SOURCE)} -- {qemu} > /out/run.json\n"
+            f"qbt record --json --out /out/rec {' '.join(SOURCE)} -- {at_once} > /out/rec.json",
+            {"tiny.bin": firmware, "site": kvmbox.site(tmp_path)},
+        )
+        assert result.exit_status == 0, result.console
+        run, recorded = (json.loads((result.out / f).read_text()) for f in ("run.json", "rec.json"))
+        parts.assemble(result.out / "run/raw/tracefs", tmp_path / "joined.dat")
+
+    for document, boots in ((run, 3), (recorded, 2)):
+        marks = [[mark["name"] for mark in boot["marks"]] for boot in document["boots"]]
+        assert [MARKS] * boots == marks
+        entered = {boot["marks"][0]["event"] for boot in document["boots"]}
+        assert {kvm_trace.ENTRY} == entered
+    records = list(open_recording(tmp_path / "joined.dat", wanted=[kvm_trace.ENTRY]).records())
+    assert len(records) <= 3 * 4

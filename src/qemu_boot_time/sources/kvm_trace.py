@@ -81,6 +81,10 @@ class Vmm:
         """
         return "||".join(f'filename ~ "*{pattern}"' for pattern in self.patterns)
 
+    def fork_filter(self) -> str:
+        """Give the kernel's filter of ``sched_process_fork`` for threads and children of these."""
+        return "||".join(f'parent_comm ~ "{pattern[:_COMM_LENGTH]}"' for pattern in self.patterns)
+
     def is_called(self, comm: str) -> bool:
         """Whether a process name, cut to 15 bytes by the kernel, may be one of them."""
         return any(fnmatchcase(comm, pattern[:_COMM_LENGTH]) for pattern in self.patterns)

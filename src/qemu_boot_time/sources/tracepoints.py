@@ -86,9 +86,9 @@ def find_tracepoints(tracefs: Path, vmm: Vmm) -> tuple[Tracepoint, ...]:
     return tuple(found)
 
 
-def find_forks(tracefs: Path) -> Tracepoint:
+def find_forks(tracefs: Path, condition: str) -> Tracepoint:
     """Look up the tracepoint of new processes and threads. Raises HostError where there is none."""
-    return _tracepoint(tracefs, kvm_trace.FORK, "")
+    return _tracepoint(tracefs, kvm_trace.FORK, condition)
 
 
 def _tracepoint(tracefs: Path, event: str, condition: str) -> Tracepoint:

@@ -73,7 +73,9 @@ def arm(request: Arm, guard: Guard) -> Iterator[TracefsSession]:
     mounted = find_tracefs()
     if mounted is None or not mounted.readable:
         raise HostError("tracefs cannot be read", hint="qbt doctor; or --source debugcon")
-    found = (*find_tracepoints(mounted.directory, request.vmm), find_forks(mounted.directory))
+    # Who started a VM matters only where that may have been us; every fork of the host wakes us.
+    forks = find_forks(mounted.directory, request.vmm.fork_filter() if request.parallel else "")
+    found = (*find_tracepoints(mounted.directory, request.vmm), forks)
     with instance(mounted.directory, guard) as directory:
         kept = request.raw / _RAW_DIRECTORY
         with contextlib.closing(Recorder(directory, found, kept, request.vmm)) as recorder:
