@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qemu_boot_time.measure import last_words
+from qemu_boot_time.measure.watch import last_words
 
 _DUMP = """\
 qemu-system-x86_64: warning: host doesn't support requested feature: CPUID.01H:ECX.pni [bit 0]

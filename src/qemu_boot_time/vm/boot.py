@@ -16,6 +16,7 @@ from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.vm.qmp import Qmp
 
+_KVM_VM = "anon_inode:kvm-vm"
 _QUIT_PATIENCE_S = 3.0
 _TERM_PATIENCE_S = 2.0
 _KILL_PATIENCE_S = 2.0
@@ -114,6 +115,19 @@ class RunningVm:
         self.qmp.accept()
         self._guard.watch("qmp", self.pid, fd=self.qmp.fileno())
         return self.qmp.qemu_pid
+
+    def accelerator(self) -> str:
+        """Say what runs the guest: ``kvm`` where QEMU holds a VM of KVM's open, else ``tcg``.
+
+        Empty where nobody may look, or QEMU has left. Its monitor could tell, but see Watch.meet.
+        """
+        fds = Path(f"/proc/{self.qmp.qemu_pid or self.pid}/fd")
+        try:
+            open_files = {str(fd.readlink()) for fd in fds.iterdir()}
+        except OSError:
+            return ""
+        is_qemu = bool(self.qmp.qemu_pid)
+        return "kvm" if _KVM_VM in open_files else "tcg" if is_qemu else ""
 
     def _orphans(self) -> list[int]:
         left = process.children() - self._others - {self.pid}

@@ -42,13 +42,12 @@ class Qmp:
         return self._socket is not None
 
     def accept(self) -> None:
-        """Take the connection that waits, and ask what there is to know."""
+        """Take the connection that waits, and have it tell its events."""
         self._socket, _ = self.listener.accept()
         credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         self.qemu_pid = _UCRED.unpack(credentials)[0]
         self._socket.settimeout(0)
-        for command in ("qmp_capabilities", "query-status", "query-kvm"):
-            self.execute(command)
+        self.execute("qmp_capabilities")
 
     def fileno(self) -> int:
         """Give the descriptor to wait on; only while connected."""

@@ -1,0 +1,61 @@
+"""What is asked of a measurement, and who is told how it goes."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from qemu_boot_time.model import Boot
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.sources.base import Scope, Source
+from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.vm.command import QemuCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure, and how often."""
+
+    command: QemuCommand
+    boots: int
+    rules: Rules
+    sources: tuple[Source, ...]
+    scope: Scope = Scope.SYSTEM
+    vmm: Vmm = field(default_factory=Vmm)
+    warmup: int = 0
+    timeout_s: float = 120.0
+    prepare: str | None = None
+    """A shell command before each boot."""
+    cpus: frozenset[int] = frozenset()
+    keep_going: bool = False
+    """Go on although the first boots have all failed."""
+
+
+class Observer(Protocol):
+    """Who is told how the measurement goes."""
+
+    def added(self, arguments: tuple[str, ...]) -> None:
+        """Be told what is added to the command."""
+
+    def began(self, index: int) -> None:
+        """Be told that a boot begins (negative: a warm-up)."""
+
+    def ended(self, boot: Boot) -> None:
+        """Be told how it ended; the times are those seen live."""
+
+    def note(self, text: str) -> None:
+        """Be told something a reader of the result must know."""
+
+
+class Silence:
+    """An observer that nobody listens to."""
+
+    def added(self, arguments: tuple[str, ...]) -> None:
+        """Say nothing."""
+
+    def began(self, index: int) -> None:
+        """Say nothing."""
+
+    def ended(self, boot: Boot) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
