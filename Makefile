@@ -42,7 +42,7 @@ $(VENV)/.run: pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,zstd]'
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 clean:

@@ -59,6 +59,9 @@ def trace_end() -> None:
     """Print the table."""
     _events.extend(_trace.read(()))
     boots = boots_of(_events, Rules())
+    if not boots:
+        print("no VM in this recording: no exec of QEMU with a port write", file=sys.stderr)
+        return
     try:
         print(to_classic(boots, summarise(boots)), flush=True)
     except BrokenPipeError:

@@ -440,9 +440,9 @@ def test_a_probe_boot_that_fails_ends(tmp_path: Path, script: str, what: str) ->
 
 def test_command_of_an_unfit_host() -> None:
     """Without QEMU the answer is no: exit status 1, in 80 columns."""
-    result = CliRunner().invoke(command, ["--qemu", "/nowhere/qemu"])
+    result = CliRunner().invoke(command, ["--qemu", "/nowhere/qemu"], standalone_mode=False)
 
-    assert result.exit_code == ExitStatus.NO
+    assert result.return_value == ExitStatus.NO
     assert "\nUnfit: qemu, source; " in result.stdout
     assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
 

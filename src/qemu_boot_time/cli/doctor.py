@@ -46,7 +46,7 @@ Exit status: 0 fit (warnings are no obstacle), 1 something needed is missing.
 @click.option("--fix", is_flag=True, help="Change what needs no reboot, after asking.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(*, qemu: str, accel: str, fix: bool, yes: bool, as_json: bool) -> None:
+def command(*, qemu: str, accel: str, fix: bool, yes: bool, as_json: bool) -> int:
     """Tell what this host can see of a boot, and what would spoil a measurement.
 
     Takes about a second and boots one guest of 64 KiB; changes nothing without --fix.
@@ -65,8 +65,8 @@ def command(*, qemu: str, accel: str, fix: bool, yes: bool, as_json: bool) -> No
         click.echo(json.dumps(_document(patient, findings, done), indent=2))
     elif done:
         click.echo(f"\nAfterwards: {_summary(findings, patient)}")
-    if not doctor.fit(findings) or any(step.error for step in done):
-        raise SystemExit(ExitStatus.NO)
+    is_fit = doctor.fit(findings) and not any(step.error for step in done)
+    return ExitStatus.DONE if is_fit else ExitStatus.NO
 
 
 def _quiet(_line: str) -> None:

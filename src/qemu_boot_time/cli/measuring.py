@@ -27,7 +27,6 @@ from qemu_boot_time.vm.command import (
 )
 
 AUTO = "auto"
-_INTERRUPTED = 130
 _INSTALL_QEMU = "sudo apt install qemu-system-x86"
 
 
@@ -87,12 +86,20 @@ def _choose_best(command: QemuCommand) -> tuple[tuple[Source, ...], str]:
             troubles.append((source, unfit))
         else:
             by_kind[source.needs_kvm] = source
-    why = "; ".join(f"not {source.name}: {unfit.what}" for source, unfit in troubles)
+    why = _grouped(troubles)
     if not by_kind:
         _, last = troubles[-1]
         raise type(last)(f"no source works here: {why}", hint=last.hint)
     names = " and ".join(source.name for source in by_kind.values())
     return tuple(by_kind.values()), f"source {names}" + (f" ({why})" if why else "")
+
+
+def _grouped(troubles: Sequence[tuple[Source, QbtError]]) -> str:
+    """Say why not, sources with the same reason together."""
+    names: dict[str, list[str]] = {}
+    for source, unfit in troubles:
+        names.setdefault(unfit.what, []).append(source.name)
+    return "; ".join(f"not {', '.join(group)}: {what}" for what, group in names.items())
 
 
 def _unfit(source: Source, command: QemuCommand) -> QbtError | None:
@@ -117,19 +124,18 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     facts = facts_of(plan, notes)
     writer = RunWriter.begin(directory, facts)
     progress = Progress(plan.boots, plan.warmup, verbose=printing.verbose)
-    interrupted = False
+    interrupt: KeyboardInterrupt | None = None
     try:
         measure(plan, writer, progress)
-    except KeyboardInterrupt as interrupt:
-        interrupted = type(interrupt) is KeyboardInterrupt
-        if not interrupted:
-            raise
+    except KeyboardInterrupt as signalled:
+        interrupt = signalled
+        progress.clear()
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *progress.notes, *_advice(run, plan)))
     status = print_run(run, as_json=printing.as_json, every_boot=printing.verbose)
-    if interrupted:
+    if interrupt is not None:
         note(f"interrupted; {len(run.boots)} boots are kept: qbt show {directory.name}")
-        return _INTERRUPTED
+        raise interrupt
     return status
 
 
@@ -162,6 +168,10 @@ _NO_MARK_IN_SCRIPT = (
     "sources add, and ends with it"
 )
 _NO_MARK_YET = "no mark: with -S and a monitor of your own, nobody but you starts the guest"
+_NO_MARK_IN_TIME = (
+    "no mark within {:g} s: a longer --timeout, if the guest is just slow; else nothing in it writes "
+    "one, or it does not get that far (under this accelerator)"
+)
 _NO_MARK = (
     "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
     "qbt patch list shows the patches"
@@ -179,4 +189,6 @@ def _advice(run: Run, plan: Plan) -> list[str]:
         return [_NO_MARK_IN_SCRIPT]
     if plan.command.has("-S") and has_own_control(plan.command):
         return [_NO_MARK_YET]
+    if all(boot.outcome is Outcome.TIMEOUT for boot in run.boots):
+        return [_NO_MARK_IN_TIME.format(plan.timeout_s)]
     return [_NO_MARK]

@@ -43,10 +43,14 @@ class Progress:
             if boot.ok and total is not None:
                 self._totals.append(total)
             self._failed += not boot.ok
+        self.clear()
+        if not self._lives and self._verbose:
+            click.echo(self._line(boot.index), err=True)
+
+    def clear(self) -> None:
+        """Leave a line that an interrupt broke off."""
         if self._lives:
             click.echo(_CLEAR, err=True, nl=False)
-        elif self._verbose:
-            click.echo(self._line(boot.index), err=True)
 
     def note(self, text: str) -> None:
         """Keep what the table must say too."""

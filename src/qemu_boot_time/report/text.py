@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Mark, Run
+from qemu_boot_time.model import Boot, Bound, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.summary import MarkSummary, Stats, Summary
 
@@ -35,7 +35,9 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
         file=stream, width=_WIDTH, force_terminal=colour, no_color=not colour, highlight=False
     )
     console.print(Group(*parts), soft_wrap=False)
-    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().rstrip().splitlines())
+    # A path is there to be copied: it stays on one line, however long.
+    lines = [*stream.getvalue().rstrip().splitlines(), *([printable(run.path)] if run.path else [])]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def ms(time_ns: int) -> str:
@@ -129,7 +131,7 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     suspect: dict[str, list[int]] = {}
     for boot in boots:
         if not boot.ok:
-            failed.setdefault(f"{boot.outcome}: {boot.message}".rstrip(": "), []).append(boot.index)
+            failed.setdefault(_failure(boot), []).append(boot.index)
         for reason in boot.suspect:
             suspect.setdefault(reason, []).append(boot.index)
     for trouble, indices in failed.items():
@@ -138,20 +140,26 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
         yield f"suspect: boot {_listed(indices)}: {reason}"
 
 
+def _failure(boot: Boot) -> str:
+    """Say how a boot failed, how far it had come, and what QEMU said."""
+    came_to = f" after {boot.marks[-1].name}" if boot.marks else ""
+    return f"{boot.outcome}{came_to}: {boot.message}".rstrip(": ")
+
+
 def _listed(indices: Sequence[int], most: int = 8) -> str:
     shown = ", ".join(map(str, indices[:most]))
     return shown if len(indices) <= most else f"{shown}... ({len(indices)} boots)"
 
 
 def _footnotes(run: Run) -> Iterator[str]:
-    stand_ins: dict[tuple[str, str, Bound], Mark] = {}
+    stand_ins: dict[tuple[str, str, Bound], list[int]] = {}
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
-                stand_ins.setdefault((mark.name, mark.event, mark.bound), mark)
-    for name, event, bound in stand_ins:
-        yield printable(f"note: {name} is a stand-in, {event}: {_BOUND_WORDS[bound]}")
+                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.index)
+    several = len(stand_ins) > len({name for name, _, _ in stand_ins})
+    for (name, event, bound), indices in stand_ins.items():
+        where = f" in boot {_listed(indices)}" if several else ""
+        yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
     for note in run.notes:
         yield f"note: {printable(note)}"
-    if run.path:
-        yield f"{printable(run.path)}"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.errors import CorruptFileError, HostError, InputError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.process import Guard
@@ -34,6 +34,8 @@ _SO_RXQ_OVFL = 40
 _TIMESPEC = struct.Struct("qq")
 _U32 = struct.Struct("I")
 _BUFFER_BYTES = 1 << 20
+_STAMP_TRIES = 200
+_STAMP_PAUSE_S = 0.001
 _CLOCK_SLACK_NS = 100_000
 _SLEW_LIMIT = 500e-6  # the most that NTP slews a clock (adjtimex(2))
 
@@ -74,6 +76,7 @@ class DebugconSession:
     def __init__(self, raw: Path) -> None:
         self._raw: BufferedWriter = (raw / _RAW_FILE).open("ab")
         self._sockets = {port: _stamping_socket() for port in PORTS}
+        _await_stamps(self._sockets[PORTS[0]])
         self._boot = -1
         self._offset_ns = 0
         self._dropped = dict.fromkeys(PORTS, 0)
@@ -149,6 +152,23 @@ def _stamping_socket() -> socket.socket:
     sock.bind(("127.0.0.1", 0))
     sock.settimeout(0)
     return sock
+
+
+def _await_stamps(sock: socket.socket) -> None:
+    """Wait until the kernel stamps what arrives.
+
+    It begins a moment after it was asked to, for a socket that is the first on the host
+    (net_enable_timestamp(), net/core/dev.c, works through a queue); until then the stamp is made
+    when the datagram is read.
+    """
+    for _ in range(_STAMP_TRIES):
+        sock.sendto(b"?", sock.getsockname())
+        time.sleep(_STAMP_PAUSE_S)
+        before_reading_ns = time.time_ns()
+        _, control, _, _ = sock.recvmsg(16, 64)
+        if _control_data(control)[0] < before_reading_ns:
+            return
+    raise HostError("this kernel stamps no datagrams", hint="--source perf_event, with KVM")
 
 
 def _control_data(control: Iterable[tuple[int, int, bytes]]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The zstd stream that COMPRESSED records carry."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +16,11 @@ class Inflater:
     def __init__(self, file: str) -> None:
         """Raise InputError where no zstd decoder is installed."""
         try:
-            import zstandard  # optional, and rarely needed
+            import zstandard  # rarely needed
         except ImportError as missing:
             raise InputError(
                 f"{file}: compressed (perf record -z), and the module zstandard is missing",
-                hint="pip install zstandard",
+                hint=f"{sys.executable} -m pip install zstandard",
             ) from missing
         self._stream: Any = zstandard.ZstdDecompressor().decompressobj()
         self._error = zstandard.ZstdError

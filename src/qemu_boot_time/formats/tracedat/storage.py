@@ -1,6 +1,7 @@
 """The file below a trace.dat: reads with bounds, and what its sections are compressed with."""
 
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,11 +108,11 @@ def _inflate_zlib(data: bytes, size: int) -> bytes:
 
 def _zstd(file: str) -> Inflate:
     try:
-        import zstandard  # optional, and needed for files of trace-cmd since 3.0 alone
+        import zstandard  # needed for files of trace-cmd since 3.0 alone
     except ImportError as missing:
         raise InputError(
             f"{file}: compressed with zstd, and the module zstandard is missing",
-            hint="pip install zstandard, or: "
+            hint=f"{sys.executable} -m pip install zstandard, or: "
             f"trace-cmd convert --compression none -i {file} -o plain.dat",
         ) from missing
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_BLOCK_BYTES)
