@@ -1,5 +1,6 @@
 # make demo     set up what it takes, boot the embedded guest, show where its time goes
 # make test     set up what it takes, run every test
+# make bench    what watching costs, how fast recordings are read: ratios, side by side (docs/benchmarks.md)
 # make check    lint, types and the quick tests alone
 # make clean    remove what was made here (not the caches: see `qbt build --help`)
 
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUICK := not real and not build and not kvmbox
 
-.PHONY: demo test check test-kvm setup setup-test clean
+.PHONY: demo test check bench test-kvm setup setup-test clean
 
 demo: setup
 	-@$(BIN)/qbt build seabios >/dev/null
@@ -19,6 +20,9 @@ test: setup-test lint
 
 check: $(VENV)/.test lint
 	$(BIN)/pytest -m "$(QUICK)"
+
+bench: setup-test
+	for each in harness stamp reading observer; do $(BIN)/python benchmarks/$$each.py || exit; done
 
 test-kvm: setup-test
 	QBT_REAL=1 $(BIN)/pytest -m kvmbox

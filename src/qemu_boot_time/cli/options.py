@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,7 +142,8 @@ def _ends(name: str, ends: Any) -> tuple[str, str]:
 def _check_mark(name: str, known: Collection[str]) -> None:
     if name in known or name.startswith(_EXIT_POINT):
         return
+    near = get_close_matches(name, known, n=1)
     raise UsageError(
-        f"no mark is called {name!r}",
+        f"no mark is called {name!r}" + (f": {near[0]}?" if near else ""),
         hint=f"one of {', '.join(RANK)}; or name your own with --mark 42={name}",
     )

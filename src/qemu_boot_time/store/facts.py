@@ -132,6 +132,11 @@ def find_run(name: str) -> Path:
     for candidate in (Path(name), home / name):
         if (candidate / RUN_FILE).is_file():
             return candidate
+    if Path(name).exists():
+        raise InputError(
+            f"{name}: neither a run nor a file that can be read twice",
+            hint="a run has a run.json in it; a stream must be kept in a file first",
+        )
     raise InputError(f"{name}: no such run, file or recording", hint="qbt list")
 
 
