@@ -1,0 +1,100 @@
+"""What it costs a boot to be watched: no recorder, each source, and perf record as before.
+
+The recorder is started before a boot and stopped after it; what is timed is QEMU from its execve to
+its end. Each round boots once each way, in another order; the ratios are of pairs from one round.
+Two guests: a firmware that leaves to QEMU 30,000 times (the worst case), and QEMU's own SeaBIOS
+from power-on until it has loaded a boot sector, which ends QEMU: so all ways boot the same, and
+nothing needs to see a mark.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import guests
+from common import (
+    arguments,
+    host_line,
+    in_turn,
+    main,
+    median_interval,
+    progress,
+    ratios,
+    require_kvm,
+    require_perf,
+    rounds_of,
+    scratch,
+    table,
+)
+from recorders import NONE, Recorder, Timed, available, boot, bytes_in
+
+_MORE_BOOTS = 1
+_NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How large recordings are, in bytes."""
+
+    once: int
+    """Event formats and the like, whatever is booted."""
+    each_boot: int
+
+
+def watched_boots(
+    argv: tuple[str, ...], recorder: Recorder, boots: int = 1
+) -> tuple[list[Timed], int]:
+    """Boot while one recorder runs; give the boots and how many bytes were recorded."""
+    with tempfile.TemporaryDirectory(prefix="qbt-bench-") as name:
+        with recorder(Path(name)) as session:
+            timed = [boot(argv, session, index) for index in range(boots)]
+        return timed, bytes_in(Path(name))
+
+
+def recorded(argv: tuple[str, ...], recorder: Recorder) -> Recorded:
+    """Tell what is recorded once from what each boot adds."""
+    one, many = (watched_boots(argv, recorder, boots)[1] for boots in (1, 1 + _MORE_BOOTS))
+    each_boot = (many - one) // _MORE_BOOTS
+    return Recorded(one - each_boot, each_boot)
+
+
+def measure(
+    title: str, argv: tuple[str, ...], recorders: Mapping[str, Recorder], rounds: int
+) -> str:
+    """Boot one guest in all ways, in turn; give the table."""
+    sizes = {name: recorded(argv, recorder) for name, recorder in recorders.items()}
+    boots: dict[str, list[Timed]] = {name: [] for name in recorders}
+    for each, name in in_turn(tuple(recorders), rounds):
+        boots[name] += watched_boots(argv, recorders[name])[0]
+        progress(f"{title}: round {each + 1} of {rounds}: {name}")
+    walls = {name: [timed.wall_ns for timed in many] for name, many in boots.items()}
+    cpus = {name: [timed.cpu_ns for timed in many] for name, many in boots.items()}
+    wall_ratios, cpu_ratios = ratios(walls, to=NONE), ratios(cpus, to=NONE)
+    rows: list[Sequence[object]] = [(NONE, "1", "1", "", "")]
+    for name, wall in wall_ratios.items():
+        cost = (median_interval(wall), median_interval(cpu_ratios[name]))
+        rows.append((name, *cost, f"{sizes[name].each_boot:,}", f"{sizes[name].once:,}"))
+    headings = ("recorder", "wall time", "CPU time of QEMU", "bytes a boot", "bytes once")
+    base_ms = median_interval(walls[NONE]).median / _NS_PER_MS
+    return f"{title}: {base_ms:.0f} ms, {rounds} rounds\n{table(headings, rows)}"
+
+
+def body() -> None:
+    """Measure and print."""
+    parser = arguments(__doc__, rounds=30, quick=1)
+    options = parser.parse_args()
+    require_kvm()
+    require_perf()
+    print(host_line(), flush=True)
+    recorders = available()
+    with scratch() as directory:
+        for title, argv in {
+            f"{guests.EXITS:,} exits": guests.exits(directory),
+            "SeaBIOS": guests.seabios(directory),
+        }.items():
+            print(measure(title, argv, recorders, rounds_of(options)), flush=True)
+
+
+if __name__ == "__main__":
+    main(body)
