@@ -87,3 +87,16 @@ def test_what_goes_wrong_is_told(
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # what was captured stays
 
     assert (status, told) == (main._status(), capfd.readouterr().err)
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_help_fits_a_terminal(name: str) -> None:
+    """Each command explains itself in 80 columns, with its options."""
+    command = main.qbt.get_command(click.Context(main.qbt), name)
+    assert command is not None
+
+    context = click.Context(command, info_name=f"qbt {name}", max_content_width=80)
+    text = command.get_help(context)
+
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert "Usage: qbt" in text

@@ -10,7 +10,7 @@ _EXAMPLES = """\b
 Examples:
   perf record -a -e kvm:kvm_entry -e kvm:kvm_pio -e sched:sched_process_exec
   qbt analyze perf.data
-  qbt analyze trace.dat              what trace-cmd recorded, of the same events
+  qbt analyze trace.dat              the same events by trace-cmd
   qbt analyze --json perf.data | jq .summary.phases
   qbt analyze boots.csv --unit ms    a row a boot, a column a trace point
   qbt analyze totals.txt --unit us   one total a line

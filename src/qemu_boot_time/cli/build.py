@@ -26,9 +26,9 @@ _EXAMPLES = """\b
 Examples:
   qbt build seabios                     bios-256k.bin, for -bios FILE
   qbt build optionrom                   the option ROMs, for -L DIR
-  qbt build qboot                       qboot.bin, for -M microvm,acpi=off -bios FILE
+  qbt build qboot                       qboot.bin, for -M microvm -bios FILE
   qbt build linux --suite trixie        bzImage and vmlinux of another suite
-  qbt build linux --source ~/src/linux  of a tree of your own, which stays as it is
+  qbt build linux --source ~/src/linux  of a tree of your own
   qemu-system-x86_64 -bios $(qbt build seabios) ...
 """
 
