@@ -29,7 +29,7 @@ from common import (
 )
 from recorders import NONE, Recorder, Timed, available, boot, bytes_in
 
-_MORE_BOOTS = 1
+_MORE_BOOTS = 2
 _NS_PER_MS = 1_000_000
 
 
@@ -42,21 +42,22 @@ class Recorded:
     each_boot: int
 
 
-def watched_boots(
-    argv: tuple[str, ...], recorder: Recorder, boots: int = 1
-) -> tuple[list[Timed], int]:
-    """Boot while one recorder runs; give the boots and how many bytes were recorded."""
-    with tempfile.TemporaryDirectory(prefix="qbt-bench-") as name:
-        with recorder(Path(name)) as session:
-            timed = [boot(argv, session, index) for index in range(boots)]
-        return timed, bytes_in(Path(name))
+def watched_boot(argv: tuple[str, ...], recorder: Recorder) -> Timed:
+    """Start the recorder, boot, stop the recorder."""
+    with tempfile.TemporaryDirectory(prefix="qbt-bench-") as name, recorder(Path(name)) as session:
+        return boot(argv, session)
 
 
 def recorded(argv: tuple[str, ...], recorder: Recorder) -> Recorded:
     """Tell what is recorded once from what each boot adds."""
-    one, many = (watched_boots(argv, recorder, boots)[1] for boots in (1, 1 + _MORE_BOOTS))
-    each_boot = (many - one) // _MORE_BOOTS
-    return Recorded(one - each_boot, each_boot)
+    with tempfile.TemporaryDirectory(prefix="qbt-bench-") as name:
+        with recorder(Path(name)) as session:
+            sizes = []
+            for index in range(1 + _MORE_BOOTS):
+                boot(argv, session, index)
+                sizes.append(bytes_in(Path(name)))
+        each_boot = (sizes[-1] - sizes[0]) // _MORE_BOOTS
+        return Recorded(bytes_in(Path(name)) - each_boot * len(sizes), each_boot)
 
 
 def measure(
@@ -66,7 +67,7 @@ def measure(
     sizes = {name: recorded(argv, recorder) for name, recorder in recorders.items()}
     boots: dict[str, list[Timed]] = {name: [] for name in recorders}
     for each, name in in_turn(tuple(recorders), rounds):
-        boots[name] += watched_boots(argv, recorders[name])[0]
+        boots[name].append(watched_boot(argv, recorders[name]))
         progress(f"{title}: round {each + 1} of {rounds}: {name}")
     walls = {name: [timed.wall_ns for timed in many] for name, many in boots.items()}
     cpus = {name: [timed.cpu_ns for timed in many] for name, many in boots.items()}

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import select
 import selectors
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from common import progress
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, HostError
+from qemu_boot_time.model import Event
 from qemu_boot_time.sources.base import Arm, Session, Source
 from qemu_boot_time.sources.table import SOURCES
 
@@ -21,6 +24,7 @@ OLD_WAY = "old way"
 _OLD_EVENTS = ("kvm:kvm_entry", "kvm:kvm_pio", "sched:sched_process_exec")
 _LONGEST_BOOT_S = 120.0
 _STARTS_WITHIN_S = 30.0
+_ANSWER_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +90,66 @@ def _source(source: Source) -> Recorder:
     return recording
 
 
+class OldWay:
+    """``perf record`` as before, without filters, as a session."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start perf, and wait until it records. Raises HostError where it does not."""
+        command_in, self._command = os.pipe()
+        self._answer, answer_out = os.pipe()
+        events = [word for event in _OLD_EVENTS for word in ("-e", event)]
+        control = ("-D", "-1", "--control", f"fd:{command_in},{answer_out}")
+        argv = ("perf", "record", "-q", "-a", "-o", str(directory / "perf.data"), *events, *control)
+        request = process.Start(argv, pass_fds=(command_in, answer_out))
+        try:
+            self._child, _ = process.start(request)
+        finally:
+            os.close(command_in)
+            os.close(answer_out)
+        self._enable()
+
+    def _enable(self) -> None:
+        """Have perf answer: it empties its rings between two answers."""
+        os.write(self._command, b"enable\n")
+        if not select.select([self._answer], [], [], _STARTS_WITHIN_S)[0]:
+            raise HostError("perf record: no answer", hint="--control came with perf 5.10")
+        os.read(self._answer, _ANSWER_BYTES)
+
+    def arguments(self) -> tuple[str, ...]:
+        """Need nothing of QEMU."""
+        return ()
+
+    def before_exec(self) -> None:
+        """Need nothing of its process."""
+
+    def begin(self, boot: int) -> None:
+        """Need no preparation."""
+
+    def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
+        """Write the file without us."""
+        return {}
+
+    def end(self, boot: int) -> Iterable[Event]:
+        """Have all that was recorded written."""
+        del boot
+        self._enable()
+        self._enable()
+        return ()
+
+    def close(self) -> None:
+        """End perf in order."""
+        self._child.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_STARTS_WITHIN_S)
+        process.end_group(self._child)
+        os.close(self._command)
+        os.close(self._answer)
+
+
 @contextlib.contextmanager
-def _old_way(directory: Path) -> Iterator[None]:
-    """Record as before, unfiltered; perf is running and enabled when the block begins."""
-    command_in, command = os.pipe()
-    answer, answer_out = os.pipe()
-    events = [word for event in _OLD_EVENTS for word in ("-e", event)]
-    control = ("-D", "-1", "--control", f"fd:{command_in},{answer_out}")
-    argv = ("perf", "record", "-q", "-a", "-o", str(directory / "perf.data"), *events, *control)
-    child, _ = process.start(process.Start(argv, pass_fds=(command_in, answer_out)))
-    try:
-        os.write(command, b"enable\n")
-        with selectors.DefaultSelector() as selector:
-            selector.register(answer, selectors.EVENT_READ)
-            if not selector.select(_STARTS_WITHIN_S):
-                raise HostError("perf record: does not begin", hint="perf 5.10 has --control")
-        yield None
-        child.send_signal(signal.SIGINT)
-        child.wait(_STARTS_WITHIN_S)
-    finally:
-        process.end_group(child)
-        for fd in (command_in, command, answer, answer_out):
-            os.close(fd)
+def _old_way(directory: Path) -> Iterator[Session]:
+    with contextlib.closing(OldWay(directory)) as session:
+        yield session
 
 
 def available() -> Mapping[str, Recorder]:
