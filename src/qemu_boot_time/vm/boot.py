@@ -17,6 +17,7 @@ from qemu_boot_time.errors import HostError
 from qemu_boot_time.vm.qmp import Qmp
 
 _KVM_VM = "anon_inode:kvm-vm"
+_PF_EXITING = 0x4  # include/linux/sched.h
 _QUIT_PATIENCE_S = 3.0
 _TERM_PATIENCE_S = 2.0
 _KILL_PATIENCE_S = 2.0
@@ -40,6 +41,11 @@ class BootRequest:
 
 
 _WAIT_THEN_EXEC = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
+
+
+def _flags(process_directory: Path) -> int:
+    """Give the kernel's flags of a process: the seventh word after its name (proc(5))."""
+    return int((process_directory / "stat").read_text().rpartition(")")[2].split()[6])
 
 
 class RunningVm:
@@ -121,13 +127,16 @@ class RunningVm:
 
         Empty where nobody may look, or QEMU has left. Its monitor could tell, but see Watch.meet.
         """
-        fds = Path(f"/proc/{self.qmp.qemu_pid or self.pid}/fd")
+        process_directory = Path(f"/proc/{self.qmp.qemu_pid or self.pid}")
         try:
-            open_files = {str(fd.readlink()) for fd in fds.iterdir()}
+            open_files = {str(fd.readlink()) for fd in (process_directory / "fd").iterdir()}
+            # Looked at last: a process that leaves closes its files first.
+            stays = not _flags(process_directory) & _PF_EXITING
         except OSError:
             return ""
-        is_qemu = bool(self.qmp.qemu_pid)
-        return "kvm" if _KVM_VM in open_files else "tcg" if is_qemu else ""
+        if _KVM_VM in open_files:
+            return "kvm"
+        return "tcg" if stays and self.qmp.qemu_pid else ""
 
     def _orphans(self) -> list[int]:
         left = process.children() - self._others - {self.pid}
