@@ -57,7 +57,7 @@ def recorded(argv: tuple[str, ...], recorder: Recorder) -> Recorded:
                 boot(argv, session, index)
                 sizes.append(bytes_in(Path(name)))
         each_boot = (sizes[-1] - sizes[0]) // _MORE_BOOTS
-        return Recorded(bytes_in(Path(name)) - each_boot * len(sizes), each_boot)
+        return Recorded(max(0, bytes_in(Path(name)) - each_boot * len(sizes)), each_boot)
 
 
 def measure(
