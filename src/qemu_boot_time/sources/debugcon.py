@@ -263,7 +263,7 @@ def probe() -> Probe:
 
 SOURCE = Source(
     name=NAME,
-    sees="port writes on any accelerator, through isa-debugcon; stamps 4 us late in the median",
+    sees="port writes on any accelerator, through isa-debugcon; stamps some tens of us late",
     needs_kvm=False,
     probe=probe,
     arm=arm,
