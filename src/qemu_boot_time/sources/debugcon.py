@@ -1,8 +1,8 @@
 """Port writes through two isa-debugcon devices and UDP: any accelerator, no rights needed.
 
 QEMU sends each byte as a datagram over the loopback; the kernel stamps it when it arrives
-(SO_TIMESTAMPNS, CLOCK_REALTIME), 4 us after the write in the median and 45 us at the 95th
-percentile. One socket a port tells the ports apart; the stamps order them.
+(SO_TIMESTAMPNS, CLOCK_REALTIME): 3 us after the write in the median for marks in close order, and
+some tens of us for marks further apart (docs/benchmarks.md). One socket a port tells the ports apart; the stamps order them.
 """
 
 import contextlib
