@@ -16,6 +16,7 @@ from qemu_boot_time.cli.measuring import (
     choose_sources,
     facts_of,
     measure_and_print,
+    out_option,
 )
 from qemu_boot_time.cli.output import note
 from qemu_boot_time.guest import demo
@@ -32,9 +33,7 @@ _TIMEOUT_S = 120.0
 @click.command("demo")
 @click.option("-n", "--boots", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--offline", is_flag=True, help="Download nothing: what is here must do.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep it there."
-)
+@out_option
 @options.json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added.")
 def command(*, boots: int, offline: bool, out: Path | None, as_json: bool, verbose: bool) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import click
 import msgspec
 
 from qemu_boot_time import __version__, host, process
@@ -28,6 +29,22 @@ from qemu_boot_time.vm.command import (
 
 AUTO = "auto"
 _INSTALL_QEMU = "sudo apt install qemu-system-x86"
+
+source_option = click.option(
+    "--source",
+    "sources",
+    type=click.Choice([AUTO, *SOURCES]),
+    multiple=True,
+    default=[AUTO],
+    show_default=True,
+    help="How to see the boots; may be given more than once.",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the run in DIR, not among those of qbt list.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import msgspec
 
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli import options
-from qemu_boot_time.cli.measuring import AUTO
+from qemu_boot_time.cli.measuring import AUTO, out_option, source_option
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
@@ -69,18 +69,8 @@ class _Duration(click.ParamType[float]):
 @click.option(
     "-n", "--boots", type=click.IntRange(1), help="Until so many VMs have reached --until."
 )
-@click.option(
-    "--source",
-    "sources",
-    type=click.Choice([AUTO, *SOURCES]),
-    multiple=True,
-    default=[AUTO],
-    show_default=True,
-    help="How to see the boots; may be given more than once.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep it there."
-)
+@source_option
+@out_option
 @options.comm_option
 @options.rules_options
 @options.json_option

@@ -7,18 +7,18 @@ import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.measuring import (
-    AUTO,
     Printing,
     check_programs,
     choose_sources,
     measure_and_print,
+    out_option,
+    source_option,
 )
 from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
 from qemu_boot_time.sources.base import Scope
-from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.vm import command as vm_command
 
 _EXAMPLES = """\b
@@ -60,15 +60,7 @@ Examples:
     metavar="S",
     help="Seconds after which a boot has failed.",
 )
-@click.option(
-    "--source",
-    "sources",
-    type=click.Choice([AUTO, *SOURCES]),
-    multiple=True,
-    default=[AUTO],
-    show_default=True,
-    help="How to see the boot; may be given more than once.",
-)
+@source_option
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
@@ -79,12 +71,7 @@ Examples:
 @click.option("--prepare", metavar="CMD", help="A shell command to run before each boot.")
 @click.option("--cpus", metavar="LIST", help="Pin QEMU to these CPUs, as 2-3 or 0,4.")
 @click.option("--keep-going", is_flag=True, help="Go on although the first boots all fail.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Keep the run in DIR, not among those of qbt list.",
-)
+@out_option
 @options.comm_option
 @options.rules_options
 @options.json_option
