@@ -63,6 +63,9 @@ class EventKind(StrEnum):
     """A vCPU entered the guest, or the best stand-in for it. ``event``, ``bound``."""
     PORT_WRITE = "port_write"
     """The guest wrote an I/O port. ``port``, ``value``."""
+    PASSED = "passed"
+    """The guest passed a place that the source knows without the guest's help. ``name`` (of the
+    trace point), ``event`` (what was seen), ``bound``, ``error_ns``, ``instructions``."""
     RESET = "reset"
     """The guest was reset."""
     LOST = "lost"

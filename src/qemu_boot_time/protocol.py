@@ -45,6 +45,21 @@ TRACE_POINTS = (
 )
 """In the order of a boot."""
 
+DECOMPRESS_START = "decompress_start"
+DECOMPRESS_END = "decompress_end"
+LINUX_REST_INIT = "linux_rest_init"
+LINUX_SMP_INIT = "linux_smp_init"
+FIRST_USER_INSTRUCTION = "first_user_instruction"
+
+FINER_POINTS = (
+    TracePoint(DECOMPRESS_START, None, None, "entry of the bzImage's 32-bit or 64-bit code"),
+    TracePoint(DECOMPRESS_END, None, None, "entry of the decompressed kernel (startup_64)"),
+    TracePoint(LINUX_REST_INIT, None, None, "Linux: rest_init(), the end of start_kernel()"),
+    TracePoint(LINUX_SMP_INIT, None, None, "Linux: smp_init(), further CPUs are brought up"),
+    TracePoint(FIRST_USER_INSTRUCTION, None, None, "the init process's first instruction"),
+)
+"""Places that some sources see and nobody writes; they bound no phase of their own."""
+
 RANK: Mapping[str, int] = MappingProxyType({p.name: i for i, p in enumerate(TRACE_POINTS)})
 """Where in a boot a trace point of the protocol comes."""
 
@@ -59,6 +74,8 @@ class Names:
 
     custom: Mapping[int, str] = field(default_factory=dict)
     """Value (8 to 255, on either port) to name."""
+    own: frozenset[str] = frozenset()
+    """The user's names for places that a source sees by itself: a symbol, a line of the console."""
 
     def of(self, port: int, value: int) -> str | None:
         """Name a write of ``value`` to ``port``; None where the protocol gives it no meaning."""
@@ -70,4 +87,4 @@ class Names:
 
     def is_custom(self, name: str) -> bool:
         """Whether the user gave this name."""
-        return name in self.custom.values()
+        return name in self.own or name in self.custom.values()

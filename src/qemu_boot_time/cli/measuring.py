@@ -175,6 +175,8 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         vmm=plan.vmm.patterns,
         names=dict(plan.rules.names.custom),
         phases=dict(plan.rules.phases),
+        probes=dict(plan.asked.probes),
+        matches=dict(plan.asked.matches),
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )

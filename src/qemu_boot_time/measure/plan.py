@@ -5,7 +5,7 @@ from typing import Protocol
 
 from qemu_boot_time.model import Boot
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.sources.base import Scope, Source
+from qemu_boot_time.sources.base import Asked, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.vm.command import QemuCommand
 
@@ -25,6 +25,8 @@ class Plan:
     prepare: str | None = None
     """A shell command before each boot."""
     cpus: frozenset[int] = frozenset()
+    asked: Asked = field(default_factory=Asked)
+    """The user's own places for the sources to see."""
     keep_going: bool = False
     """Go on although the first boots have all failed."""
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from qemu_boot_time.model import Bound, Event, EventKind, Mark
 from qemu_boot_time.protocol import FW_START, QEMU_INIT_END, RANK, Names
 
-SOURCES_BY_ACCURACY = ("perf_event", "tracefs", "perf", "trace-cmd", "debugcon", "console")
+SOURCES_BY_ACCURACY = (
+    "perf_event",
+    "tracefs",
+    "perf",
+    "trace-cmd",
+    "plugin",
+    "debugcon",
+    "console",
+)
 """Where two sources saw one mark, the first of these is believed."""
 
 
@@ -46,12 +54,15 @@ def name_of(event: Event, names: Names) -> str | None:
     """Name the trace point that an event is; None: it is none."""
     if event.kind is EventKind.ENTRY:
         return QEMU_INIT_END
+    if event.kind is EventKind.PASSED:
+        return str(event.fields["name"])
     if event.kind is EventKind.PORT_WRITE:
         return names.of(int(event.fields["port"]), int(event.fields["value"]))
     return None
 
 
 def _mark_of(event: Event, name: str) -> Mark:
+    instructions = event.fields.get("instructions")
     return Mark(
         name,
         event.time_ns,
@@ -59,6 +70,7 @@ def _mark_of(event: Event, name: str) -> Mark:
         event=str(event.fields.get("event", "")),
         bound=Bound(str(event.fields.get("bound", Bound.EXACT))),
         error_ns=int(event.fields.get("error_ns", 0)),
+        instructions=None if instructions is None else int(instructions),
     )
 
 

@@ -12,6 +12,7 @@ from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.vm.command import QemuCommand
 
 
 class Scope(StrEnum):
@@ -24,6 +25,21 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user wants to see beyond the trace points that there are."""
+
+    probes: Mapping[str, str] = field(default_factory=dict)
+    """Name to the symbol of the guest's kernel, or the address (``0x...``), whose first run it is."""
+    matches: Mapping[str, str] = field(default_factory=dict)
+    """Name to the regular expression that a line of the console must hold."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the user calls them."""
+        return frozenset((*self.probes, *self.matches))
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """What a source is armed for: one run."""
 
@@ -33,6 +49,9 @@ class Arm:
     vmm: Vmm = field(default_factory=Vmm)
     parallel: bool = False
     """Whether several VMs may boot at once: then one boot's end is not the end of another's needs."""
+    command: QemuCommand | None = None
+    """The command of the boots to come; None: somebody else starts them, or they are over."""
+    asked: Asked = field(default_factory=Asked)
 
 
 class Recording(Protocol):

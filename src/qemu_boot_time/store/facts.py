@@ -69,6 +69,10 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The user's names of port values."""
     phases: dict[str, tuple[str, str]] = {}
     """The user's own phases."""
+    probes: dict[str, str] = {}
+    """The user's own places in the guest's kernel: name to symbol."""
+    matches: dict[str, str] = {}
+    """The user's own lines of the console: name to regular expression."""
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
 

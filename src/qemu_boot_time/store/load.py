@@ -12,7 +12,7 @@ from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Run
 from qemu_boot_time.phases import Ending, Rules, boot_of, boots_of, split_vms
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Asked, Source
 from qemu_boot_time.sources.kvm_trace import Vmm, left_out, starters
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import (
@@ -31,7 +31,12 @@ _EXEC_SLACK_NS = 50_000_000
 
 def rules_of(facts: RunFacts) -> Rules:
     """Give the rules that the run was made with."""
-    return Rules(Names(facts.names), facts.until, facts.phases)
+    return Rules(Names(facts.names, asked_of(facts).names), facts.until, facts.phases)
+
+
+def asked_of(facts: RunFacts) -> Asked:
+    """Give what the run was to see beyond the trace points that there are."""
+    return Asked(facts.probes, facts.matches)
 
 
 def load_run(directory: Path) -> Run:
@@ -41,7 +46,7 @@ def load_run(directory: Path) -> Run:
     what is torn in a raw file becomes a note, for all that comes before it counts.
     """
     facts, boots = read_facts(directory)
-    request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts))
+    request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts), asked=asked_of(facts))
     if facts.kind is RunKind.RECORDED:
         return _recorded(directory, facts, request)
     events: dict[int, list[Event]] = defaultdict(list)
