@@ -36,6 +36,19 @@ def wrote(
     return Event(time_ns, source, EventKind.PORT_WRITE, vm, fields)
 
 
+def passed(
+    time_ns: int, name: str, *, source: str = "perf", bound: str = "exact", **fields: int
+) -> Event:
+    """See a place that nobody writes."""
+    return Event(
+        time_ns,
+        source,
+        EventKind.PASSED,
+        1,
+        {"name": name, "event": "it", "bound": bound, **fields},
+    )
+
+
 def seen(kind: EventKind, time_ns: int, *, vm: int = 1) -> Event:
     """See anything that has no fields of interest."""
     return Event(time_ns, "perf", kind, vm)

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boots import NAMES, booted, entered, executed, lengths, marks, names, parts, seen, times, wrote
+from boots import (
+    NAMES,
+    booted,
+    entered,
+    executed,
+    lengths,
+    marks,
+    names,
+    parts,
+    passed,
+    seen,
+    times,
+    wrote,
+)
 from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Mark, Outcome
 from qemu_boot_time.phases import (
     Ending,
@@ -262,6 +275,32 @@ def test_a_source_fills_what_another_missed() -> None:
     boot = one([*late, *booted(values=(1,))])
 
     assert ["perf", "perf", "debugcon"] == [mark.source for mark in boot.marks]
+
+
+def test_what_only_bounds_a_mark_gives_way_to_it() -> None:
+    """One source may see a trace point and its bounds: the mark is what was seen itself."""
+    bounds = [passed(1044, "linux_start_boot", bound=bound) for bound in ("le", "ge")]
+
+    boot = one([*booted(), *bounds])
+
+    assert [("linux_start_boot", 40)] == [e for e in times(boot) if e[0] == "linux_start_boot"]
+    assert [44, 44] == [mark.time_ns for mark in boot.also_seen]
+
+
+def test_a_bound_stands_where_nothing_better_is() -> None:
+    """Its phases are named as ever, and the mark says what it is."""
+    boot = one([*booted(values=(1, 5, 6, 7)), passed(1034, "linux_start_boot", bound="le")])
+
+    assert ["exact"] * 3 + ["le"] + ["exact"] * 2 == [mark.bound for mark in boot.marks]
+    assert 4 == lengths(boot)["loader"]
+
+
+def test_a_place_brings_its_instructions() -> None:
+    """What counts instructions says how many were run; a finer place bounds no phase."""
+    boot = one([*booted(), passed(1035, "decompress_start", instructions=77)])
+
+    assert [77] == [m.instructions for m in boot.marks if m.name == "decompress_start"]
+    assert lengths(one([*booted()])) == lengths(boot)
 
 
 # --- time zero --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Mark, Outcome
 from qemu_boot_time.phases.parts import Rules, in_order, phases_of
-from qemu_boot_time.phases.seen import marks_by_source, merge, name_of, since
+from qemu_boot_time.phases.seen import marks_by_way, merge, name_of, since
 from qemu_boot_time.protocol import LINUX_START_USER
 
 
@@ -29,7 +29,7 @@ def boot_of(
     ending = ending or Ending()
     ordered = sorted(events, key=lambda event: event.time_ns)
     exec_ns = _time_zero(ordered, ending)
-    seen = merge(marks_by_source(ordered, rules.names), rules.until)
+    seen = merge(marks_by_way(ordered, rules.names), rules.until)
     zero_ns = exec_ns if exec_ns is not None else seen.first_ns
     marks = since(zero_ns, seen.chosen)
     return Boot(

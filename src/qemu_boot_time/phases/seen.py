@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from qemu_boot_time.model import Bound, Event, EventKind, Mark
 from qemu_boot_time.protocol import FW_START, QEMU_INIT_END, RANK, Names
@@ -17,6 +18,20 @@ SOURCES_BY_ACCURACY = (
     "console",
 )
 """Where two sources saw one mark, the first of these is believed."""
+
+
+class Way(NamedTuple):
+    """How a mark was seen: one source may see a trace point itself, and what bounds it too."""
+
+    source: str
+    exact: bool
+
+    @property
+    def accuracy(self) -> tuple[bool, int]:
+        """Where it stands among the ways to see one mark; the least is believed."""
+        known = self.source in SOURCES_BY_ACCURACY
+        place = SOURCES_BY_ACCURACY.index(self.source) if known else len(SOURCES_BY_ACCURACY)
+        return not self.exact, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +52,16 @@ class Seen:
         return min((mark.time_ns for mark in self.chosen), default=0)
 
 
-def marks_by_source(ordered: Sequence[Event], names: Names) -> dict[str, list[Mark]]:
-    """Turn the events of one VM, in time order, into each source's marks and their attempts."""
+def marks_by_way(ordered: Sequence[Event], names: Names) -> dict[Way, list[Mark]]:
+    """Turn the events of one VM, in time order, into the marks of each way, and their attempts."""
     resets = [event.time_ns for event in ordered if event.kind is EventKind.RESET]
-    found: dict[str, list[Mark]] = {}
+    found: dict[Way, list[Mark]] = {}
     for event in ordered:
         name = name_of(event, names)
         if name is not None:
-            found.setdefault(event.source, []).append(_mark_of(event, name))
-    return {
-        source: list(_numbered(_entered_once(marks), resets)) for source, marks in found.items()
-    }
+            mark = _mark_of(event, name)
+            found.setdefault(Way(mark.source, mark.bound is Bound.EXACT), []).append(mark)
+    return {way: list(_numbered(_entered_once(marks), resets)) for way, marks in found.items()}
 
 
 def name_of(event: Event, names: Names) -> str | None:
@@ -100,16 +114,20 @@ def _numbered(marks: Iterable[Mark], resets: Sequence[int]) -> Iterator[Mark]:
         yield replace(mark, attempt=attempt)
 
 
-def merge(found: Mapping[str, Sequence[Mark]], until: str | None) -> Seen:
-    """Believe the most accurate source, mark by mark; keep what the others saw."""
+def merge(found: Mapping[Way, Sequence[Mark]], until: str | None) -> Seen:
+    """Believe the most accurate way, mark by mark; keep what the others saw.
+
+    What only bounds a trace point gives way to all that saw it itself in that attempt.
+    """
     best: dict[tuple[int, str, int], Mark] = {}
     also: list[Mark] = []
-    for source in sorted(found, key=_accuracy):
+    for way in sorted(found, key=lambda way: way.accuracy):
         nth = Counter[tuple[int, str]]()
-        for mark in found[source]:
+        seen_itself = {(attempt, name) for attempt, name, _ in best} if not way.exact else set()
+        for mark in found[way]:
             place = (mark.attempt, mark.name)
             nth[place] += 1
-            if best.setdefault((*place, nth[place]), mark) is not mark:
+            if place in seen_itself or best.setdefault((*place, nth[place]), mark) is not mark:
                 also.append(mark)
     marks = sorted(best.values(), key=lambda mark: (mark.time_ns, RANK.get(mark.name, 99)))
     attempt = _attempt_that_got_there(marks, until)
@@ -117,11 +135,6 @@ def merge(found: Mapping[str, Sequence[Mark]], until: str | None) -> Seen:
     earlier = [mark for mark in marks if mark not in chosen]
     attempts = 1 + max((mark.attempt for mark in marks), default=0)
     return Seen(tuple(chosen), tuple(earlier), tuple(also), attempts)
-
-
-def _accuracy(source: str) -> int:
-    known = source in SOURCES_BY_ACCURACY
-    return SOURCES_BY_ACCURACY.index(source) if known else len(SOURCES_BY_ACCURACY)
 
 
 def _attempt_that_got_there(marks: Iterable[Mark], until: str | None) -> int:
