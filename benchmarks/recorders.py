@@ -16,11 +16,13 @@ from common import progress
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, HostError
 from qemu_boot_time.model import Event
-from qemu_boot_time.sources.base import Arm, Session, Source
+from qemu_boot_time.sources.base import Arm, Needs, Session, Source
 from qemu_boot_time.sources.table import SOURCES
 
 NONE = "none"
 OLD_WAY = "old way"
+UNDER_KVM = tuple(source for source in SOURCES.values() if source.needs is not Needs.TCG)
+"""The sources that can see the guests of these benchmarks."""
 _OLD_EVENTS = ("kvm:kvm_entry", "kvm:kvm_pio", "sched:sched_process_exec")
 _LONGEST_BOOT_S = 120.0
 _STARTS_WITHIN_S = 30.0
@@ -119,6 +121,10 @@ class OldWay:
         """Need nothing of QEMU."""
         return ()
 
+    def notes(self) -> tuple[str, ...]:
+        """Have nothing to say."""
+        return ()
+
     def before_exec(self) -> None:
         """Need nothing of its process."""
 
@@ -155,7 +161,7 @@ def _old_way(directory: Path) -> Iterator[Session]:
 def available() -> Mapping[str, Recorder]:
     """Give the ways that work here, by name; those that do not are told."""
     found: dict[str, Recorder] = {NONE: _nobody}
-    for source in SOURCES.values():
+    for source in UNDER_KVM:
         probe = source.probe()
         if probe.ok:
             found[source.name] = _source(source)

@@ -25,8 +25,8 @@ from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import tiny
 from qemu_boot_time.model import Boot
-from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.load import load_run
+from recorders import UNDER_KVM
 
 _QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()", "run")
 _QEMU = ("qemu-system-x86_64", "-accel", "kvm", "-M", "pc", "-m", "16")
@@ -73,7 +73,7 @@ def body() -> None:
     """Measure and print."""
     options = arguments(__doc__, rounds=200, quick=3).parse_args()
     require_kvm()
-    references = [s.name for s in SOURCES.values() if s.name != _DEBUGCON and s.probe().ok]
+    references = [s.name for s in UNDER_KVM if s.name != _DEBUGCON and s.probe().ok]
     if not references:
         raise HostError("no source takes the kernel's stamps here", hint="qbt doctor")
     print(host_line(), flush=True)

@@ -54,6 +54,15 @@ class Bound(StrEnum):
     """The true time is at or before the stamp."""
 
 
+class Clock(StrEnum):
+    """What a run is measured in."""
+
+    TIME = "time"
+    """Host time."""
+    INSTRUCTIONS = "instructions"
+    """Instructions that the guest has run: the same in every boot, whatever else the host does."""
+
+
 class EventKind(StrEnum):
     """What a source saw, before it is given a meaning."""
 

@@ -60,6 +60,8 @@ FINER_POINTS = (
 )
 """Places that some sources see and nobody writes; they bound no phase of their own."""
 
+FINER = frozenset(point.name for point in FINER_POINTS)
+
 RANK: Mapping[str, int] = MappingProxyType({p.name: i for i, p in enumerate(TRACE_POINTS)})
 """Where in a boot a trace point of the protocol comes."""
 

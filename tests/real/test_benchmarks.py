@@ -8,25 +8,26 @@ from pathlib import Path
 import pytest
 
 from qemu_boot_time import host
-from qemu_boot_time.sources.table import SOURCES
 from real_host import require
+from recorders import UNDER_KVM
 
 pytestmark = pytest.mark.real
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SEEING = [name for name in SOURCES if name != "debugcon"]
+NAMES = [source.name for source in UNDER_KVM]
+SEEING = [name for name in NAMES if name != "debugcon"]
 ROWS = {
-    "observer.py": ["none", *SOURCES, "old way"] * 2,
+    "observer.py": ["none", *NAMES, "old way"] * 2,
     "reading.py": ["qbt analyze --json", "perf script -s old_way.py", "walk.c"],
     "stamp.py": ["one after the other"] * 3 * len(SEEING) + ["apart"] * 3 * len(SEEING),
-    "harness.py": list(SOURCES),
+    "harness.py": NAMES,
 }
 
 
 @pytest.mark.parametrize("script", ROWS)
 def test_a_quick_run(script: str, tmp_path: Path) -> None:
     """Status 0, a row for each way, and an empty directory for temporary files."""
-    for probe in (host.kvm_device(), host.perf_binary(), *(s.probe() for s in SOURCES.values())):
+    for probe in (host.kvm_device(), host.perf_binary(), *(s.probe() for s in UNDER_KVM)):
         require(probe.ok, probe.what)
 
     done = subprocess.run(

@@ -15,7 +15,7 @@ from qemu_boot_time.cli.progress import Progress
 from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
-from qemu_boot_time.sources.base import Source
+from qemu_boot_time.sources.base import Needs, Source
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import RunFacts, RunWriter, new_run_directory, runs_directory
 from qemu_boot_time.store.load import load_run
@@ -78,19 +78,22 @@ def check_programs(command: QemuCommand) -> None:
             )
 
 
-def choose_sources(asked: Sequence[str], command: QemuCommand) -> tuple[tuple[Source, ...], str]:
+def choose_sources(
+    asked: Sequence[str], command: QemuCommand, needed: Sequence[str] = ()
+) -> tuple[tuple[Source, ...], str]:
     """Take the sources asked for, or the best that really works here; say why.
 
-    A script hides whether its guest runs under KVM: there the best of either kind looks. Raises
-    HostError for a source that cannot work here, UsageError for one that cannot see this command.
+    ``needed`` are those without which what the user wants cannot be seen. A script hides whether
+    its guest runs under KVM: there the best of either kind looks. Raises HostError for a source
+    that cannot work here, UsageError for one that cannot see this command.
     """
-    if AUTO not in asked:
-        chosen = tuple(SOURCES[name] for name in dict.fromkeys(asked))
-        for source in chosen:
-            if unfit := _unfit(source, command):
-                raise type(unfit)(f"--source {source.name}: {unfit.what}", hint=unfit.hint)
-        return chosen, ""
-    return _choose_best(command)
+    best, why = _choose_best(command) if AUTO in asked else ((), "")
+    names = [*(source.name for source in best), *asked, *needed]
+    chosen = tuple(SOURCES[name] for name in dict.fromkeys(names) if name != AUTO)
+    for source in chosen:
+        if unfit := _unfit(source, command):
+            raise type(unfit)(f"--source {source.name}: {unfit.what}", hint=unfit.hint)
+    return chosen, why
 
 
 def _choose_best(command: QemuCommand) -> tuple[tuple[Source, ...], str]:
@@ -125,7 +128,9 @@ def _unfit(source: Source, command: QemuCommand) -> QbtError | None:
         return UsageError(
             "the command does not use KVM", hint="add -accel kvm, or use --source debugcon"
         )
-    taken = () if source.needs_kvm else taken_ports(command)
+    if source.needs is Needs.TCG and command.at is not None and may_use_kvm(command):
+        return UsageError("the command uses KVM", hint="-accel tcg; or --source perf_event")
+    taken = taken_ports(command) if source.takes_ports else ()
     if taken:
         return UsageError(
             f"the command has a device of its own on port {taken[0]:#x}",
@@ -177,6 +182,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         phases=dict(plan.rules.phases),
         probes=dict(plan.asked.probes),
         matches=dict(plan.asked.matches),
+        clock=plan.clock,
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )

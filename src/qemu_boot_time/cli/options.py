@@ -12,13 +12,31 @@ from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.inputs import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CUSTOM_VALUES, RANK, Names
+from qemu_boot_time.protocol import CUSTOM_VALUES, FINER, RANK, Names
+from qemu_boot_time.sources.base import Asked
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
 _CONFIG_KEYS = {"marks", "phases"}
+
+_ASKED_OPTIONS = (
+    click.option(
+        "--probe",
+        "probes",
+        multiple=True,
+        metavar="NAME=SYMBOL",
+        help="A mark where the guest's kernel first runs SYMBOL (or 0xADDRESS); TCG.",
+    ),
+    click.option(
+        "--symbols",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The guest's vmlinux, System.map or bzImage, if -kernel does not tell.",
+    ),
+    click.option("--count", "counted", is_flag=True, help="Count instructions beside time; TCG."),
+)
 
 _OPTIONS = (
     click.option("--until", metavar="MARK", help="The mark at which a boot has got there."),
@@ -52,6 +70,13 @@ def rules_options(function: _Function) -> _Function:
     return function
 
 
+def asked_options(function: _Function) -> _Function:
+    """Add ``--probe``, ``--symbols`` and ``--count``; see :func:`asked`."""
+    for option in reversed(_ASKED_OPTIONS):
+        function = option(function)
+    return function
+
+
 unit_option = click.option(
     "--unit",
     type=click.Choice(list(UNITS)),
@@ -66,24 +91,39 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 def rules(
-    *, until: str | None, marks: Sequence[str], phases: Sequence[str], config: str | None
+    *,
+    until: str | None,
+    marks: Sequence[str],
+    phases: Sequence[str],
+    config: str | None,
+    own: frozenset[str] = frozenset(),
 ) -> Rules:
     """Check and join what the user says of marks and phases; the command line beats the file.
 
+    ``own`` are the user's names for what sources see by themselves.
     Raises UsageError for a name or a value that cannot be, InputError for a bad file.
     """
     from_file = _read_config(Path(config)) if config else {}
     named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
     custom = {_value(value): _name(name) for value, name in named.items()}
-    own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
-    names = Names(custom)
-    result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
-    known = {*RANK, *custom.values()}
+    parts = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
+    names = Names(custom, own)
+    result = Rules(names, until, {name: _ends(name, ends) for name, ends in parts.items()})
+    known = {*RANK, *FINER, *custom.values(), *own}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):
         _check_mark(end, {EXEC, *known})
     return result
+
+
+def asked(*, probes: Sequence[str], symbols: Path | None, counted: bool) -> Asked:
+    """Check what the user wants to see of an unchanged guest.
+
+    Raises UsageError for a name that cannot be.
+    """
+    pairs = (_pair(word, "--probe") for word in probes)
+    return Asked({_name(name): where for name, where in pairs}, symbols=symbols, counted=counted)
 
 
 def vmm(comm: str | None) -> Vmm:
@@ -125,7 +165,7 @@ def _value(text: Any) -> int:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or name in {"", EXEC, *RANK}:
+    if not isinstance(name, str) or name in {"", EXEC, *RANK, *FINER}:
         raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
     return name
 

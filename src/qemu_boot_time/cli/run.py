@@ -1,12 +1,14 @@
 """``qbt run``: boot a VM many times and show where its time goes."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.measuring import (
+    AUTO,
     Printing,
     check_programs,
     choose_sources,
@@ -18,7 +20,11 @@ from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
-from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.model import Clock
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.protocol import FINER
+from qemu_boot_time.sources.base import Asked, Scope
+from qemu_boot_time.sources.plugin.raw import NAME as PLUGIN
 from qemu_boot_time.vm import command as vm_command
 
 _EXAMPLES = """\b
@@ -72,6 +78,14 @@ Examples:
 @click.option("--cpus", metavar="LIST", help="Pin QEMU to these CPUs, as 2-3 or 0,4.")
 @click.option("--keep-going", is_flag=True, help="Go on although the first boots all fail.")
 @out_option
+@options.asked_options
+@click.option(
+    "--clock",
+    type=click.Choice([clock.value for clock in Clock]),
+    default=Clock.TIME.value,
+    show_default=True,
+    help="Measure time, or the guest's instructions: the same in each boot; TCG.",
+)
 @options.comm_option
 @options.rules_options
 @options.json_option
@@ -88,6 +102,10 @@ def command(
     cpus: str | None,
     keep_going: bool,
     out: Path | None,
+    probes: tuple[str, ...],
+    symbols: Path | None,
+    counted: bool,
+    clock: str,
     comm: str | None,
     until: str | None,
     marks: tuple[str, ...],
@@ -105,8 +123,11 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
-    chosen, why = choose_sources(sources, parsed)
+    asked = options.asked(probes=probes, symbols=symbols, counted=counted)
+    rules = options.rules(until=until, marks=marks, phases=phases, config=config, own=asked.names)
+    if Clock(clock) is Clock.INSTRUCTIONS and AUTO in sources:
+        sources = (PLUGIN,)
+    chosen, why = choose_sources(sources, parsed, _needed(asked, rules, Clock(clock)))
     if why:
         note(why)
     _warn(parsed)
@@ -121,9 +142,17 @@ def command(
         timeout_s=timeout_s,
         prepare=prepare,
         cpus=_cpus(cpus),
+        asked=asked,
+        clock=Clock(clock),
         keep_going=keep_going,
     )
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
+
+
+def _needed(asked: Asked, rules: Rules, clock: Clock) -> Sequence[str]:
+    """Give the sources without which what is asked for cannot be seen."""
+    wants_plugin = asked.probes or asked.symbols or asked.counted or rules.until in FINER
+    return (PLUGIN,) if wants_plugin or clock is Clock.INSTRUCTIONS else ()
 
 
 def _warn(parsed: vm_command.QemuCommand) -> None:

@@ -4,15 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from qemu_boot_time.host import Probe
-from qemu_boot_time.model import Event
+from qemu_boot_time.model import Clock, Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.vm.command import QemuCommand
+
+
+class Needs(Enum):
+    """What a source needs of the accelerator."""
+
+    NOTHING = "nothing"
+    KVM = "kvm"
+    TCG = "tcg"
 
 
 class Scope(StrEnum):
@@ -33,6 +41,11 @@ class Asked:
     matches: Mapping[str, str] = field(default_factory=dict)
     """Name to the regular expression that a line of the console must hold."""
 
+    symbols: Path | None = None
+    """Where the symbols of the guest's kernel are; None: in the kernel that the command boots."""
+    counted: bool = False
+    """Whether instructions are counted although time is what matters."""
+
     @property
     def names(self) -> frozenset[str]:
         """What the user calls them."""
@@ -52,6 +65,7 @@ class Arm:
     command: QemuCommand | None = None
     """The command of the boots to come; None: somebody else starts them, or they are over."""
     asked: Asked = field(default_factory=Asked)
+    clock: Clock = Clock.TIME
 
 
 class Recording(Protocol):
@@ -80,6 +94,10 @@ class Session(Protocol):
         """Give what QEMU must be told in addition, for this source alone."""
         ...
 
+    def notes(self) -> tuple[str, ...]:
+        """Say what a reader of the result must know of this source: one line each."""
+        ...
+
     def before_exec(self) -> Callable[[int], None] | None:
         """Give what must be called while the next QEMU's process waits before its exec."""
         ...
@@ -104,13 +122,20 @@ class Source:
     name: str
     sees: str
     """In one line, for the help and the table's footnote."""
-    needs_kvm: bool
+    needs: Needs
     probe: Callable[[], Probe]
     """Try it for real on this host, cheaply."""
     arm: Callable[[Arm, Guard], AbstractContextManager[Session]]
     read: Callable[[Arm], Iterator[Event]]
     """Read its raw files again; ``vm`` is a process id, or the boot's index (``by_index``)."""
+    takes_ports: bool = False
+    """Whether it puts devices of its own on the protocol's ports."""
     by_index: bool = False
     """Whether ``Event.vm`` is the index of the boot rather than a process id."""
     recordings: Callable[[Arm], Iterable[Recording]] | None = None
     """Read its raw files as recordings of VMs that somebody else started; None: it sees none."""
+
+    @property
+    def needs_kvm(self) -> bool:
+        """Whether it listens to KVM."""
+        return self.needs is Needs.KVM

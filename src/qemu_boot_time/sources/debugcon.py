@@ -16,13 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, HostError, InputError
+from qemu_boot_time.errors import HostError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.process import Guard
 from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Needs, Source
 from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.jsonl import records
 
 NAME = "debugcon"
 ERROR_NS = 45_000
@@ -89,6 +90,10 @@ class DebugconSession:
             words += ["-chardev", f"udp,id={name},host={host},port={number}"]
             words += ["-device", f"isa-debugcon,iobase={port:#x},chardev={name}"]
         return tuple(words)
+
+    def notes(self) -> tuple[str, ...]:
+        """Have nothing to say."""
+        return ()
 
     def before_exec(self) -> None:
         """Need nothing of the process."""
@@ -207,10 +212,9 @@ def read(request: Arm) -> Iterator[Event]:
     was set meanwhile a CLOCK_STEP event says so. Raises InputError where the file is missing,
     CorruptFileError where it is damaged.
     """
-    file = request.raw / _RAW_FILE
     offsets: dict[int, int] = {}
     begins: dict[int, _Clock] = {}
-    for line in _lines(file):
+    for line in records(request.raw / _RAW_FILE, _DECODER):
         match line:
             case _Clock():
                 yield from _stepped(line, begins.get(line.boot))
@@ -234,23 +238,6 @@ def _stepped(end: _Clock, begin: _Clock | None) -> Iterator[Event]:
         yield Event(end.monotonic_ns, NAME, EventKind.CLOCK_STEP, end.boot, fields)
 
 
-def _lines(file: Path) -> Iterator[_Line]:
-    """Decode the raw file; a last line cut short by a killed writer is left out."""
-    try:
-        stream = file.open("rb")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="without it no mark is known") from error
-    with stream:
-        offset = 0
-        for line in stream:
-            try:
-                yield _DECODER.decode(line)
-            except msgspec.DecodeError as error:
-                if line.endswith(b"\n"):
-                    raise CorruptFileError(str(file), offset, "line", str(error)) from error
-            offset += len(line)
-
-
 def probe() -> Probe:
     """Say whether datagrams on the loopback get a kernel stamp here."""
     try:
@@ -264,9 +251,10 @@ def probe() -> Probe:
 SOURCE = Source(
     name=NAME,
     sees="port writes on any accelerator, through isa-debugcon; stamps some tens of us late",
-    needs_kvm=False,
+    needs=Needs.NOTHING,
     probe=probe,
     arm=arm,
     read=read,
+    takes_ports=True,
     by_index=True,
 )

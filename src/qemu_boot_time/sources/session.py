@@ -52,6 +52,10 @@ class RecordingSession:
         """Need nothing of QEMU."""
         return ()
 
+    def notes(self) -> tuple[str, ...]:
+        """Have nothing to say."""
+        return ()
+
     def before_exec(self) -> Callable[[int], None] | None:
         """Attach to the waiting process, where each boot has its own recording."""
         return None if self._request.scope is Scope.SYSTEM else self._attach

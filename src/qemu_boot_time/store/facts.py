@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
-from qemu_boot_time.model import EndedBy
+from qemu_boot_time.model import Clock, EndedBy
 from qemu_boot_time.sources.base import Scope
 
 SCHEMA = 1
@@ -73,6 +73,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The user's own places in the guest's kernel: name to symbol."""
     matches: dict[str, str] = {}
     """The user's own lines of the console: name to regular expression."""
+    clock: Clock = Clock.TIME
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
 

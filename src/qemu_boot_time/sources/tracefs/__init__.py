@@ -16,7 +16,7 @@ from qemu_boot_time.host.rights import find_tracefs, tracefs_instances
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources import tracedat_trace
-from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.base import Arm, Needs, Scope, Source
 from qemu_boot_time.sources.tracefs.instance import enable, instance, write
 from qemu_boot_time.sources.tracefs.recorder import NAME, Recorder
 from qemu_boot_time.sources.tracepoints import find_forks, find_tracepoints
@@ -37,6 +37,10 @@ class TracefsSession:
 
     def arguments(self) -> tuple[str, ...]:
         """Need nothing of QEMU."""
+        return ()
+
+    def notes(self) -> tuple[str, ...]:
+        """Have nothing to say."""
         return ()
 
     def before_exec(self) -> Callable[[int], None] | None:
@@ -113,7 +117,7 @@ def probe() -> Probe:
 SOURCE = Source(
     name=NAME,
     sees="exec, first guest entry and port writes, through a tracefs instance: the kernel's stamps",
-    needs_kvm=True,
+    needs=Needs.KVM,
     probe=probe,
     arm=arm,
     read=read,
