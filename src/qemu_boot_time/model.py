@@ -114,6 +114,10 @@ class Mark:
     instructions: int | None = None
     """Guest instructions executed so far, where the source counts them."""
 
+    def at(self, clock: Clock) -> int | None:
+        """Give where on this clock it lies: ns since the exec, or instructions."""
+        return self.time_ns if clock is Clock.TIME else self.instructions
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -136,11 +140,17 @@ class Phase:
     end: str
     begin_ns: int
     end_ns: int
+    instructions: int | None = None
+    """Guest instructions executed in it, where both ends were counted."""
 
     @property
     def duration_ns(self) -> int:
         """The length of the phase, in nanoseconds."""
         return self.end_ns - self.begin_ns
+
+    def length(self, clock: Clock) -> int | None:
+        """Give its length on this clock: nanoseconds, or instructions."""
+        return self.duration_ns if clock is Clock.TIME else self.instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,8 @@ class Run:
     """An id, or the name of a file."""
     boots: tuple[Boot, ...]
     sources: tuple[str, ...] = ()
+    clock: Clock = Clock.TIME
+    """What it was measured in."""
     path: str = ""
     """Where the run or the recording lies."""
     command: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import sys
 import click
 
 from qemu_boot_time.errors import ExitStatus, InputError
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.stats.summary import summarise
 
 
@@ -15,11 +15,12 @@ def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
 
     Raises InputError after the table where the input is damaged.
     """
-    summary = summarise(run.boots)
+    summary = summarise(run.boots, run.clock)
     if as_json:
         from qemu_boot_time.report.json import to_json
 
-        click.echo(to_json(run, summary))
+        by_clock = (summarise(run.boots, clock) for clock in Clock)
+        click.echo(to_json(run, *by_clock))
     else:
         from qemu_boot_time.report.text import to_text
 

@@ -2,19 +2,39 @@
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Run
+from qemu_boot_time.model import Boot, Bound, Clock, Run
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.stats.summary import MarkSummary, Stats, Summary
+from qemu_boot_time.stats.exact import sameness
+from qemu_boot_time.stats.summary import Stats, Summary
 
 _WIDTH = 80
 _NS_PER_MS = 1_000_000
-_COLUMNS = ("n", "median", "mean", "min", "max")
+_ALL = ("n", "median", "mean", "min", "max")
+_EXTREMES = ("n", "median", "min", "max")
+
+
+class _Form(NamedTuple):
+    """How numbers of one clock are shown."""
+
+    unit: str
+    columns: tuple[str, ...]
+    """Names of Stats' fields."""
+    number: Callable[[int, str], str]
+    """Renders one, with a sign or without."""
+
+
+_FORMS: Mapping[Clock, _Form] = {
+    Clock.TIME: _Form("ms", _ALL, lambda value, sign: f"{value / _NS_PER_MS:{sign}.3f}"),
+    # A mean of counts that are the same, or should be, says nothing; four of them do not fit.
+    Clock.INSTRUCTIONS: _Form("instructions", _EXTREMES, lambda value, sign: f"{value:{sign},}"),
+}
 _SINCE_MARK = "  since the mark before"
 _UNACCOUNTED = "unaccounted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
@@ -26,7 +46,7 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
     if every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     if summary.marks:
-        parts += [_marks_table(summary.marks, _zero_of(run.boots)), Text()]
+        parts += [_marks_table(summary, _zero_of(run.boots)), Text()]
     if summary.phases:
         parts += [_phases_table(summary), Text()]
     parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
@@ -66,42 +86,45 @@ def _grid(title: str, columns: Iterable[str]) -> Table:
     return table
 
 
-def _cells(stats: Stats, sign: str = "") -> Iterator[str]:
+def _cells(stats: Stats, form: _Form, sign: str = "") -> Iterator[str]:
     yield str(stats.n)
-    for value_ns in (stats.median_ns, stats.mean_ns, stats.min_ns, stats.max_ns):
-        yield f"{value_ns / _NS_PER_MS:{sign}.3f}"
+    for column in form.columns[1:]:
+        yield form.number(getattr(stats, column), sign)
 
 
 def _zero_of(boots: Iterable[Boot]) -> str:
-    """Say from where marks count: from the first of each boot, where no exec was seen at all."""
+    """Say from where times count: from the first mark of each boot, where no exec was seen at all."""
     return "exec" if any(boot.exec_ns is not None for boot in boots if boot.ok) else "first"
 
 
-def _marks_table(rows: Iterable[MarkSummary], zero: str) -> Table:
-    table = _grid(f"mark (ms since {zero})", _COLUMNS)
-    for row in rows:
-        table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.time))
+def _marks_table(summary: Summary, zero: str) -> Table:
+    form = _FORMS[summary.clock]
+    since = f" since {zero}" if summary.clock is Clock.TIME else ""
+    table = _grid(f"mark ({form.unit}{since})", form.columns)
+    for row in summary.marks:
+        table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.at, form))
         if row.delta:
-            table.add_row(_SINCE_MARK, *_cells(row.delta, sign="+"), style="dim")
+            table.add_row(_SINCE_MARK, *_cells(row.delta, form, sign="+"), style="dim")
     return table
 
 
 def _phases_table(summary: Summary) -> Table:
+    form = _FORMS[summary.clock]
     first_total = next((row for row in summary.phases if row.name == TOTAL), None)
-    total = first_total.time if first_total else None
+    total = first_total.length if first_total else None
     named = Counter(row.name for row in summary.phases)
-    table = _grid("phase (ms)", (*_COLUMNS, "share"))
+    table = _grid(f"phase ({form.unit})", (*form.columns, "share"))
     for row in summary.phases:
         if row is first_total and summary.unaccounted:
-            _add_phase(table, _UNACCOUNTED, summary.unaccounted, total)
+            _add_phase(table, _UNACCOUNTED, summary.unaccounted, total, form)
         name = row.name if named[row.name] == 1 else f"{row.name} ({row.begin}..{row.end})"
-        _add_phase(table, name, row.time, total)
+        _add_phase(table, name, row.length, total, form)
     return table
 
 
-def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None) -> None:
-    share = f"{stats.mean_ns / total.mean_ns:.1%}" if total and total.mean_ns else ""
-    table.add_row(Text(printable(name), style="cyan"), *_cells(stats), share)
+def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None, form: _Form) -> None:
+    share = f"{stats.mean / total.mean:.1%}" if total and total.mean else ""
+    table.add_row(Text(printable(name), style="cyan"), *_cells(stats, form), share)
 
 
 def _one_boot(boot: Boot) -> Iterator[RenderableType]:
@@ -161,5 +184,19 @@ def _footnotes(run: Run) -> Iterator[str]:
     for (name, event, bound), indices in stand_ins.items():
         where = f" in boot {_listed(indices)}" if several else ""
         yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
-    for note in run.notes:
+    for note in (*_sameness(run.boots), *run.notes):
         yield f"note: {printable(note)}"
+
+
+def _sameness(boots: Iterable[Boot]) -> Iterator[str]:
+    """Say whether boots that were counted are the same, and if not, where two of them part."""
+    found = sameness(boots)
+    if found is None:
+        return
+    parting = found.parting
+    if parting is None:
+        yield f"instructions: the same at each of {found.marks} marks in {found.boots} boots"
+        return
+    where = f"between {parting.after} and {parting.at}" if parting.after else f"at {parting.at}"
+    one, other = (f"{count:,}" for count in parting.counts)
+    yield f"instructions: boots {parting.first} and {parting.second} part {where}: {one} and {other}"

@@ -61,6 +61,7 @@ def load_run(directory: Path) -> Run:
         name=directory.name,
         boots=tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured),
         sources=facts.sources,
+        clock=facts.clock,
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
