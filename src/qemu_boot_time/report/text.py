@@ -14,7 +14,7 @@ from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.summary import Stats, Summary
 
-_WIDTH = 80
+WIDTH = 80
 _NS_PER_MS = 1_000_000
 _ALL = ("n", "median", "mean", "min", "max")
 _EXTREMES = ("n", "median", "min", "max")
@@ -52,7 +52,7 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
     parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
     stream = io.StringIO()
     console = Console(
-        file=stream, width=_WIDTH, force_terminal=colour, no_color=not colour, highlight=False
+        file=stream, width=WIDTH, force_terminal=colour, no_color=not colour, highlight=False
     )
     console.print(Group(*parts), soft_wrap=False)
     # A path is there to be copied: it stays on one line, however long.
