@@ -1,0 +1,50 @@
+"""The table of symbols that a kernel has for itself, and keeps when it is stripped."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qemu_boot_time.errors import InputError
+from qemu_boot_time.formats.kernel.damage import missing
+from qemu_boot_time.formats.kernel.symbols import CODE
+
+_HINT = "is it built with CONFIG_KALLSYMS? else give its System.map, or its vmlinux with symbols"
+
+
+def find_kallsyms(data: bytes, file: str, *, bits: int) -> Iterator[tuple[str, int]]:
+    """Give name and link address of the code that is in the kallsyms of a stripped vmlinux.
+
+    ``bits`` is 32 or 64. Raises InputError where there is none.
+    """
+    finder = _finder(file)
+    try:
+        with _quiet():
+            found = finder(data, bit_size=bits)
+    except Exception as error:  # the library lets through whatever nonsense causes
+        what = f"{file}: no table of symbols found in it ({type(error).__name__})"
+        raise InputError(what, hint=_HINT) from error
+    for text, address in zip(found.symbol_names, found.kernel_addresses, strict=True):
+        if text[:1] in CODE and text.isascii() and text.isprintable():
+            yield text[1:], address
+
+
+def _finder(file: str) -> Any:
+    try:
+        from vmlinux_to_elf.core.kallsyms import KallsymsFinder
+    except ImportError as absent:
+        raise missing(
+            file, "stripped, so that kallsyms is needed", "vmlinux_to_elf", "vmlinux-to-elf"
+        ) from absent
+    return KallsymsFinder
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library from setting up logging to stderr, which its first line would do."""
+    handler = logging.NullHandler()
+    logging.root.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)
