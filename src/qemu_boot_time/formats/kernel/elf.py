@@ -33,6 +33,8 @@ class Vmlinux:
     """Physical address of the first instruction."""
     code: tuple[range, ...]
     """Link addresses of its executable segments."""
+    rodata: range
+    """Where in the file what is read only lies; empty: it has no such section."""
     symbols: tuple[tuple[str, int], ...]
     """Name and address of what is in executable sections; empty: stripped."""
 
@@ -58,10 +60,10 @@ def read_elf(data: bytes, file: str) -> Vmlinux:
 
 
 def _parsed(elf: Any) -> Vmlinux | None:
-    bits = _MACHINES.get(elf["e_machine"])
-    if bits != elf.elfclass or not elf.little_endian:
+    bits: int = elf.elfclass
+    if _MACHINES.get(elf["e_machine"]) != bits or not elf.little_endian:
         return None
-    return Vmlinux(bits, elf["e_entry"], _code(elf), tuple(_symbols(elf, bits)))
+    return Vmlinux(bits, elf["e_entry"], _code(elf), _rodata(elf), tuple(_symbols(elf, bits)))
 
 
 def _code(elf: Any) -> tuple[range, ...]:
@@ -70,6 +72,13 @@ def _code(elf: Any) -> tuple[range, ...]:
         for segment in elf.iter_segments("PT_LOAD")
         if segment["p_flags"] & _EXECUTABLE
     )
+
+
+def _rodata(elf: Any) -> range:
+    section = elf.get_section_by_name(".rodata")
+    if section is None:
+        return range(0)
+    return range(section["sh_offset"], section["sh_offset"] + section["sh_size"])
 
 
 def _symbols(elf: Any, bits: int) -> Iterator[tuple[str, int]]:

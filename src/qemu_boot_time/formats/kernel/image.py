@@ -56,7 +56,7 @@ def symbols_of(data: bytes, file: str) -> Symbols:
         return _checked(gather(file, read_system_map(data, file), entry=None))
     vmlinux = vmlinux_of(data, file)
     read = elf.read_elf(vmlinux, file)
-    pairs = read.symbols or find_kallsyms(vmlinux, file, bits=read.bits)
+    pairs = read.symbols or find_kallsyms(vmlinux, read, file)
     symbols = _checked(gather(file, pairs, entry=read.entry))
     if not any(symbols.text in addresses for addresses in read.code):
         raise InputError(
