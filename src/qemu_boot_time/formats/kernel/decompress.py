@@ -4,10 +4,11 @@ import bz2
 import lzma
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from qemu_boot_time.errors import InputError
+from qemu_boot_time.formats.kernel import lzop
 from qemu_boot_time.formats.kernel.damage import DamageError, missing
 
 _MOST_BYTES = 1 << 30
@@ -72,25 +73,39 @@ def _streams(make: Callable[[], Any], errors: tuple[type[Exception], ...]) -> _D
     return read
 
 
-def _lz4_legacy(stream: bytes, size: int, file: str) -> bytes:
+def _blocks(give: Callable[[bytes, str], Iterator[bytes]]) -> _Decompress:
+    """Join blocks, which are small, until there are enough."""
+
+    def read(stream: bytes, size: int, file: str) -> bytes:
+        data = bytearray()
+        for block in give(stream, file):
+            data += block
+            if len(data) > size:
+                break
+        return bytes(data)
+
+    return read
+
+
+def _lz4_legacy(stream: bytes, file: str) -> Iterator[bytes]:
     """Read the legacy frame: blocks of 8 MiB, each behind its compressed size."""
     try:
         import lz4.block
     except ImportError as absent:
         raise missing(file, "compressed with LZ4", "lz4", "lz4") from absent
-    parts: list[bytes] = []
-    room, at = size + 1, len(_LZ4_MAGIC)
-    while at + _SIZE_BYTES <= len(stream) and room > 0:
+    at = 0
+    while at < len(stream):
         head, at = stream[at : at + _SIZE_BYTES], at + _SIZE_BYTES
         if head == _LZ4_MAGIC:
             continue
         end = at + int.from_bytes(head, "little")
+        if end > len(stream):
+            raise DamageError("it ends within a block")
         try:
-            parts.append(lz4.block.decompress(stream[at:end], _LZ4_BLOCK_BYTES))
+            yield lz4.block.decompress(stream[at:end], _LZ4_BLOCK_BYTES)
         except (lz4.block.LZ4BlockError, ValueError) as error:
-            raise DamageError(str(error)) from error
-        room, at = room - len(parts[-1]), end
-    return b"".join(parts)
+            raise DamageError(f"LZ4: {error}") from error
+        at = end
 
 
 def _zstd(stream: bytes, size: int, file: str) -> bytes:
@@ -123,6 +138,7 @@ _COMPRESSIONS = (
     _Compression(b"BZh", _streams(bz2.BZ2Decompressor, (OSError, ValueError))),
     _Compression(b"\xfd7zXZ\0", _streams(_xz, _LZMA_ERRORS)),
     _Compression(b"]\0\0", _streams(_lzma, _LZMA_ERRORS)),
-    _Compression(_LZ4_MAGIC, _lz4_legacy),
+    _Compression(lzop.MAGIC, _blocks(lzop.blocks)),
+    _Compression(_LZ4_MAGIC, _blocks(_lz4_legacy)),
     _Compression(b"\x28\xb5\x2f\xfd", _zstd),
 )

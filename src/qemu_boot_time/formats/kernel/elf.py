@@ -13,8 +13,6 @@ from qemu_boot_time.formats.kernel.damage import corrupt, missing
 MAGIC = b"\x7fELF"
 _STRUCTURE = "ELF"
 _MACHINES = {"EM_X86_64": 64, "EM_386": 32}
-_EXECUTABLE = 0x1
-"""PF_X of a segment."""
 _EXECINSTR = 0x4
 """SHF_EXECINSTR of a section."""
 _STT_NOTYPE_OBJECT_FUNC = frozenset({0, 1, 2, 10})
@@ -31,8 +29,10 @@ class Vmlinux:
     """64 or 32."""
     entry: int
     """Physical address of the first instruction."""
-    code: tuple[range, ...]
-    """Link addresses of its executable segments."""
+    entry_linked: int | None
+    """Its link address; None: it is in no segment."""
+    rodata: range
+    """Where in the file what is read only lies; empty: it has no such section."""
     symbols: tuple[tuple[str, int], ...]
     """Name and address of what is in executable sections; empty: stripped."""
 
@@ -58,18 +58,31 @@ def read_elf(data: bytes, file: str) -> Vmlinux:
 
 
 def _parsed(elf: Any) -> Vmlinux | None:
-    bits = _MACHINES.get(elf["e_machine"])
-    if bits != elf.elfclass or not elf.little_endian:
+    bits: int = elf.elfclass
+    if _MACHINES.get(elf["e_machine"]) != bits or not elf.little_endian:
         return None
-    return Vmlinux(bits, elf["e_entry"], _code(elf), tuple(_symbols(elf, bits)))
-
-
-def _code(elf: Any) -> tuple[range, ...]:
-    return tuple(
-        range(segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
-        for segment in elf.iter_segments("PT_LOAD")
-        if segment["p_flags"] & _EXECUTABLE
+    return Vmlinux(
+        bits=bits,
+        entry=elf["e_entry"],
+        entry_linked=_linked(elf, elf["e_entry"]),
+        rodata=_rodata(elf),
+        symbols=tuple(_symbols(elf, bits)),
     )
+
+
+def _linked(elf: Any, physical: int) -> int | None:
+    for segment in elf.iter_segments("PT_LOAD"):
+        offset = physical - segment["p_paddr"]
+        if 0 <= offset < segment["p_memsz"]:
+            return int(segment["p_vaddr"] + offset)
+    return None
+
+
+def _rodata(elf: Any) -> range:
+    section = elf.get_section_by_name(".rodata")
+    if section is None:
+        return range(0)
+    return range(section["sh_offset"], section["sh_offset"] + section["sh_size"])
 
 
 def _symbols(elf: Any, bits: int) -> Iterator[tuple[str, int]]:

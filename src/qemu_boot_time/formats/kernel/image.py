@@ -11,6 +11,8 @@ from qemu_boot_time.formats.kernel.system_map import is_system_map, read_system_
 
 _PAYLOAD_SINCE = 0x208
 _BEGINNINGS = ("_text", "_stext")
+_FIRST = {64: "startup_64", 32: "startup_32"}
+"""What the entry point of a vmlinux is (ENTRY in arch/x86/kernel/vmlinux.lds.S), by its bits."""
 
 
 def vmlinux_of(data: bytes, file: str) -> bytes:
@@ -53,23 +55,25 @@ def symbols_of(data: bytes, file: str) -> Symbols:
     CorruptFileError for damage.
     """
     if is_system_map(data):
-        return _checked(gather(file, read_system_map(data, file), entry=None))
+        return _from_system_map(data, file)
     vmlinux = vmlinux_of(data, file)
     read = elf.read_elf(vmlinux, file)
-    pairs = read.symbols or find_kallsyms(vmlinux, file, bits=read.bits)
-    symbols = _checked(gather(file, pairs, entry=read.entry))
-    if not any(symbols.text in addresses for addresses in read.code):
+    pairs = read.symbols or find_kallsyms(vmlinux, read, file)
+    symbols = gather(file, pairs, entry=read.entry)
+    if read.entry_linked not in symbols.addresses.get(_FIRST[read.bits], ()):
         raise InputError(
-            f"{file}: its symbols are not where its code is: {symbols.text:#x}",
+            f"{file}: {_FIRST[read.bits]} is not where the kernel begins, so that no symbol of it "
+            "can be trusted",
             hint="give its System.map, or its vmlinux with symbols",
         )
     return symbols
 
 
-def _checked(symbols: Symbols) -> Symbols:
+def _from_system_map(data: bytes, file: str) -> Symbols:
+    symbols = gather(file, read_system_map(data, file), entry=None)
     if not any(symbols.addresses.get(name, (0,))[0] for name in _BEGINNINGS):
         raise InputError(
-            f"{symbols.file}: symbols, but neither of {' and '.join(_BEGINNINGS)}",
-            hint="give a bzImage, a vmlinux or a System.map; as root if it is /proc/kallsyms",
+            f"{file}: neither of {' and '.join(_BEGINNINGS)} in it, or without its address",
+            hint="give a bzImage, a vmlinux or a whole System.map",
         )
     return symbols

@@ -96,8 +96,9 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, tag="qbt-symbols-1")
 
 
 def gather(file: str, pairs: Iterable[tuple[str, int]], *, entry: int | None) -> Symbols:
-    """Make the value of (name, address) of code in any order."""
+    """Make the value of (name, address) of code in any order; what is no name is left out."""
     found: dict[str, set[int]] = {}
     for name, address in pairs:
-        found.setdefault(name, set()).add(address)
+        if name.isascii() and name.isprintable():
+            found.setdefault(name, set()).add(address)
     return Symbols(file, {name: tuple(sorted(each)) for name, each in found.items()}, entry)
