@@ -27,11 +27,11 @@ def command(*, first: str, second: str, as_json: bool) -> int:
     any difference is one. A phase where the boots of one side differ among themselves by more than
     the sides do is UNDECIDED. Exit status 1: the second is SLOWER.
     """
-    runs = [_counted(name) for name in (first, second)]
-    found = compare(*runs)
+    one, other = _counted(first), _counted(second)
+    found = compare(one, other)
     from qemu_boot_time.report.exact import to_json, to_text
 
-    click.echo(to_json(runs, found) if as_json else to_text(*runs, found), nl=as_json)
+    click.echo(to_json((one, other), found) if as_json else to_text(one, other, found), nl=as_json)
     slower = found.total is not None and found.total.verdict is Verdict.SLOWER
     return ExitStatus.NO if slower else ExitStatus.DONE
 
