@@ -79,7 +79,8 @@ Recorder = Callable[[Path], AbstractContextManager[Session | None]]
 
 
 @contextlib.contextmanager
-def _nobody(_: Path) -> Iterator[None]:
+def nobody(_: Path) -> Iterator[None]:
+    """Hold no recorder."""
     yield None
 
 
@@ -160,7 +161,7 @@ def _old_way(directory: Path) -> Iterator[Session]:
 
 def available() -> Mapping[str, Recorder]:
     """Give the ways that work here, by name; those that do not are told."""
-    found: dict[str, Recorder] = {NONE: _nobody}
+    found: dict[str, Recorder] = {NONE: nobody}
     for source in UNDER_KVM:
         probe = source.probe()
         if probe.ok:

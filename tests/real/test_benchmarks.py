@@ -21,6 +21,7 @@ ROWS = {
     "reading.py": ["qbt analyze --json", "perf script -s old_way.py", "walk.c"],
     "stamp.py": ["one after the other"] * 3 * len(SEEING) + ["apart"] * 3 * len(SEEING),
     "harness.py": NAMES,
+    "plugin.py": ["none", "hooks", "--count", "--clock instructions"],
 }
 
 

@@ -59,7 +59,7 @@ class Meaning:
 
     def of(self, passed: Passed) -> Iterator[Event]:
         """Give the events of one line; the reset vector, passed again, is a reset of the guest."""
-        if passed.place >= len(self._looked.places):
+        if not 0 <= passed.place < len(self._looked.places):
             return
         place = self._looked.places[passed.place]
         if passed.place == _RESET_VECTOR:
