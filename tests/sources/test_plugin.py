@@ -12,6 +12,7 @@ from qemu_boot_time.process import Guard
 from qemu_boot_time.sources import plugin
 from qemu_boot_time.sources.base import Arm, Asked
 from qemu_boot_time.sources.plugin import raw
+from qemu_boot_time.sources.plugin.compiled import escaped
 from qemu_boot_time.vm.command import parse
 
 QEMU = ("qemu-system-x86_64", "-M", "pc")
@@ -23,10 +24,10 @@ def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "library", lambda _: Path("/cache/plugin.so"))
 
 
-def request(directory: Path, *words: str, counted: bool = True, **how: Clock) -> Arm:
+def request(directory: Path, *words: str, counted: bool = True, clock: Clock = Clock.TIME) -> Arm:
     """Ask for a run of a guest without a known kernel."""
     asked = Asked({"mine": "0x7c00"}, counted=counted)
-    return Arm(directory, command=parse((*QEMU, *words)), asked=asked, **how)
+    return Arm(directory, command=parse((*QEMU, *words)), asked=asked, clock=clock)
 
 
 @pytest.fixture
@@ -157,6 +158,6 @@ def test_damage_is_told_and_a_torn_end_is_not(
         list(plugin.read(Arm(tmp_path)))
 
 
-def test_a_commas_in_a_path_is_doubled() -> None:
+def test_a_comma_in_a_path_is_doubled() -> None:
     """QEMU parts its options at commas."""
-    assert "/a,,b" == plugin.escaped(Path("/a,b"))
+    assert "/a,,b" == escaped(Path("/a,b"))
