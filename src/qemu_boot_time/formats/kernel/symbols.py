@@ -79,7 +79,7 @@ class Symbols:
         """Make them of what :meth:`to_bytes` gave; raise CorruptFileError where it is not that."""
         try:
             stored = msgspec.msgpack.decode(data, type=_Stored)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise corrupt(file, 0, "kept symbols", str(error)) from error
         return cls(file, stored.addresses, stored.entry)
 
