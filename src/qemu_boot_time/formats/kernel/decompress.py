@@ -71,6 +71,8 @@ def _streams(make: Callable[[], Any], errors: tuple[type[Exception], ...]) -> _D
             except errors as error:
                 raise DamageError(str(error)) from error
             room -= len(parts[-1])
+            if room > 0 and not decompressor.eof:
+                raise DamageError("it ends within a stream, before its checksum")
             stream = decompressor.unused_data
         return b"".join(parts)
 
