@@ -1,6 +1,7 @@
 """The code of a kernel by name, of an ELF file's table, a System.map and kept bytes."""
 
 import struct
+import subprocess
 import sys
 from collections.abc import Mapping
 
@@ -242,6 +243,26 @@ def test_a_stripped_kernel_without_kallsyms_has_a_hint() -> None:
         symbols_of(Elf().build(stripped=True), FILE)
 
     assert "CONFIG_KALLSYMS" in caught.value.hint
+
+
+def test_looking_for_kallsyms_leaves_logging_alone() -> None:
+    """The library logs by the root logger, which would set up a handler to stderr for ever."""
+    code = (
+        "import contextlib, logging, sys\n"
+        "from qemu_boot_time.errors import InputError\n"
+        "from qemu_boot_time.formats.kernel import symbols_of\n"
+        "with contextlib.suppress(InputError):\n"
+        "    symbols_of(sys.stdin.buffer.read(), 'vmlinux')\n"
+        "print('vmlinux_to_elf' in sys.modules, logging.root.handlers)"
+    )
+    plain = Elf().build(stripped=True)
+    kernel = plain.replace(bytes(64), b"Linux version 6.1.0 (me)".ljust(64, b"\0"), 1)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=kernel, capture_output=True, check=True
+    )
+
+    assert (b"True []\n", b"") == (done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize(
