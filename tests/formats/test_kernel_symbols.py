@@ -12,6 +12,7 @@ import kernel_build as build
 from kernel_build import TEXT, Elf, Symbol
 from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats.kernel import Symbols, symbols_of
+from qemu_boot_time.formats.kernel.symbols import gather
 
 FILE = "vmlinux"
 STUB = b"ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n"
@@ -97,6 +98,12 @@ def test_names_that_could_move_a_cursor_are_left_out() -> None:
     symbols = of(("\x1b[2Jevil", TEXT + 0x80, 2, 1))
 
     assert {"_text", "start_kernel", "startup_64"} == set(symbols.addresses)
+
+
+@pytest.mark.parametrize("address", [-1, 1 << 64])
+def test_addresses_that_are_none_are_left_out(address: int) -> None:
+    """What is added up from a damaged kallsyms may be anything, and could not be kept."""
+    assert {"b": (1,)} == gather(FILE, [("a", address), ("b", 1)], entry=None).addresses
 
 
 def test_system_map_gives_code_alone() -> None:

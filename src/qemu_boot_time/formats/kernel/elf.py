@@ -42,7 +42,7 @@ class Vmlinux:
 
 
 def read_elf(data: bytes, file: str) -> Vmlinux:
-    """Read a vmlinux, of which offsets in errors are counted.
+    """Read a vmlinux; ``file`` is its name for errors.
 
     Raises InputError for other machines than x86, CorruptFileError where it is damaged.
     """
