@@ -15,6 +15,8 @@ _MOST_BYTES = 1 << 30
 """No kernel is larger: x86-64 links it into 1 GiB (KERNEL_IMAGE_SIZE)."""
 _MOST_MEMORY = 512 << 20
 """For a decompressor's window; kernels are packed with 128 MiB at most."""
+_MOST_STREAMS = 1000
+"""A parallel compressor writes one a megabyte; each costs a copy of what follows it."""
 _SIZE_BYTES = 4
 _LZ4_BLOCK_BYTES = 8 << 20
 _LZ4_MAGIC = b"\x02\x21\x4c\x18"
@@ -60,13 +62,17 @@ def _streams(make: Callable[[], Any], errors: tuple[type[Exception], ...]) -> _D
         del file
         parts: list[bytes] = []
         room = size + 1
-        while stream and room > 0:
+        for _ in range(_MOST_STREAMS):
+            if not stream or room <= 0:
+                break
             decompressor = make()
             try:
                 parts.append(decompressor.decompress(stream, room))
             except errors as error:
                 raise DamageError(str(error)) from error
             room -= len(parts[-1])
+            if room > 0 and not decompressor.eof:
+                raise DamageError("it ends within a stream, before its checksum")
             stream = decompressor.unused_data
         return b"".join(parts)
 
@@ -99,8 +105,6 @@ def _lz4_legacy(stream: bytes, file: str) -> Iterator[bytes]:
         if head == _LZ4_MAGIC:
             continue
         end = at + int.from_bytes(head, "little")
-        if end > len(stream):
-            raise DamageError("it ends within a block")
         try:
             yield lz4.block.decompress(stream[at:end], _LZ4_BLOCK_BYTES)
         except (lz4.block.LZ4BlockError, ValueError) as error:

@@ -1,7 +1,7 @@
 """The ELF file that a kernel is before it is compressed."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -15,8 +15,12 @@ _STRUCTURE = "ELF"
 _MACHINES = {"EM_X86_64": 64, "EM_386": 32}
 _EXECINSTR = 0x4
 """SHF_EXECINSTR of a section."""
-_STT_NOTYPE_OBJECT_FUNC = frozenset({0, 1, 2, 10})
-"""Kinds of symbols that stand for a place, STT_GNU_IFUNC too; not sections and files."""
+_KINDS = frozenset({0, 1, 2, 10})
+"""Symbols that stand for a place: STT_NOTYPE, _OBJECT, _FUNC, _GNU_IFUNC; no sections, no files."""
+_MOST_NAME_BYTES = 512
+"""KSYM_NAME_LEN in include/linux/kallsyms.h, with the zero at its end."""
+_MOST_PARTS = 1 << 16
+"""A count of more would be in a header that says nothing of its own size."""
 _SYMBOL = {32: ("<IIIBBH", (0, 1, 3, 5)), 64: ("<IBBHQQ", (0, 4, 1, 3))}
 """Elf32_Sym and Elf64_Sym, and where in them are name, value, info and section."""
 
@@ -38,7 +42,7 @@ class Vmlinux:
 
 
 def read_elf(data: bytes, file: str) -> Vmlinux:
-    """Read a vmlinux, of which offsets in errors are counted.
+    """Read a vmlinux; ``file`` is its name for errors.
 
     Raises InputError for other machines than x86, CorruptFileError where it is damaged.
     """
@@ -47,7 +51,7 @@ def read_elf(data: bytes, file: str) -> Vmlinux:
     except ImportError as absent:
         raise missing(file, "an ELF file", "elftools", "pyelftools") from absent
     try:
-        vmlinux = _parsed(ELFFile(BytesIO(data)))
+        vmlinux = _parsed(data, ELFFile(BytesIO(data)))
     except Exception as error:  # the library lets through whatever nonsense causes
         raise corrupt(file, 0, _STRUCTURE, repr(error)) from error
     if vmlinux is None:
@@ -57,16 +61,19 @@ def read_elf(data: bytes, file: str) -> Vmlinux:
     return vmlinux
 
 
-def _parsed(elf: Any) -> Vmlinux | None:
+def _parsed(data: bytes, elf: Any) -> Vmlinux | None:
     bits: int = elf.elfclass
     if _MACHINES.get(elf["e_machine"]) != bits or not elf.little_endian:
         return None
+    if max(elf.num_sections(), elf.num_segments()) > _MOST_PARTS:
+        raise ValueError("more sections or segments than an ELF file has")
+    sections = tuple(elf.iter_sections())
     return Vmlinux(
         bits=bits,
         entry=elf["e_entry"],
         entry_linked=_linked(elf, elf["e_entry"]),
-        rodata=_rodata(elf),
-        symbols=tuple(_symbols(elf, bits)),
+        rodata=next((_place(one) for one in sections if one.name == ".rodata"), range(0)),
+        symbols=tuple(_symbols(data, sections, bits)),
     )
 
 
@@ -78,26 +85,25 @@ def _linked(elf: Any, physical: int) -> int | None:
     return None
 
 
-def _rodata(elf: Any) -> range:
-    section = elf.get_section_by_name(".rodata")
-    if section is None:
-        return range(0)
+def _place(section: Any) -> range:
     return range(section["sh_offset"], section["sh_offset"] + section["sh_size"])
 
 
-def _symbols(elf: Any, bits: int) -> Iterator[tuple[str, int]]:
-    table = next(elf.iter_sections("SHT_SYMTAB"), None)
+def _symbols(data: bytes, sections: Sequence[Any], bits: int) -> Iterator[tuple[str, int]]:
+    table = next((one for one in sections if one["sh_type"] == "SHT_SYMTAB"), None)
     if table is None:
         return
-    executable = {
-        number
-        for number, section in enumerate(elf.iter_sections())
-        if section["sh_flags"] & _EXECINSTR
-    }
-    names = elf.get_section(table["sh_link"]).data()
+    executable = {at for at, one in enumerate(sections) if one["sh_flags"] & _EXECINSTR}
+    names, entries = (_bytes(data, one) for one in (sections[table["sh_link"]], table))
     code, places = _SYMBOL[bits]
     # A kernel has 100,000 of them: the library's own walk takes seconds.
-    for fields in struct.iter_unpack(code, table.data()):
+    for fields in struct.iter_unpack(code, entries):
         name_at, value, info, section = (fields[place] for place in places)
-        if section in executable and info & 0xF in _STT_NOTYPE_OBJECT_FUNC:
-            yield text_of(names[name_at : names.index(b"\0", name_at)]), value
+        if section in executable and info & 0xF in _KINDS:
+            end = names.index(b"\0", name_at, name_at + _MOST_NAME_BYTES)
+            yield text_of(names[name_at:end]), value
+
+
+def _bytes(data: bytes, section: Any) -> bytes:
+    place = _place(section)
+    return data[place.start : place.stop]

@@ -24,10 +24,11 @@ def find_kallsyms(data: bytes, vmlinux: Vmlinux, file: str) -> Iterator[tuple[st
     try:
         with _quiet():
             found = finder(_narrowed(data, vmlinux.rodata), bit_size=vmlinux.bits)
+        named = tuple(zip(found.symbol_names, found.kernel_addresses, strict=True))
     except Exception as error:  # the library lets through whatever nonsense causes
         what = f"{file}: no table of symbols found in it ({type(error).__name__})"
         raise InputError(what, hint=_HINT) from error
-    for text, address in zip(found.symbol_names, found.kernel_addresses, strict=True):
+    for text, address in named:
         if text[:1] in CODE:
             yield text[1:], address
 

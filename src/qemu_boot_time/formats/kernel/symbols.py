@@ -18,6 +18,7 @@ _CLONE = re.compile(r"(?:\.(?:isra|constprop|lto_priv)\.\d+|\.llvm\.\d+)+")
 Not ``.cold`` and ``.part``: these are pieces that a function jumps to, or never does.
 """
 _MOST_SHOWN = 5
+_ADDRESSES = range(1 << 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Symbols:
         """Make them of what :meth:`to_bytes` gave; raise CorruptFileError where it is not that."""
         try:
             stored = msgspec.msgpack.decode(data, type=_Stored)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise corrupt(file, 0, "kept symbols", str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise corrupt(file, 0, "kept symbols", repr(error)) from error
         return cls(file, stored.addresses, stored.entry)
 
     def _resembling(self, name: str) -> str:
@@ -96,9 +97,9 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, tag="qbt-symbols-1")
 
 
 def gather(file: str, pairs: Iterable[tuple[str, int]], *, entry: int | None) -> Symbols:
-    """Make the value of (name, address) of code in any order; what is no name is left out."""
+    """Make the value of (name, address) of code in any order; what can be neither is left out."""
     found: dict[str, set[int]] = {}
     for name, address in pairs:
-        if name.isascii() and name.isprintable():
+        if name.isascii() and name.isprintable() and address in _ADDRESSES:
             found.setdefault(name, set()).add(address)
     return Symbols(file, {name: tuple(sorted(each)) for name, each in found.items()}, entry)
