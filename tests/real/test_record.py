@@ -1,6 +1,7 @@
 """``qbt record``: real VMs that a script starts while we watch."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.real
 ABLE = [name for name, source in SOURCES.items() if source.recordings is not None]
 MARKS = ["qemu_init_end", *tiny.PROTOCOL]
 READY = "watching for"
+LEFT_OUT = re.compile(r"left out: (.*, )?(qemu-system-x86|process \d+) \(\d+\)")
+"""QEMU itself; by number where the host was so busy that tracefs had forgotten its name too."""
 
 
 @pytest.fixture(params=ABLE)
@@ -135,7 +138,7 @@ def test_a_vmm_of_another_name(world: World, source: str) -> None:
 
     assert (0, ["reached"]) == (done.status, done.outcomes)
     assert MARKS == done.marks()
-    assert any("left out: qemu-system-x86" in note for note in done.document["run"]["notes"])
+    assert any(LEFT_OUT.search(note) for note in done.document["run"]["notes"])
 
 
 @pytest.mark.parametrize("words", [(), ("--for", "1h"), ("--", "sleep", "1000")])
