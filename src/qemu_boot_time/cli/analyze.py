@@ -24,7 +24,7 @@ Examples:
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+@options.verbose_option
 def command(
     *,
     file: str,

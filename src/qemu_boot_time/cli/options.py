@@ -62,6 +62,11 @@ unit_option = click.option(
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
 )
+_EVERY_BOOT = "Show every boot, counted from 1 (index in JSON: from 0)"
+verbose_option = click.option("-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}.")
+verbose_option_of_qemu = click.option(
+    "-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}, and what is added to QEMU."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

@@ -74,7 +74,7 @@ class _Duration(click.ParamType[float]):
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+@options.verbose_option
 def command(
     *,
     words: tuple[str, ...],

@@ -75,7 +75,7 @@ Examples:
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added to QEMU.")
+@options.verbose_option_of_qemu
 def command(
     *,
     qemu: tuple[str, ...],

@@ -106,7 +106,7 @@ def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None) -> No
 
 def _one_boot(boot: Boot) -> Iterator[RenderableType]:
     pid = f", pid {boot.pid}" if boot.pid else ""
-    title = f"boot {boot.index}{pid}: {boot.outcome}"
+    title = f"boot {boot.number}{pid}: {boot.outcome}"
     if not boot.marks:
         total = next((f" {ms(p.duration_ns)} ms" for p in boot.phases if p.name == TOTAL), "")
         yield Text(f"{title}{total}")
@@ -131,13 +131,13 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     suspect: dict[str, list[int]] = {}
     for boot in boots:
         if not boot.ok:
-            failed.setdefault(_failure(boot), []).append(boot.index)
+            failed.setdefault(_failure(boot), []).append(boot.number)
         for reason in boot.suspect:
-            suspect.setdefault(reason, []).append(boot.index)
-    for trouble, indices in failed.items():
-        yield f"failed: boot {_listed(indices)}: {printable(trouble)}"
-    for reason, indices in suspect.items():
-        yield f"suspect: boot {_listed(indices)}: {reason}"
+            suspect.setdefault(reason, []).append(boot.number)
+    for trouble, numbers in failed.items():
+        yield f"failed: boot {_listed(numbers)}: {printable(trouble)}"
+    for reason, numbers in suspect.items():
+        yield f"suspect: boot {_listed(numbers)}: {reason}"
 
 
 def _failure(boot: Boot) -> str:
@@ -146,9 +146,9 @@ def _failure(boot: Boot) -> str:
     return f"{boot.outcome}{came_to}: {boot.message}".rstrip(": ")
 
 
-def _listed(indices: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, indices[:most]))
-    return shown if len(indices) <= most else f"{shown}... ({len(indices)} boots)"
+def _listed(numbers: Sequence[int], most: int = 8) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"
 
 
 def _footnotes(run: Run) -> Iterator[str]:
@@ -156,10 +156,10 @@ def _footnotes(run: Run) -> Iterator[str]:
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
-                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.index)
+                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.number)
     several = len(stand_ins) > len({name for name, _, _ in stand_ins})
-    for (name, event, bound), indices in stand_ins.items():
-        where = f" in boot {_listed(indices)}" if several else ""
+    for (name, event, bound), numbers in stand_ins.items():
+        where = f" in boot {_listed(numbers)}" if several else ""
         yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
     for note in run.notes:
         yield f"note: {printable(note)}"
