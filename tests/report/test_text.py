@@ -105,6 +105,20 @@ def test_boots_that_failed_are_told_together() -> None:
     assert "failed: boot 2, 3: qemu_failed after linux_start_user: no such machine\n" in text
 
 
+def test_a_boot_that_the_user_stopped_has_not_failed() -> None:
+    """It is counted apart, and told apart."""
+    good, bad, stopped = three()
+    failed = replace(bad, outcome=Outcome.TIMEOUT)
+    interrupted = replace(stopped, outcome=Outcome.INTERRUPTED)
+
+    text = shown([good, failed, interrupted])
+
+    assert "night · 3 boots, 1 failed, 1 interrupted\n" in text
+    assert "\nfailed: boot 2: timeout after linux_start_user\n" in text
+    assert "\ninterrupted: boot 3: after linux_start_user\n" in text
+    assert "\ninterrupted: boot 3\n" in shown([replace(interrupted, marks=())])
+
+
 def test_suspicions_are_told() -> None:
     """Many boots with one suspicion are a line that ends."""
     (boot,) = three()[:1]

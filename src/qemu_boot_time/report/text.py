@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Run
+from qemu_boot_time.model import Boot, Bound, Outcome, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.summary import MarkSummary, Stats, Summary
 
@@ -17,6 +17,7 @@ _NS_PER_MS = 1_000_000
 _COLUMNS = ("n", "median", "mean", "min", "max")
 _SINCE_MARK = "  since the mark before"
 _UNACCOUNTED = "unaccounted"
+_FAILED, _INTERRUPTED = "failed", "interrupted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
 
@@ -51,10 +52,15 @@ def printable(text: str) -> str:
 
 
 def _headline(run: Run, summary: Summary) -> Text:
-    counted = f"{summary.boots} boot{'s' * (summary.boots != 1)}"
-    if summary.ok != summary.boots:
-        counted += f", {summary.boots - summary.ok} failed"
-    words = [run.name, counted, *(f"seen by {source}" for source in run.sources), run.accelerator]
+    counted = [f"{summary.boots} boot{'s' * (summary.boots != 1)}"]
+    verdicts = Counter(_verdict(boot) for boot in run.boots if not boot.ok)
+    counted += [f"{verdicts[word]} {word}" for word in (_FAILED, _INTERRUPTED) if verdicts[word]]
+    words = [
+        run.name,
+        ", ".join(counted),
+        *(f"seen by {source}" for source in run.sources),
+        run.accelerator,
+    ]
     return Text(printable(" · ".join(word for word in words if word)), style="bold")
 
 
@@ -127,23 +133,29 @@ def _one_boot(boot: Boot) -> Iterator[RenderableType]:
 
 def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     """Say what failed and what is suspect, boots with the same trouble on one line."""
-    failed: dict[str, list[int]] = {}
+    failed: dict[tuple[str, str], list[int]] = {}
     suspect: dict[str, list[int]] = {}
     for boot in boots:
         if not boot.ok:
-            failed.setdefault(_failure(boot), []).append(boot.number)
+            failed.setdefault((_verdict(boot), _failure(boot)), []).append(boot.number)
         for reason in boot.suspect:
             suspect.setdefault(reason, []).append(boot.number)
-    for trouble, numbers in failed.items():
-        yield f"failed: boot {_listed(numbers)}: {printable(trouble)}"
+    for (verdict, trouble), numbers in failed.items():
+        yield f"{verdict}: boot {_listed(numbers)}: {printable(trouble)}".rstrip(": ")
     for reason, numbers in suspect.items():
         yield f"suspect: boot {_listed(numbers)}: {reason}"
 
 
+def _verdict(boot: Boot) -> str:
+    """Name what a boot without a result is: one that the user stopped has shown no fault."""
+    return _INTERRUPTED if boot.outcome is Outcome.INTERRUPTED else _FAILED
+
+
 def _failure(boot: Boot) -> str:
     """Say how a boot failed, how far it had come, and what QEMU said."""
-    came_to = f" after {boot.marks[-1].name}" if boot.marks else ""
-    return f"{boot.outcome}{came_to}: {boot.message}".rstrip(": ")
+    outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
+    came_to = f"after {boot.marks[-1].name}" if boot.marks else ""
+    return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
 
 
 def _listed(numbers: Sequence[int], most: int = 8) -> str:
