@@ -258,7 +258,8 @@ def _value(path: Path, line: int, text: str, unit: str) -> int:
         raise InputError(f"{path}: line {line}: {text!r} is not a number")
     if not 0 <= value <= _LONGEST_NS // scale:
         raise InputError(
-            f"{path}: line {line}: {text} {unit} is no boot time", hint="which unit is it? --unit"
+            f"{path}: line {line}: {text} {unit} is no boot time",
+            hint=f"which unit is it in? --unit {'|'.join(UNITS)}",
         )
     return int((value * scale).to_integral_value())
 
@@ -273,7 +274,9 @@ def _number(text: str) -> Decimal | None:
 
 def _scale(unit: str) -> int:
     if unit not in UNITS:
-        raise UsageError(f"{unit!r} is no unit", hint=f"one of {', '.join(UNITS)}")
+        raise UsageError(
+            f"{unit!r} is no unit of the numbers that are read", hint=f"one of {', '.join(UNITS)}"
+        )
     return UNITS[unit]
 
 

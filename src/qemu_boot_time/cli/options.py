@@ -52,12 +52,23 @@ def rules_options(function: _Function) -> _Function:
     return function
 
 
+class _Unit(click.Choice[str]):
+    """Says in its error which numbers are meant: a newcomer may think of those that are shown."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in UNITS:
+            known = ", ".join(UNITS)
+            self.fail(f"{value!r} is no unit of the numbers that are read: {known}", param, ctx)
+        return value
+
+
 unit_option = click.option(
     "--unit",
-    type=click.Choice(list(UNITS)),
+    type=_Unit(list(UNITS)),
     default="ms",
     show_default=True,
-    help="Of the numbers in a table or a list.",
+    help="Unit of the numbers read, in a table or a list (or FILE:COLUMN:UNIT). What is shown stays "
+    "in ms.",
 )
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
