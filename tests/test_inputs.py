@@ -250,6 +250,25 @@ def test_a_recording_cut_short_keeps_its_boots(tmp_path: Path) -> None:
     assert run.damage.startswith(f"{tmp_path}/cut.data: ")
 
 
+def test_a_recording_cut_behind_its_formats_keeps_its_boots(tmp_path: Path) -> None:
+    """Perf's dummy event has lost its name, and cannot be the tracepoint that was not recorded."""
+    whole = (_DATA / "perf-svm/perf.data").read_bytes()
+
+    run = opened(tmp_path / "cut.data", whole[:62_000])
+
+    assert 3 == len(run.boots)
+    assert "feature CMDLINE at byte 62004: " in run.damage
+
+
+def test_a_recording_of_which_a_few_bytes_are_left_is_no_table(tmp_path: Path) -> None:
+    """What a recording begins with is known as such, however little of it there is."""
+    for begin in (b"P", b"PERFIL", b"\x17\x08\x44trac"):
+        error = refused(tmp_path / "cut.data", begin)
+
+        assert f"{tmp_path}/cut.data: cut off at byte {len(begin)}" == error.what
+        assert "copy it again, whole, or record it again" == error.hint
+
+
 # --- what cannot be opened --------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 _BOOT_COLUMN = "boot"
 _MAIN_PART = "data"
 _SNIFF_BYTES = 4096
+_AGAIN = "copy it again, whole, or record it again"
 _LONGEST_NS = 10**9 * 86_400 * 365
 _COLUMN_SPECIFICATION_PARTS = 3
 
@@ -71,6 +72,8 @@ def _open_file(path: Path, options: Options) -> Run:
     for magic, opener in _BY_MAGIC.items():
         if head.startswith(magic):
             return opener(path, options)
+    if any(magic.startswith(head) for magic in _BY_MAGIC):
+        raise InputError(f"{path}: cut off at byte {len(head)}", hint=_AGAIN)
     if b"\0" in head:
         raise InputError(
             f"{path}: neither a perf.data nor a table",
@@ -125,7 +128,7 @@ def _recorded(
     notes = (*notes, *filter(None, [left_out(found.unclaimed)]))
     boots = boots_of(found.events, options.rules)
     if not boots and found.damage:
-        raise InputError(found.damage, hint="record again; nothing before the damage is a boot")
+        raise InputError(found.damage, hint=f"{_AGAIN}; nothing before the damage is a boot")
     if not boots and doubt:
         raise InputError(f"{path}: {doubt}", hint="record it again with what tells them apart")
     if not boots:

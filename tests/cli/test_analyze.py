@@ -111,6 +111,7 @@ def test_a_damaged_recording_gives_its_table_and_status_3(world: World) -> None:
 
     assert (3, 3, True) == (done.status, len(done.document["boots"]), "cut.data: " in done.stderr)
     assert done.document["run"]["damage"].startswith("cut.data: ")
+    assert "hint: the boots above are what could be read; for the rest copy the file" in done.stderr
 
 
 def test_a_reader_that_leaves_is_no_failure_to_tell(world: World) -> None:
