@@ -3,8 +3,9 @@
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -13,11 +14,13 @@ from qemu_boot_time.inputs import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CUSTOM_VALUES, RANK, Names
+from qemu_boot_time.sources.base import Asked
 from qemu_boot_time.sources.kvm_trace import Vmm
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Command = Callable[..., int | None]
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
+_NOTHING_ASKED = Asked()
 _CONFIG_KEYS = {"marks", "phases"}
 
 _OPTIONS = (
@@ -45,11 +48,29 @@ _OPTIONS = (
 )
 
 
-def rules_options(function: _Function) -> _Function:
-    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; see :func:`rules`."""
+def rules_options(function: _Command) -> _Command:
+    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; hand over ``rules``, made of them.
+
+    A decorator above this one may hand ``asked`` to the command: its names are marks then too. The
+    command is not called where :func:`rules` raises.
+    """
+
+    @wraps(function)
+    def with_rules(
+        *,
+        until: str | None,
+        marks: Sequence[str],
+        phases: Sequence[str],
+        config: str | None,
+        **others: Any,
+    ) -> int | None:
+        asked = others.get("asked", _NOTHING_ASKED)
+        found = rules(until=until, marks=marks, phases=phases, config=config, asked=asked)
+        return function(rules=found, **others)
+
     for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+        option(with_rules)
+    return with_rules
 
 
 class _Unit(click.Choice[str]):
@@ -82,7 +103,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 def rules(
-    *, until: str | None, marks: Sequence[str], phases: Sequence[str], config: str | None
+    *,
+    until: str | None,
+    marks: Sequence[str],
+    phases: Sequence[str],
+    config: str | None,
+    asked: Asked = _NOTHING_ASKED,
 ) -> Rules:
     """Check and join what the user says of marks and phases; the command line beats the file.
 
@@ -92,9 +118,9 @@ def rules(
     named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
     custom = {_value(value): _name(name) for value, name in named.items()}
     own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
-    names = Names(custom)
+    names = Names(custom, asked.names)
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
-    known = {*RANK, *custom.values()}
+    known = {*RANK, *custom.values(), *asked.names}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):

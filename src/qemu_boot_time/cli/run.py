@@ -18,6 +18,7 @@ from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
+from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Scope
 from qemu_boot_time.vm import command as vm_command
 
@@ -89,10 +90,7 @@ def command(
     keep_going: bool,
     out: Path | None,
     comm: str | None,
-    until: str | None,
-    marks: tuple[str, ...],
-    phases: tuple[str, ...],
-    config: str | None,
+    rules: Rules,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -105,7 +103,6 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
     chosen, why = choose_sources(sources, parsed)
     if why:
         note(why)
