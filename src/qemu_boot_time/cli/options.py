@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from qemu_boot_time.errors import InputError, UsageError
-from qemu_boot_time.inputs import UNITS
+from qemu_boot_time.formats.table import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CUSTOM_VALUES, RANK, Names
