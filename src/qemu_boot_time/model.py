@@ -158,6 +158,7 @@ class Boot:
     """One VM start: what was seen of it, and how it ended."""
 
     index: int
+    """From 0."""
     pid: int
     """QEMU's process id; 0 where nobody knows (a table)."""
     outcome: Outcome
@@ -176,6 +177,11 @@ class Boot:
     """The same marks as seen by further sources, for comparing sources."""
     message: str = ""
     """Why it failed, in the words of QEMU or of the kernel: one line."""
+
+    @property
+    def number(self) -> int:
+        """What a person calls it: boots are counted from 1 wherever they are read."""
+        return self.index + 1
 
     @property
     def ok(self) -> bool:

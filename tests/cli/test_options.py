@@ -1,13 +1,16 @@
 """What the user says of marks and phases, checked before anything is measured."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from qemu_boot_time.cli.options import rules, vmm
+from qemu_boot_time.cli.options import json_option, rules, rules_options, vmm
 from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.phases import Rules
+from qemu_boot_time.sources.base import Asked
 
 
 def said(config: str | None = None, **words: Any) -> Rules:
@@ -109,6 +112,43 @@ def test_a_file_that_is_not_there_or_no_text(config: Path) -> None:
     config.write_bytes(b"\xff")
     with pytest.raises(QbtError, match=r"qbt\.toml: "):
         said(str(config))
+
+
+def commanded(*words: str, asked: Asked | None = None) -> tuple[Rules, dict[str, Any]]:
+    """Run a command that has these options, and a decorator above them that hands over ``asked``."""
+    given: list[tuple[Rules, dict[str, Any]]] = []
+
+    def command(*, rules: Rules, **others: Any) -> None:
+        given.append((rules, others))
+
+    inner = rules_options(json_option(command))
+    outer = partial(inner, asked=asked) if asked else inner
+    outer.__dict__.update(inner.__dict__)
+    click.command("test")(outer).main(words, standalone_mode=False)
+    (found,) = given
+    return found
+
+
+def test_a_command_is_handed_one_value() -> None:
+    """The options by themselves do not reach it; its others do."""
+    words = ("--until", "up", "--mark", "42=up", "--phase", "net=linux_start_user..up", "--json")
+
+    rules, others = commanded(*words)
+
+    expected = said(until="up", marks=("42=up",), phases=("net=linux_start_user..up",))
+    assert (expected, {"as_json": True}) == (rules, others)
+
+
+def test_what_sources_are_asked_for_is_a_mark_too() -> None:
+    """It may end a boot and bound a phase, and keeps the name that the user gave it."""
+    asked = Asked(probes={"idle": "cpu_startup_entry"}, matches={"login": "login:"})
+
+    rules, others = commanded("--until", "login", "--phase", "a=idle..login", asked=asked)
+
+    assert ("login", {"a": ("idle", "login")}) == (rules.until, rules.phases)
+    assert (frozenset({"idle", "login"}), asked) == (rules.names.own, others["asked"])
+    with pytest.raises(QbtError, match="no mark is called 'login'"):
+        commanded("--until", "login")
 
 
 def test_another_vmm() -> None:

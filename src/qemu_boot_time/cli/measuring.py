@@ -17,7 +17,13 @@ from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
 from qemu_boot_time.sources.base import Needs, Source
 from qemu_boot_time.sources.table import SOURCES
-from qemu_boot_time.store.facts import RunFacts, RunWriter, new_run_directory, runs_directory
+from qemu_boot_time.store.facts import (
+    RunFacts,
+    RunWriter,
+    new_run_directory,
+    require_empty,
+    runs_directory,
+)
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import (
     QemuCommand,
@@ -39,11 +45,22 @@ source_option = click.option(
     show_default=True,
     help="How to see the boots; may be given more than once.",
 )
+
+
+def _empty(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+    """Refuse a directory with something in it before anything else is done."""
+    del context, option
+    if out is not None:
+        require_empty(out)
+    return out
+
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=_empty,
     metavar="DIR",
-    help="Keep the run in DIR, not among those of qbt list.",
+    help="Keep the run in DIR (new or empty), not among those of qbt list.",
 )
 
 

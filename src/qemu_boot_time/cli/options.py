@@ -3,22 +3,24 @@
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from qemu_boot_time.errors import InputError, UsageError
-from qemu_boot_time.inputs import UNITS
+from qemu_boot_time.formats.table import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CUSTOM_VALUES, FINER, RANK, Names
 from qemu_boot_time.sources.base import Asked
 from qemu_boot_time.sources.kvm_trace import Vmm
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Command = Callable[..., int | None]
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
+_NOTHING_ASKED = Asked()
 _CONFIG_KEYS = {"marks", "phases"}
 
 _ASKED_OPTIONS = (
@@ -63,29 +65,71 @@ _OPTIONS = (
 )
 
 
-def rules_options(function: _Function) -> _Function:
-    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; see :func:`rules`."""
+def rules_options(function: _Command) -> _Command:
+    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; hand over ``rules``, made of them.
+
+    A decorator above this one may hand ``asked`` to the command: its names are marks then too. The
+    command is not called where :func:`rules` raises.
+    """
+
+    @wraps(function)
+    def with_rules(
+        *,
+        until: str | None,
+        marks: Sequence[str],
+        phases: Sequence[str],
+        config: str | None,
+        **others: Any,
+    ) -> int | None:
+        asked = others.get("asked", _NOTHING_ASKED)
+        found = rules(until=until, marks=marks, phases=phases, config=config, asked=asked)
+        return function(rules=found, **others)
+
     for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+        option(with_rules)
+    return with_rules
 
 
-def asked_options(function: _Function) -> _Function:
-    """Add ``--probe``, ``--symbols`` and ``--count``; see :func:`asked`."""
+class _Unit(click.Choice[str]):
+    """Says in its error which numbers are meant: a newcomer may think of those that are shown."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in UNITS:
+            known = ", ".join(UNITS)
+            self.fail(f"{value!r} is no unit of the numbers that are read: {known}", param, ctx)
+        return value
+
+
+def asked_options(function: _Command) -> _Command:
+    """Add ``--probe``, ``--symbols`` and ``--count``; hand over ``asked``, made of them."""
+
+    @wraps(function)
+    def with_asked(
+        *, probes: Sequence[str], symbols: Path | None, counted: bool, **others: Any
+    ) -> int | None:
+        found = asked(probes=probes, symbols=symbols, counted=counted)
+        return function(asked=found, **others)
+
     for option in reversed(_ASKED_OPTIONS):
-        function = option(function)
-    return function
+        option(with_asked)
+    return with_asked
 
 
 unit_option = click.option(
     "--unit",
-    type=click.Choice(list(UNITS)),
+    type=_Unit(list(UNITS)),
     default="ms",
     show_default=True,
-    help="Of the numbers in a table or a list.",
+    help="Unit of the numbers read, in a table or a list (or FILE:COLUMN:UNIT). What is shown stays "
+    "in ms.",
 )
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
+)
+_EVERY_BOOT = "Show every boot, counted from 1 (index in JSON: from 0)"
+verbose_option = click.option("-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}.")
+verbose_option_of_qemu = click.option(
+    "-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}, and what is added to QEMU."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -96,20 +140,20 @@ def rules(
     marks: Sequence[str],
     phases: Sequence[str],
     config: str | None,
-    own: frozenset[str] = frozenset(),
+    asked: Asked = _NOTHING_ASKED,
 ) -> Rules:
     """Check and join what the user says of marks and phases; the command line beats the file.
 
-    ``own`` are the user's names for what sources see by themselves.
+    What is ``asked`` of the sources has names too.
     Raises UsageError for a name or a value that cannot be, InputError for a bad file.
     """
     from_file = _read_config(Path(config)) if config else {}
     named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
     custom = {_value(value): _name(name) for value, name in named.items()}
     parts = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
-    names = Names(custom, own)
+    names = Names(custom, asked.names)
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in parts.items()})
-    known = {*RANK, *FINER, *custom.values(), *own}
+    known = {*RANK, *FINER, *custom.values(), *asked.names}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):

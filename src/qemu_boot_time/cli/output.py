@@ -9,6 +9,8 @@ from qemu_boot_time.errors import ExitStatus, InputError
 from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.stats.summary import summarise
 
+_DAMAGED = "the boots above are what could be read; for the rest copy the file again, whole, or record again"
+
 
 def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
     """Print the table or the JSON document; give the exit status.
@@ -26,7 +28,7 @@ def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
 
         click.echo(to_text(run, summary, every_boot=every_boot, colour=wants_colour()), nl=False)
     if run.damage:
-        raise InputError(run.damage, hint="the boots above are what could be read before it")
+        raise InputError(run.damage, hint=_DAMAGED)
     return ExitStatus.DONE if summary.ok == summary.boots else ExitStatus.BOOT_FAILED
 
 

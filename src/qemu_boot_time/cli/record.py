@@ -17,6 +17,7 @@ from qemu_boot_time.cli.measuring import AUTO, out_option, source_option
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
+from qemu_boot_time.phases import Rules
 from qemu_boot_time.recording import Recorded, RecordPlan, Tally, record
 from qemu_boot_time.sources.base import Source
 from qemu_boot_time.sources.table import SOURCES
@@ -74,7 +75,7 @@ class _Duration(click.ParamType[float]):
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+@options.verbose_option
 def command(
     *,
     words: tuple[str, ...],
@@ -83,10 +84,7 @@ def command(
     sources: tuple[str, ...],
     out: Path | None,
     comm: str | None,
-    until: str | None,
-    marks: tuple[str, ...],
-    phases: tuple[str, ...],
-    config: str | None,
+    rules: Rules,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -96,8 +94,7 @@ def command(
     first. A CMD that still runs then is ended; a VM that has left it (-daemonize) is not. The output
     of CMD goes to standard error. Where no VM was seen the exit status is 4.
     """
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
-    if boots and not until:
+    if boots and rules.until is None:
         raise UsageError("-n counts VMs that have got there: where?", hint="add --until MARK")
     if words:
         process.require(words[0], hint="check the command")

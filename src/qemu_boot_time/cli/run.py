@@ -1,7 +1,6 @@
 """``qbt run``: boot a VM many times and show where its time goes."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -35,6 +34,8 @@ Examples:
   qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
   qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
+  qbt run --source plugin --probe pci=pci_subsys_init -- qemu-system-x86_64 ...
+  qbt run -n 2 --clock instructions -- qemu-system-x86_64 -accel tcg ...
 """
 
 
@@ -89,7 +90,7 @@ Examples:
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added to QEMU.")
+@options.verbose_option_of_qemu
 def command(
     *,
     qemu: tuple[str, ...],
@@ -102,15 +103,10 @@ def command(
     cpus: str | None,
     keep_going: bool,
     out: Path | None,
-    probes: tuple[str, ...],
-    symbols: Path | None,
-    counted: bool,
+    asked: Asked,
     clock: str,
     comm: str | None,
-    until: str | None,
-    marks: tuple[str, ...],
-    phases: tuple[str, ...],
-    config: str | None,
+    rules: Rules,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -123,11 +119,11 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    asked = options.asked(probes=probes, symbols=symbols, counted=counted)
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config, own=asked.names)
-    if Clock(clock) is Clock.INSTRUCTIONS and AUTO in sources:
+    counting = Clock(clock) is Clock.INSTRUCTIONS
+    if counting and AUTO in sources:
         sources = (PLUGIN,)
-    chosen, why = choose_sources(sources, parsed, _needed(asked, rules, Clock(clock)))
+    needed = (PLUGIN,) if counting or _wants_plugin(asked, rules) else ()
+    chosen, why = choose_sources(sources, parsed, needed)
     if why:
         note(why)
     _warn(parsed)
@@ -149,10 +145,9 @@ def command(
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
 
 
-def _needed(asked: Asked, rules: Rules, clock: Clock) -> Sequence[str]:
-    """Give the sources without which what is asked for cannot be seen."""
-    wants_plugin = asked.probes or asked.symbols or asked.counted or rules.until in FINER
-    return (PLUGIN,) if wants_plugin or clock is Clock.INSTRUCTIONS else ()
+def _wants_plugin(asked: Asked, rules: Rules) -> bool:
+    """Say whether the plugin alone sees what is asked for."""
+    return bool(asked.probes or asked.symbols or asked.counted or rules.until in FINER)
 
 
 def _warn(parsed: vm_command.QemuCommand) -> None:

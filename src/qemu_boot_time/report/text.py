@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Clock, Run
+from qemu_boot_time.model import Boot, Bound, Clock, Outcome, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.summary import Stats, Summary
@@ -37,6 +37,7 @@ _FORMS: Mapping[Clock, _Form] = {
 }
 _SINCE_MARK = "  since the mark before"
 _UNACCOUNTED = "unaccounted"
+_FAILED, _INTERRUPTED = "failed", "interrupted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
 
@@ -71,10 +72,15 @@ def printable(text: str) -> str:
 
 
 def _headline(run: Run, summary: Summary) -> Text:
-    counted = f"{summary.boots} boot{'s' * (summary.boots != 1)}"
-    if summary.ok != summary.boots:
-        counted += f", {summary.boots - summary.ok} failed"
-    words = [run.name, counted, *(f"seen by {source}" for source in run.sources), run.accelerator]
+    counted = [f"{summary.boots} boot{'s' * (summary.boots != 1)}"]
+    verdicts = Counter(_verdict(boot) for boot in run.boots if not boot.ok)
+    counted += [f"{verdicts[word]} {word}" for word in (_FAILED, _INTERRUPTED) if verdicts[word]]
+    words = [
+        run.name,
+        ", ".join(counted),
+        *(f"seen by {source}" for source in run.sources),
+        run.accelerator,
+    ]
     return Text(printable(" · ".join(word for word in words if word)), style="bold")
 
 
@@ -129,7 +135,7 @@ def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None, form:
 
 def _one_boot(boot: Boot) -> Iterator[RenderableType]:
     pid = f", pid {boot.pid}" if boot.pid else ""
-    title = f"boot {boot.index}{pid}: {boot.outcome}"
+    title = f"boot {boot.number}{pid}: {boot.outcome}"
     if not boot.marks:
         total = next((f" {ms(p.duration_ns)} ms" for p in boot.phases if p.name == TOTAL), "")
         yield Text(f"{title}{total}")
@@ -150,28 +156,34 @@ def _one_boot(boot: Boot) -> Iterator[RenderableType]:
 
 def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     """Say what failed and what is suspect, boots with the same trouble on one line."""
-    failed: dict[str, list[int]] = {}
+    failed: dict[tuple[str, str], list[int]] = {}
     suspect: dict[str, list[int]] = {}
     for boot in boots:
         if not boot.ok:
-            failed.setdefault(_failure(boot), []).append(boot.index)
+            failed.setdefault((_verdict(boot), _failure(boot)), []).append(boot.number)
         for reason in boot.suspect:
-            suspect.setdefault(reason, []).append(boot.index)
-    for trouble, indices in failed.items():
-        yield f"failed: boot {_listed(indices)}: {printable(trouble)}"
-    for reason, indices in suspect.items():
-        yield f"suspect: boot {_listed(indices)}: {reason}"
+            suspect.setdefault(reason, []).append(boot.number)
+    for (verdict, trouble), numbers in failed.items():
+        yield f"{verdict}: boot {_listed(numbers)}: {printable(trouble)}".rstrip(": ")
+    for reason, numbers in suspect.items():
+        yield f"suspect: boot {_listed(numbers)}: {reason}"
+
+
+def _verdict(boot: Boot) -> str:
+    """Name what a boot without a result is: one that the user stopped has shown no fault."""
+    return _INTERRUPTED if boot.outcome is Outcome.INTERRUPTED else _FAILED
 
 
 def _failure(boot: Boot) -> str:
     """Say how a boot failed, how far it had come, and what QEMU said."""
-    came_to = f" after {boot.marks[-1].name}" if boot.marks else ""
-    return f"{boot.outcome}{came_to}: {boot.message}".rstrip(": ")
+    outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
+    came_to = f"after {boot.marks[-1].name}" if boot.marks else ""
+    return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
 
 
-def _listed(indices: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, indices[:most]))
-    return shown if len(indices) <= most else f"{shown}... ({len(indices)} boots)"
+def _listed(numbers: Sequence[int], most: int = 8) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"
 
 
 def _footnotes(run: Run) -> Iterator[str]:
@@ -179,10 +191,10 @@ def _footnotes(run: Run) -> Iterator[str]:
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
-                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.index)
+                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.number)
     several = len(stand_ins) > len({name for name, _, _ in stand_ins})
-    for (name, event, bound), indices in stand_ins.items():
-        where = f" in boot {_listed(indices)}" if several else ""
+    for (name, event, bound), numbers in stand_ins.items():
+        where = f" in boot {_listed(numbers)}" if several else ""
         yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
     for note in (*_sameness(run.boots), *run.notes):
         yield f"note: {printable(note)}"

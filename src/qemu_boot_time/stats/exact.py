@@ -17,7 +17,7 @@ class Parting:
     """The first mark at which two boots have run different numbers of instructions."""
 
     first: int
-    """Indices of the boots."""
+    """Numbers of the boots, as people count them: from 1."""
     second: int
     after: str
     """The last mark that both passed with the same count; empty: none."""
@@ -66,7 +66,7 @@ def _parting(
     same = ""
     for name, count in before.items():
         if after.get(name, count) != count:
-            return Parting(first.index, second.index, same, name, (count, after[name]))
+            return Parting(first.number, second.number, same, name, (count, after[name]))
         same = name if name in after else same
     return None
 

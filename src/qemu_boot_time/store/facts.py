@@ -123,6 +123,19 @@ def new_run_directory(parent: Path) -> Path:
     raise HostError(f"{parent}: a thousand runs in one second", hint=_ELSEWHERE)
 
 
+def require_empty(directory: Path) -> None:
+    """Raise UsageError where something is in a directory that is to hold a run alone."""
+    try:
+        names = {file.name for file in directory.iterdir()}
+    except OSError:  # it is yet to be made; where that fails, the reason is told then
+        return
+    if names:
+        what = "a run already" if RUN_FILE in names else f"other files ({min(names)})"
+        raise UsageError(
+            f"{directory}: holds {what}", hint="--out takes a new directory, or an empty one"
+        )
+
+
 def find_run(name: str) -> Path:
     """Find a run by path, id or ``last``.
 
@@ -163,12 +176,11 @@ class RunWriter:
     def begin(cls, directory: Path, facts: RunFacts) -> "RunWriter":
         """Write ``run.json`` and make the raw directory.
 
-        Raises UsageError where the directory holds a run already, HostError where it cannot be
+        Raises UsageError where the directory holds something already, HostError where it cannot be
         written.
         """
+        require_empty(directory)
         writer = cls(directory, facts)
-        if (directory / RUN_FILE).exists():
-            raise UsageError(f"{directory}: holds a run already", hint=_ELSEWHERE)
         try:
             writer.raw.mkdir(parents=True, exist_ok=True)
             writer.added(facts.added)
