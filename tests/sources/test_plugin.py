@@ -129,8 +129,8 @@ def test_the_clock_of_instructions_is_qemus_own(tmp_path: Path) -> None:
     [
         (("-icount", "shift=1"), "sets -icount itself"),
         (("-rtc", "base=utc"), "sets -rtc itself"),
-        (("-smp", "2"), "counts one vCPU: -smp 2"),
-        (("-smp", "cpus=4,cores=4"), "counts one vCPU: -smp cpus=4"),
+        (("-smp", "2"), "one vCPU are counted: -smp 2"),
+        (("-smp", "cpus=4,cores=4"), "one vCPU are counted: -smp cpus=4"),
     ],
 )
 def test_what_cannot_be_counted(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
@@ -138,6 +138,15 @@ def test_what_cannot_be_counted(tmp_path: Path, words: tuple[str, ...], said: st
     wanted = request(tmp_path, *words, clock=Clock.INSTRUCTIONS)
 
     with pytest.raises(UsageError, match=said), Guard() as guard, plugin.arm(wanted, guard):
+        pass
+
+
+def test_several_vcpus_are_seen_but_not_counted(tmp_path: Path) -> None:
+    """Marks need no count; a count beside time is refused as the clock is."""
+    with Guard() as guard, plugin.arm(request(tmp_path, "-smp", "2", counted=False), guard):
+        pass
+    counting = request(tmp_path, "-smp", "2")
+    with pytest.raises(UsageError, match="one vCPU"), Guard() as guard, plugin.arm(counting, guard):
         pass
 
 

@@ -36,7 +36,7 @@ class PluginSession:
     """A socket that QEMU's plugin connects to, and the raw file that keeps what it tells."""
 
     def __init__(self, request: Arm, sockets: Path, built: Path, places: Plan, note: str) -> None:
-        counts = request.clock is Clock.INSTRUCTIONS or request.asked.counted
+        counts = _counts(request)
         self._words = _arguments(built, sockets / "plugin", places, request.clock, counts=counts)
         looked = raw.looked(places.places, counts=counts)
         self._meaning = raw.Meaning(looked)
@@ -140,6 +140,10 @@ def _arguments(
     return (*(_ICOUNT if clock is Clock.INSTRUCTIONS else ()), "-plugin", ",".join(words))
 
 
+def _counts(request: Arm) -> bool:
+    return request.clock is Clock.INSTRUCTIONS or request.asked.counted
+
+
 @contextlib.contextmanager
 def arm(request: Arm, guard: Guard) -> Iterator[PluginSession]:
     """Compile the plugin, look the guest's kernel up, and listen.
@@ -151,8 +155,8 @@ def arm(request: Arm, guard: Guard) -> Iterator[PluginSession]:
     command = request.command
     if command is None:
         raise UsageError(f"--source {NAME} sees no VM that somebody else starts", hint="qbt run")
-    if request.clock is Clock.INSTRUCTIONS:
-        _require_countable(command)
+    if _counts(request):
+        _require_countable(command, request.clock)
     kernel = find_kernel(command, request.asked.symbols)
     places = plan(
         kernel.symbols, request.asked.probes, bzimage=kernel.is_bzimage, pvh=kernel.is_pvh
@@ -167,22 +171,22 @@ def arm(request: Arm, guard: Guard) -> Iterator[PluginSession]:
         )
 
 
-_ONE_CPU = frozenset({"", "1", "cpus=1"})
+_ONE_CPU = frozenset({"1", "cpus=1"})
 
 
-def _require_countable(command: QemuCommand) -> None:
-    """Raise UsageError where the command has a clock of its own, or several vCPUs."""
-    for option in ("-icount", "-rtc"):
+def _require_countable(command: QemuCommand, clock: Clock) -> None:
+    """Raise UsageError where the command has several vCPUs, or a clock of its own."""
+    several = [value for value in command.values("-smp") if value.split(",")[0] not in _ONE_CPU]
+    if several:
+        raise UsageError(
+            f"instructions of one vCPU are counted: -smp {several[0]}", hint="-smp 1, or no -smp"
+        )
+    for option in ("-icount", "-rtc") if clock is Clock.INSTRUCTIONS else ():
         if command.has(option):
             raise UsageError(
                 f"--clock instructions sets {option} itself",
                 hint=f"leave {option} out of the command",
             )
-    several = [value for value in command.values("-smp") if value.split(",")[0] not in _ONE_CPU]
-    if several:
-        raise UsageError(
-            f"--clock instructions counts one vCPU: -smp {several[0]}", hint="-smp 1, or no -smp"
-        )
 
 
 def read(request: Arm) -> Iterator[Event]:
