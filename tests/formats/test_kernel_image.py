@@ -7,7 +7,6 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -176,6 +175,12 @@ def test_a_stream_that_ends_early_is_damage(compression: str, kept: float) -> No
     assert "compressed kernel at byte 1032" in trouble(build.bzimage(short))
 
 
+@pytest.mark.parametrize("payload", [b"\x1f\x8b", b"BZh", b"]\0\0", b"\x02\x21\x4c\x18\0\0\0"])
+def test_a_payload_of_a_magic_alone_is_damage(payload: bytes) -> None:
+    """There is no room for the size at its end."""
+    assert "it ends within its first bytes" in trouble(build.bzimage(payload))
+
+
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("size", [0, 1000, len(VMLINUX) - 1, len(VMLINUX) + 1, 1 << 30])
 def test_another_size_than_promised_is_damage(compression: str, size: int) -> None:
@@ -259,20 +264,17 @@ def test_a_missing_library_is_named(
     assert f"-m pip install {package}" in caught.value.hint
 
 
-def _lzop_with(change: Callable[[bytearray], None]) -> bytes:
-    packed = bytearray(build.lzop(VMLINUX))
-    change(packed)
-    return build.bzimage(build.sized(VMLINUX, bytes(packed)))
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(200_000, "a block of 200000 bytes holds 262144"), ((256 << 10) + 1, "for 262145")],
+)
+def test_a_block_of_another_size_than_it_says_is_damage(size: int, expected: str) -> None:
+    """Nor is one larger than the kernel takes: LZO has no bound of its own."""
+    data = build.Elf().build() + bytes(1 << 20)
+    packed = bytearray(build.lzop(data))
+    struct.pack_into(">I", packed, len(build.lzop(b"")) - 4, size)
 
-
-def test_a_block_larger_than_the_kernel_takes_is_damage() -> None:
-    """LZO has no bound of its own on what a block stands for."""
-    first = len(build.lzop(b"")) - 4
-
-    def enlarge(packed: bytearray) -> None:
-        struct.pack_into(">I", packed, first, (256 << 10) + 1)
-
-    assert f"for {(256 << 10) + 1}" in trouble(_lzop_with(enlarge))
+    assert expected in trouble(build.bzimage(build.sized(data, bytes(packed))))
 
 
 def test_importing_loads_no_decompressor() -> None:

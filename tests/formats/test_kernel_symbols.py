@@ -235,7 +235,7 @@ def test_what_is_kept_is_what_comes_back(data: bytes) -> None:
         *(b"", b"\xc1", of().to_bytes()[:-1], of().to_bytes() + b"\0"),
         msgspec.msgpack.encode(["qbt-symbols-0", None, {}]),
         msgspec.msgpack.encode(["qbt-symbols-1", None, {"_text": [-1.5]}]),
-        b"\x91" * 100_000,
+        b"\x94" + msgspec.msgpack.encode(["qbt-symbols-1", None, {}])[1:] + b"\x91" * 100_000,
     ],
 )
 def test_kept_bytes_that_lie_are_damage(data: bytes) -> None:
