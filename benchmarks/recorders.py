@@ -125,6 +125,9 @@ class OldWay:
     def begin(self, boot: int) -> None:
         """Need no preparation."""
 
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
+
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Write the file without us."""
         return {}
@@ -155,7 +158,7 @@ def _old_way(directory: Path) -> Iterator[Session]:
 def available() -> Mapping[str, Recorder]:
     """Give the ways that work here, by name; those that do not are told."""
     found: dict[str, Recorder] = {NONE: _nobody}
-    for source in SOURCES.values():
+    for source in (source for source in SOURCES.values() if source.sees_port_writes):
         probe = source.probe()
         if probe.ok:
             found[source.name] = _source(source)

@@ -14,12 +14,13 @@ from real_host import require
 pytestmark = pytest.mark.real
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SEEING = [name for name in SOURCES if name != "debugcon"]
+SEEING = [name for name, source in SOURCES.items() if source.needs_kvm]
+WATCHING = [name for name, source in SOURCES.items() if source.sees_port_writes]
 ROWS = {
-    "observer.py": ["none", *SOURCES, "old way"] * 2,
+    "observer.py": ["none", *WATCHING, "old way"] * 2,
     "reading.py": ["qbt analyze --json", "perf script -s old_way.py", "walk.c"],
     "stamp.py": ["one after the other"] * 3 * len(SEEING) + ["apart"] * 3 * len(SEEING),
-    "harness.py": list(SOURCES),
+    "harness.py": WATCHING,
 }
 
 

@@ -15,7 +15,9 @@ from qemu_boot_time.cli.progress import Progress
 from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
-from qemu_boot_time.sources.base import Source
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.protocol import CONSOLE_POINTS
+from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import RunFacts, RunWriter, new_run_directory, runs_directory
 from qemu_boot_time.store.load import load_run
@@ -24,10 +26,10 @@ from qemu_boot_time.vm.command import (
     accelerators,
     has_own_control,
     may_use_kvm,
-    taken_ports,
 )
 
 AUTO = "auto"
+_TOLD_BY_CONSOLE = frozenset(point.name for point in CONSOLE_POINTS)
 _INSTALL_QEMU = "sudo apt install qemu-system-x86"
 
 source_option = click.option(
@@ -78,25 +80,40 @@ def check_programs(command: QemuCommand) -> None:
             )
 
 
-def choose_sources(asked: Sequence[str], command: QemuCommand) -> tuple[tuple[Source, ...], str]:
+def needs_console(rules: Rules, asked: Asked) -> bool:
+    """Whether a mark is wanted that nothing but the guest's console tells of."""
+    ends = (rules.until, *(end for ends in rules.phases.values() for end in ends))
+    return bool(asked.matches) or not _TOLD_BY_CONSOLE.isdisjoint(ends)
+
+
+def choose_sources(
+    asked: Sequence[str], command: QemuCommand, *, needed: Sequence[str] = ()
+) -> tuple[tuple[Source, ...], str]:
     """Take the sources asked for, or the best that really works here; say why.
 
+    ``needed`` are those without which something that the user wants is not seen.
     A script hides whether its guest runs under KVM: there the best of either kind looks. Raises
     HostError for a source that cannot work here, UsageError for one that cannot see this command.
     """
-    if AUTO not in asked:
-        chosen = tuple(SOURCES[name] for name in dict.fromkeys(asked))
-        for source in chosen:
-            if unfit := _unfit(source, command):
-                raise type(unfit)(f"--source {source.name}: {unfit.what}", hint=unfit.hint)
-        return chosen, ""
-    return _choose_best(command)
+    best, why_not = _choose_best(command) if AUTO in asked else ((), "")
+    named = dict.fromkeys(SOURCES[name] for name in (*asked, *needed) if name != AUTO)
+    further = tuple(source for source in named if source not in best)
+    for source in further:
+        if unfit := _unfit(source, command):
+            raise type(unfit)(f"--source {source.name}: {unfit.what}", hint=unfit.hint)
+    chosen = (*best, *further)
+    names = " and ".join(source.name for source in chosen)
+    why = f"source {names}" + (f" ({why_not})" if why_not else "")
+    return chosen, why if AUTO in asked else ""
 
 
 def _choose_best(command: QemuCommand) -> tuple[tuple[Source, ...], str]:
+    """Give the best that works, and why not a better one."""
     by_kind: dict[bool, Source] = {}
     troubles: list[tuple[Source, QbtError]] = []
     for source in SOURCES.values():
+        if not source.sees_port_writes:
+            continue
         if source.needs_kvm in by_kind or (by_kind and command.at is not None):
             continue
         if unfit := _unfit(source, command):
@@ -107,8 +124,7 @@ def _choose_best(command: QemuCommand) -> tuple[tuple[Source, ...], str]:
     if not by_kind:
         _, last = troubles[-1]
         raise type(last)(f"no source works here: {why}", hint=last.hint)
-    names = " and ".join(source.name for source in by_kind.values())
-    return tuple(by_kind.values()), f"source {names}" + (f" ({why})" if why else "")
+    return tuple(by_kind.values()), why
 
 
 def _grouped(troubles: Sequence[tuple[Source, QbtError]]) -> str:
@@ -125,12 +141,10 @@ def _unfit(source: Source, command: QemuCommand) -> QbtError | None:
         return UsageError(
             "the command does not use KVM", hint="add -accel kvm, or use --source debugcon"
         )
-    taken = () if source.needs_kvm else taken_ports(command)
-    if taken:
-        return UsageError(
-            f"the command has a device of its own on port {taken[0]:#x}",
-            hint="move that device (iobase=0x501 is free), or add -accel kvm: other sources need no port",
-        )
+    try:
+        source.caveats(command)
+    except UsageError as nothing:
+        return nothing
     probe = source.probe()
     return None if probe.ok else HostError(probe.what, hint=probe.remedy or "qbt doctor")
 

@@ -122,10 +122,12 @@ class _Measurement:
             ) from error
 
     def _request(self, index: int) -> BootRequest:
+        read_by = (session.stdout() for _, session in self.armed)
+        pipe = next((fd for fd in read_by if fd is not None), None)
         held = [call for _, session in self.armed if (call := session.before_exec())]
         return BootRequest(
             argv=(*self.plan.command.argv, *self.added),
-            stdout=self.writer.console(index, "stdout"),
+            stdout=self.writer.console(index, "stdout") if pipe is None else pipe,
             stderr=self.writer.console(index, "stderr"),
             monitor=self.sockets / "qmp",
             cpus=self.plan.cpus,

@@ -48,6 +48,9 @@ class TracefsSession:
         del boot
         self._recorder.read()
 
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
+
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the descriptor that tells of marks."""
         return {self._recorder.fileno(): self._recorder.read}
