@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qemu_boot_time.cli.options import rules, vmm
+from qemu_boot_time.cli.options import matches, rules, vmm
 from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.phases import Rules
 
@@ -61,6 +61,7 @@ def test_a_file_says_the_same(config: Path) -> None:
         {"marks": ("x=up",)},
         {"marks": ("9=fw_start",)},
         {"marks": ("9=exec",)},
+        {"marks": ("9=login_prompt",)},
         {"phases": ("net",)},
         {"phases": ("net=fw_start",)},
         {"phases": ("net=fw_start..",)},
@@ -114,3 +115,43 @@ def test_a_file_that_is_not_there_or_no_text(config: Path) -> None:
 def test_another_vmm() -> None:
     """Instead of QEMU, wildcards allowed."""
     assert (("crosvm*",), True) == (vmm("crosvm*").patterns, vmm(None).runs("qemu-kvm"))
+
+
+def test_places_that_the_console_tells_of() -> None:
+    """They may end a boot and bound a phase, as the user's own may."""
+    phases = ("up=target:basic..ready",)
+
+    found = said(until="login_prompt", phases=phases, places=("ready",))
+
+    assert ("login_prompt", {"up": ("target:basic", "ready")}) == (found.until, found.phases)
+    assert (True, False) == (found.names.is_custom("ready"), found.names.is_custom("login_prompt"))
+
+
+def test_lines_of_the_console() -> None:
+    """A name and a regular expression, which may hold an equals sign."""
+    assert {"up": "^ready$", "b": "x=[0-9]+"} == matches(("up=^ready$", "b=x=[0-9]+"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up",),
+        ("up=",),
+        ("=up",),
+        ("up=(",),
+        ("up=*",),
+        ("up=a{99999999999999999999}",),
+        ("fw_start=x",),
+        ("exec=x",),
+        ("login_prompt=x",),
+        ("decompress_start=x",),
+        ("up=x", "up=y"),
+    ],
+)
+def test_lines_that_cannot_be(words: tuple[str, ...]) -> None:
+    """No regular expression, or a name that is taken: usage, in one line, with a hint."""
+    with pytest.raises(QbtError) as caught:
+        matches(words)
+
+    assert (ExitStatus.USAGE, True) == (caught.value.status, bool(caught.value.hint))
+    assert "\n" not in caught.value.what

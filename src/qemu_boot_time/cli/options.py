@@ -1,5 +1,6 @@
 """Options that several commands share, and what they mean."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
@@ -12,12 +13,14 @@ from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.inputs import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CUSTOM_VALUES, RANK, Names
+from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
+_TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
+"""The names of the marks that there are."""
 _CONFIG_KEYS = {"marks", "phases"}
 
 _OPTIONS = (
@@ -62,28 +65,63 @@ unit_option = click.option(
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
 )
+match_option = click.option(
+    "--match",
+    "matches",
+    multiple=True,
+    metavar="NAME=REGEX",
+    help="Make a mark of the first line of the guest's console that holds REGEX.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 def rules(
-    *, until: str | None, marks: Sequence[str], phases: Sequence[str], config: str | None
+    *,
+    until: str | None,
+    marks: Sequence[str],
+    phases: Sequence[str],
+    config: str | None,
+    places: Collection[str] = (),
 ) -> Rules:
     """Check and join what the user says of marks and phases; the command line beats the file.
 
+    ``places`` are the user's names for what sources see by themselves.
     Raises UsageError for a name or a value that cannot be, InputError for a bad file.
     """
     from_file = _read_config(Path(config)) if config else {}
     named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
     custom = {_value(value): _name(name) for value, name in named.items()}
     own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
-    names = Names(custom)
+    names = Names(custom, frozenset(places))
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
-    known = {*RANK, *custom.values()}
+    known = {*_TAKEN, *custom.values(), *places}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):
         _check_mark(end, {EXEC, *known})
     return result
+
+
+def matches(words: Sequence[str]) -> Mapping[str, str]:
+    """Check the user's own lines of the console: name to regular expression.
+
+    Raises UsageError for a name that is taken, and for what is no regular expression.
+    """
+    found: dict[str, str] = {}
+    for name, regex in (_pair(word, "--match") for word in words):
+        if name in {EXEC, *_TAKEN, *found}:
+            raise UsageError(
+                f"--match {name}: the name is taken", hint=f"--match my_{name}={regex!r}"
+            )
+        try:
+            re.compile(regex)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise UsageError(
+                f"--match {name}: {regex!r} is no regular expression: {error}",
+                hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",
+            ) from error
+        found[name] = regex
+    return found
 
 
 def vmm(comm: str | None) -> Vmm:
@@ -125,7 +163,7 @@ def _value(text: Any) -> int:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or name in {"", EXEC, *RANK}:
+    if not isinstance(name, str) or name in {"", EXEC, *_TAKEN}:
         raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
     return name
 

@@ -11,6 +11,7 @@ from qemu_boot_time.cli.measuring import (
     check_programs,
     choose_sources,
     measure_and_print,
+    needs_console,
     out_option,
     source_option,
 )
@@ -18,7 +19,8 @@ from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
-from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.sources import console
+from qemu_boot_time.sources.base import Asked, Scope
 from qemu_boot_time.vm import command as vm_command
 
 _EXAMPLES = """\b
@@ -29,6 +31,8 @@ Examples:
   qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
   qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
+  qbt run --until login_prompt -- qemu-system-x86_64 -nographic disk.img
+  qbt run --match up='^app: ready' --until up -- qemu... -serial stdio
 """
 
 
@@ -74,6 +78,7 @@ Examples:
 @out_option
 @options.comm_option
 @options.rules_options
+@options.match_option
 @options.json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added to QEMU.")
 def command(
@@ -92,6 +97,7 @@ def command(
     until: str | None,
     marks: tuple[str, ...],
     phases: tuple[str, ...],
+    matches: tuple[str, ...],
     config: str | None,
     as_json: bool,
     verbose: bool,
@@ -105,8 +111,12 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
-    chosen, why = choose_sources(sources, parsed)
+    asked = Asked(matches=options.matches(matches))
+    rules = options.rules(
+        until=until, marks=marks, phases=phases, config=config, places=asked.names
+    )
+    needed = [console.SOURCE.name] if needs_console(rules, asked) else []
+    chosen, why = choose_sources(sources, parsed, needed=needed)
     if why:
         note(why)
     _warn(parsed)
@@ -121,6 +131,7 @@ def command(
         timeout_s=timeout_s,
         prepare=prepare,
         cpus=_cpus(cpus),
+        asked=asked,
         keep_going=keep_going,
     )
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
@@ -133,9 +144,10 @@ def _warn(parsed: vm_command.QemuCommand) -> None:
 
 def _notes(plan: Plan) -> list[str]:
     sees_exec = any(source.needs_kvm for source in plan.sources)
+    notes = [caveat for source in plan.sources for caveat in source.caveats(plan.command)]
     if plan.command.is_wrapped and not sees_exec:
-        return [f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU"]
-    return []
+        notes.append(f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU")
+    return notes
 
 
 def _cpus(text: str | None) -> frozenset[int]:
