@@ -207,7 +207,11 @@ _NO_MARK_IN_TIME = (
 )
 _NO_MARK = (
     "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
-    "qbt patch list shows the patches"
+    "qbt patch list shows the patches; --source console sees a stock guest by what it prints"
+)
+_NO_LINE = (
+    "no mark: no line that is looked for came. The kernel needs console=ttyS0 in -append, and no quiet; "
+    "--match NAME=REGEX looks for a line of your own"
 )
 _WITHOUT_A_WORD = {Outcome.TIMEOUT, Outcome.QEMU_FAILED}
 
@@ -218,10 +222,13 @@ def _advice(run: Run, plan: Plan) -> list[str]:
         return []
     if not run.boots:
         return []
-    if plan.command.at is None:
-        return [_NO_MARK_IN_SCRIPT]
-    if plan.command.has("-S") and has_own_control(plan.command):
-        return [_NO_MARK_YET]
-    if all(boot.outcome is Outcome.TIMEOUT for boot in run.boots):
-        return [_NO_MARK_IN_TIME.format(plan.timeout_s)]
-    return [_NO_MARK]
+    reasons = {
+        _NO_MARK_IN_SCRIPT: plan.command.at is None,
+        _NO_MARK_YET: plan.command.has("-S") and has_own_control(plan.command),
+        _NO_LINE: not any(source.sees_port_writes for source in plan.sources),
+        _NO_MARK_IN_TIME.format(plan.timeout_s): all(
+            boot.outcome is Outcome.TIMEOUT for boot in run.boots
+        ),
+        _NO_MARK: True,
+    }
+    return [next(reason for reason, is_so in reasons.items() if is_so)]
