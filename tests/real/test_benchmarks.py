@@ -21,6 +21,7 @@ ROWS = {
     "reading.py": ["qbt analyze --json", "perf script -s old_way.py", "walk.c"],
     "stamp.py": ["one after the other"] * 3 * len(SEEING) + ["apart"] * 3 * len(SEEING),
     "harness.py": WATCHING,
+    "console.py": [*["tcg"] * 3, *["kvm"] * 3, "first", "last"],
 }
 
 
