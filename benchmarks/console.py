@@ -1,9 +1,9 @@
 """What a guest's text costs, and how late the source console is: three kinds of text, two accelerators.
 
-The tiny firmware writes 10,000 bytes to its serial port, straight away or each when there is room
+The tiny firmware writes 50,000 bytes to its serial port, straight away or each when there is room
 (as Linux does), or to port 0x402 where firmware has its debug text. Timed is QEMU from its execve
-to its end, less that of the same guest without the bytes in the same round: once with standard
-output in a file and no device on port 0x402, once with the source. Beside it is what the source
+to its end, and its CPU time, less those of the same guest without the bytes in the same round: once
+with standard output in a file and no device on port 0x402, once with the source. Beside it is what the source
 itself says of the time a byte, which it knows from its own reads.
 
 Then a mark is written, and right after it a line of forty bytes: the stamps of the line's first byte
@@ -42,9 +42,9 @@ from qemu_boot_time.sources.console.patterns import Stream
 from qemu_boot_time.sources.console.raw import reads
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.console import FIRMWARE_TEXT_PORT
-from recorders import boot
+from recorders import Timed, boot
 
-_BYTES = 10_000
+_BYTES = 50_000
 _QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()", "run")
 _LONGEST_S = 1800.0
 _NONE, _PLAIN, _WATCHED = "no bytes", "file", "console"
@@ -78,16 +78,16 @@ def qemu(directory: Path, accelerator: str, *steps: tiny.Step) -> tuple[str, ...
     return (*machine, *tiny.qemu_args(bios), "-serial", "stdio")
 
 
-def plain_ns(argv: tuple[str, ...]) -> int:
+def plainly(argv: tuple[str, ...]) -> Timed:
     """Boot with standard output in a file, and nobody who reads it."""
     with tempfile.TemporaryFile() as out:
-        return boot(argv, stdout=out).wall_ns
+        return boot(argv, stdout=out)
 
 
-def watched_ns(argv: tuple[str, ...], raw: Path, index: int) -> int:
+def watched(argv: tuple[str, ...], raw: Path, index: int) -> Timed:
     """Boot with the source."""
     with process.Guard() as guard, console.arm(Arm(raw), guard) as session:
-        return boot(argv, session, index).wall_ns
+        return boot(argv, session, index)
 
 
 def byte_us(directory: Path, accelerator: str, text: Text, rounds: int) -> tuple[str, ...]:
@@ -95,24 +95,24 @@ def byte_us(directory: Path, accelerator: str, text: Text, rounds: int) -> tuple
     empty, full = (qemu(directory, accelerator, *steps) for steps in ((), (text.step,)))
     raw = directory / f"{accelerator}-{text.title}"
     raw.mkdir()
-    found: dict[str, list[int]] = {_NONE: [], _PLAIN: [], _WATCHED: []}
+    found: dict[str, list[Timed]] = {_NONE: [], _PLAIN: [], _WATCHED: []}
     for each, arm in in_turn(tuple(found), rounds):
         progress(f"{accelerator}, {text.title}: round {each + 1} of {rounds}: {arm}")
         argv = empty if arm == _NONE else full
-        took = watched_ns(argv, raw, each) if arm == _WATCHED else plain_ns(argv)
-        found[arm].append(took)
+        found[arm].append(watched(argv, raw, each) if arm == _WATCHED else plainly(argv))
     told_ns = texts_of(reads(raw))[text.stream].byte_ns
     told = "" if told_ns is None else f"{told_ns / 1000:.1f}"
-    return (accelerator, text.title, *_slopes(found), told)
+    walls, cpus = (_a_byte(found, which) for which in ("wall_ns", "cpu_ns"))
+    return (accelerator, text.title, *walls, told, *cpus)
 
 
-def _slopes(found: Mapping[str, Sequence[int]]) -> list[str]:
-    """Give the time a byte of each arm, in microseconds."""
-    pairs = (zip(found[arm], found[_NONE], strict=True) for arm in (_PLAIN, _WATCHED))
-    return [
-        str(median_interval([(full - none) / _BYTES / 1000 for full, none in pair]))
-        for pair in pairs
-    ]
+def _a_byte(found: Mapping[str, Sequence[Timed]], which: str) -> list[str]:
+    """Give one of the times a byte of both arms, in microseconds."""
+    took = {arm: [getattr(timed, which) for timed in many] for arm, many in found.items()}
+    pairs = (zip(took[arm], took[_NONE], strict=True) for arm in (_PLAIN, _WATCHED))
+    each = ([(full - none) / _BYTES / 1000 for full, none in pair] for pair in pairs)
+    intervals = map(median_interval, each)
+    return [f"{found.median:.1f} [{found.low:.1f}, {found.high:.1f}]" for found in intervals]
 
 
 def boots_seen_twice(directory: Path, count: int) -> Sequence[Boot]:
@@ -169,7 +169,8 @@ def body() -> None:
             for text in _TEXTS
         ]
         print(f"microseconds a byte, {rounds} rounds")
-        print(table(("accelerator", "text", "file", "console", "console says"), rows), flush=True)
+        told = ("file", "console", "console says", "CPU: file", "CPU: console")
+        print(table(("accelerator", "text", *told), rows), flush=True)
         boots = boots_seen_twice(directory, 5 * rounds)
     print("console's stamp minus that of kvm_pio of the mark just before the line, microseconds")
     headings = ("byte", "n", "min", "median", "p95", "max", "within error_ns")

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qemu_boot_time.errors import CorruptFileError, InputError
@@ -107,6 +107,7 @@ MARKS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(TEXT)), max_size=40))
 def test_where_the_bytes_are_cut_does_not_matter(at: list[int]) -> None:
     """In the middle of an escape sequence, of a letter, of a line end."""
@@ -115,6 +116,7 @@ def test_where_the_bytes_are_cut_does_not_matter(at: list[int]) -> None:
     assert MARKS == names(told(*pieces, matches={"own": "prêt à"}))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=20))
 def test_any_bytes_are_taken(data: bytes, at: list[int]) -> None:
     """A guest may write anything; what follows on its own line is found all the same."""

@@ -102,6 +102,19 @@ def test_stamps_are_around_the_write(session: ConsoleSession, tmp_path: Path) ->
     assert kept.since_ns <= before_ns <= after_ns <= kept.read_ns == event.time_ns
 
 
+def test_what_comes_while_we_read_is_not_denied(session: ConsoleSession, tmp_path: Path) -> None:
+    """The next bytes may have been written as soon as the read before them had begun."""
+    session.begin(0)
+    once, *_ = session.readers().values()
+    for piece in (b"one", b"two"):
+        os.write(session.stdout(), piece)
+        once()
+    session.end(0)
+
+    one, two = reads(tmp_path)
+    assert one.since_ns < two.since_ns < one.read_ns < two.read_ns
+
+
 def test_all_that_was_written_is_kept_for_people(session: ConsoleSession, tmp_path: Path) -> None:
     """Byte for byte, as without the source; more than a pipe holds by itself too."""
     serial = bytes(range(256)) * 1000
