@@ -73,7 +73,7 @@ def body() -> None:
     """Measure and print."""
     options = arguments(__doc__, rounds=200, quick=3).parse_args()
     require_kvm()
-    references = [s.name for s in UNDER_KVM if s.name != _DEBUGCON and s.probe().ok]
+    references = [s.name for s in UNDER_KVM if s.needs_kvm and s.probe().ok]
     if not references:
         raise HostError("no source takes the kernel's stamps here", hint="qbt doctor")
     print(host_line(), flush=True)

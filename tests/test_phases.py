@@ -21,7 +21,7 @@ from boots import (
     times,
     wrote,
 )
-from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Mark, Outcome
+from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Mark, Outcome
 from qemu_boot_time.phases import (
     Ending,
     Rules,
@@ -114,6 +114,28 @@ def test_marks_out_of_order_are_said_and_bound_nothing() -> None:
 
     expected = {"vmm": 10, "firmware": 20, "loader": 10, "kernel_early": 10, "total": 60}
     assert (("marks_out_of_order",), expected) == (boot.suspect, lengths(boot))
+
+
+@pytest.mark.parametrize(
+    ("bound", "suspect"),
+    [(Bound.LE, ()), (Bound.EXACT, ("marks_out_of_order",)), (Bound.GE, ("marks_out_of_order",))],
+)
+def test_a_stamp_that_only_bounds_is_no_disorder(bound: Bound, suspect: tuple[str, ...]) -> None:
+    """A line that was read late says that its place was passed before, and no more."""
+    late = Event(1045, "console", EventKind.PASSED, 7, {"name": "fw_do_boot", "bound": bound})
+
+    boot = one([*booted(1000, (1, 3, 6, 7)), late])
+
+    assert suspect == boot.suspect
+
+
+def test_a_late_line_hides_no_disorder() -> None:
+    """The marks on its two sides are compared all the same."""
+    late = Event(1045, "console", EventKind.PASSED, 7, {"name": "fw_do_boot", "bound": Bound.LE})
+
+    boot = one([*booted(1000, (3, 1, 6, 7)), late])
+
+    assert ("marks_out_of_order",) == boot.suspect
 
 
 def test_a_mark_before_the_exec_is_out_of_order() -> None:

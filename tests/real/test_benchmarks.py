@@ -15,12 +15,13 @@ pytestmark = pytest.mark.real
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = [source.name for source in UNDER_KVM]
-SEEING = [name for name in NAMES if name != "debugcon"]
+SEEING = [source.name for source in UNDER_KVM if source.needs_kvm]
 ROWS = {
     "observer.py": ["none", *NAMES, "old way"] * 2,
     "reading.py": ["qbt analyze --json", "perf script -s old_way.py", "walk.c"],
     "stamp.py": ["one after the other"] * 3 * len(SEEING) + ["apart"] * 3 * len(SEEING),
     "harness.py": NAMES,
+    "console.py": [*["tcg"] * 3, *["kvm"] * 3, "first", "last"],
     "plugin.py": ["none", "hooks", "--count", "--clock instructions"],
 }
 

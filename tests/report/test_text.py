@@ -138,6 +138,19 @@ def test_a_stand_in_is_told() -> None:
     assert expected in text
 
 
+def test_what_one_source_only_bounds_is_told_once() -> None:
+    """A stock guest has many such marks, and one line says it of all."""
+    (boot,) = boots_of([*booted(1000)], Rules())
+    bounds = [replace(mark, source="console", bound=Bound.LE) for mark in boot.marks[1:3]]
+
+    text = shown([replace(boot, marks=(boot.marks[0], *bounds))] * 2)
+
+    names = ", ".join(mark.name for mark in bounds)
+    assert [f"note: console only bounds {names}: the true time is before it"] == [
+        line for line in text.splitlines() if line.startswith("note: ")
+    ]
+
+
 def test_no_boot_at_all() -> None:
     """A headline and nothing else."""
     assert "night · 0 boots\n" == shown([])

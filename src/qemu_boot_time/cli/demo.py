@@ -9,11 +9,10 @@ import click
 
 from qemu_boot_time import host
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.choosing import AUTO, choose_sources
 from qemu_boot_time.cli.measuring import (
-    AUTO,
     Printing,
     check_programs,
-    choose_sources,
     facts_of,
     measure_and_print,
     out_option,

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they mean."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
@@ -13,13 +14,15 @@ from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.formats.table import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CUSTOM_VALUES, FINER, RANK, Names
+from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _Command = Callable[..., int | None]
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
+_TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
+"""The names of the marks that there are."""
 _NOTHING_ASKED = Asked()
 _CONFIG_KEYS = {"marks", "phases"}
 
@@ -30,6 +33,13 @@ _ASKED_OPTIONS = (
         multiple=True,
         metavar="NAME=SYMBOL",
         help="A mark where the guest's kernel first runs SYMBOL (or 0xADDRESS); TCG.",
+    ),
+    click.option(
+        "--match",
+        "matches",
+        multiple=True,
+        metavar="NAME=REGEX",
+        help="A mark at the first line of the guest's console that holds REGEX.",
     ),
     click.option(
         "--symbols",
@@ -101,13 +111,18 @@ class _Unit(click.Choice[str]):
 
 
 def asked_options(function: _Command) -> _Command:
-    """Add ``--probe``, ``--symbols`` and ``--count``; hand over ``asked``, made of them."""
+    """Add what is wanted of an unchanged guest; hand over ``asked``, made of it."""
 
     @wraps(function)
     def with_asked(
-        *, probes: Sequence[str], symbols: Path | None, counted: bool, **others: Any
+        *,
+        probes: Sequence[str],
+        matches: Sequence[str],
+        symbols: Path | None,
+        counted: bool,
+        **others: Any,
     ) -> int | None:
-        found = asked(probes=probes, symbols=symbols, counted=counted)
+        found = asked(probes=probes, matches=matches, symbols=symbols, counted=counted)
         return function(asked=found, **others)
 
     for option in reversed(_ASKED_OPTIONS):
@@ -153,7 +168,7 @@ def rules(
     parts = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
     names = Names(custom, asked.names)
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in parts.items()})
-    known = {*RANK, *FINER, *custom.values(), *asked.names}
+    known = {*_TAKEN, *custom.values(), *asked.names}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):
@@ -161,13 +176,34 @@ def rules(
     return result
 
 
-def asked(*, probes: Sequence[str], symbols: Path | None, counted: bool) -> Asked:
+def asked(
+    *, probes: Sequence[str], matches: Sequence[str], symbols: Path | None, counted: bool
+) -> Asked:
     """Check what the user wants to see of an unchanged guest.
 
-    Raises UsageError for a name that cannot be.
+    Raises UsageError for a name that is taken, and for what is no regular expression.
     """
-    pairs = (_pair(word, "--probe") for word in probes)
-    return Asked({_name(name): where for name, where in pairs}, symbols=symbols, counted=counted)
+    found: dict[str, dict[str, str]] = {"--probe": {}, "--match": {}}
+    for option, words in (("--probe", probes), ("--match", matches)):
+        for name, what in (_pair(word, option) for word in words):
+            if name in {EXEC, *_TAKEN, *found["--probe"], *found["--match"]}:
+                raise UsageError(
+                    f"{option} {name}: the name is taken", hint=f"{option} my_{name}={what!r}"
+                )
+            found[option][name] = what
+    for name, regex in found["--match"].items():
+        _check_regex(name, regex)
+    return Asked(found["--probe"], found["--match"], symbols=symbols, counted=counted)
+
+
+def _check_regex(name: str, regex: str) -> None:
+    try:
+        re.compile(regex)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(
+            f"--match {name}: {regex!r} is no regular expression: {error}",
+            hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",
+        ) from error
 
 
 def vmm(comm: str | None) -> Vmm:
@@ -209,7 +245,7 @@ def _value(text: Any) -> int:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or name in {"", EXEC, *RANK, *FINER}:
+    if not isinstance(name, str) or name in {"", EXEC, *_TAKEN}:
         raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
     return name
 

@@ -13,7 +13,8 @@ import msgspec
 
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli import options
-from qemu_boot_time.cli.measuring import AUTO, out_option, source_option
+from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.measuring import out_option, source_option
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run

@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
 from qemu_boot_time.cli.measuring import (
-    AUTO,
     Printing,
     check_programs,
-    choose_sources,
     measure_and_print,
     out_option,
     source_option,
@@ -21,9 +20,7 @@ from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.protocol import FINER
 from qemu_boot_time.sources.base import Asked, Scope
-from qemu_boot_time.sources.plugin.raw import NAME as PLUGIN
 from qemu_boot_time.vm import command as vm_command
 
 _EXAMPLES = """\b
@@ -36,6 +33,8 @@ Examples:
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
   qbt run --source plugin --probe pci=pci_subsys_init -- qemu...
   qbt run -n 2 --clock instructions -- qemu-system-x86_64 -accel tcg ...
+  qbt run --until login_prompt -- qemu-system-x86_64 -nographic disk.img
+  qbt run --match up='^app: ready' --until up -- qemu... -serial stdio
 """
 
 
@@ -119,11 +118,10 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    counting = Clock(clock) is Clock.INSTRUCTIONS
-    if counting and AUTO in sources:
-        sources = (PLUGIN,)
-    needed = (PLUGIN,) if counting or _wants_plugin(asked, rules) else ()
-    chosen, why = choose_sources(sources, parsed, needed)
+    needed = needed_sources(rules, asked, Clock(clock), parsed)
+    # Other sources would see marks too, and know no counts.
+    given = needed if Clock(clock) is Clock.INSTRUCTIONS and sources == (AUTO,) else sources
+    chosen, why = choose_sources(given, parsed, needed=needed)
     if why:
         note(why)
     _warn(parsed)
@@ -145,11 +143,6 @@ def command(
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
 
 
-def _wants_plugin(asked: Asked, rules: Rules) -> bool:
-    """Say whether the plugin alone sees what is asked for."""
-    return bool(asked.probes or asked.symbols or asked.counted or rules.until in FINER)
-
-
 def _warn(parsed: vm_command.QemuCommand) -> None:
     for disk in vm_command.writable_disks(parsed)[:1]:
         warn(f"{disk}: a boot may change what the next one finds; see -snapshot and --prepare")
@@ -157,9 +150,10 @@ def _warn(parsed: vm_command.QemuCommand) -> None:
 
 def _notes(plan: Plan) -> list[str]:
     sees_exec = any(source.needs_kvm for source in plan.sources)
+    notes = [caveat for source in plan.sources for caveat in source.caveats(plan.command)]
     if plan.command.is_wrapped and not sees_exec:
-        return [f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU"]
-    return []
+        notes.append(f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU")
+    return notes
 
 
 def _cpus(text: str | None) -> frozenset[int]:

@@ -53,7 +53,6 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
         armed = [(s, stack.enter_context(s.arm(request, guard))) for s in plan.sources]
         session = _Measurement(plan, writer, armed, guard, sockets)
         writer.added(session.added)
-        writer.noted(tuple(note for _, one in armed for note in one.notes()))
         observer.added(session.added)
         for index in (*range(-plan.warmup, 0), *range(plan.boots)):
             observer.began(index)
@@ -119,10 +118,12 @@ class _Measurement:
             ) from error
 
     def _request(self, index: int) -> BootRequest:
+        read_by = (session.stdout() for _, session in self.armed)
+        pipe = next((fd for fd in read_by if fd is not None), None)
         held = [call for _, session in self.armed if (call := session.before_exec())]
         return BootRequest(
             argv=(*self.plan.command.argv, *self.added),
-            stdout=self.writer.console(index, "stdout"),
+            stdout=self.writer.console(index, "stdout") if pipe is None else pipe,
             stderr=self.writer.console(index, "stderr"),
             monitor=self.sockets / "qmp",
             cpus=self.plan.cpus,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from qemu_boot_time.model import EXEC, Mark, Phase
+from qemu_boot_time.model import EXEC, Bound, Mark, Phase
 from qemu_boot_time.protocol import (
     FW_DO_BOOT,
     FW_START,
@@ -56,14 +56,25 @@ class Rules:
 
 
 def in_order(marks: Sequence[Mark]) -> bool:
-    """Whether the protocol's marks come after the exec and in the order of a boot.
+    """Whether the protocol's marks can have come after the exec and in the order of a boot.
 
-    The first of each counts; a disorder that the sources' errors explain is none.
+    The first of each counts; a disorder that the sources' errors explain is none, nor one of stamps
+    that only bound.
     """
-    return all(
-        before.time_ns <= after.time_ns + before.error_ns + after.error_ns
-        for before, after in pairwise((Mark(EXEC, 0, ""), *_chain(marks)))
-    )
+    passed_ns: float = 0
+    for mark in _chain(marks):
+        earliest_ns, latest_ns = _true_time(mark)
+        if latest_ns < passed_ns:
+            return False
+        passed_ns = max(passed_ns, earliest_ns)
+    return True
+
+
+def _true_time(mark: Mark) -> tuple[float, float]:
+    """Give when it was at the earliest and at the latest."""
+    earliest_ns = -math.inf if mark.bound is Bound.LE else mark.time_ns - mark.error_ns
+    latest_ns = math.inf if mark.bound is Bound.GE else mark.time_ns + mark.error_ns
+    return earliest_ns, latest_ns
 
 
 def phases_of(marks: Sequence[Mark], rules: Rules, *, from_exec: bool) -> tuple[Phase, ...]:

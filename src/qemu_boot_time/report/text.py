@@ -187,15 +187,24 @@ def _listed(numbers: Sequence[int], most: int = 8) -> str:
 
 
 def _footnotes(run: Run) -> Iterator[str]:
-    stand_ins: dict[tuple[str, str, Bound], list[int]] = {}
+    stand_ins: dict[tuple[str, Bound], dict[tuple[str, str], list[int]]] = {}
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
-                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.number)
-    several = len(stand_ins) > len({name for name, _, _ in stand_ins})
-    for (name, event, bound), numbers in stand_ins.items():
-        where = f" in boot {_listed(numbers)}" if several else ""
-        yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
+                seen = stand_ins.setdefault((mark.source, mark.bound), {})
+                seen.setdefault((mark.name, mark.event), []).append(boot.number)
+    several = sum(map(len, stand_ins.values())) > len(
+        {name for seen in stand_ins.values() for name, _ in seen}
+    )
+    for (source, bound), seen in stand_ins.items():
+        names = dict.fromkeys(name for name, _ in seen)
+        if len(names) > 1:
+            listed = ", ".join(names)
+            yield printable(f"note: {source} only bounds {listed}: {_BOUND_WORDS[bound]}")
+            continue
+        for (name, event), numbers in seen.items():
+            where = f" in boot {_listed(numbers)}" if several else ""
+            yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
     for note in (*_sameness(run.boots), *run.notes):
         yield f"note: {printable(note)}"
 

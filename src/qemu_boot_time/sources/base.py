@@ -68,6 +68,11 @@ class Arm:
     clock: Clock = Clock.TIME
 
 
+def boot_name(index: int) -> str:
+    """Say how the raw files of one boot begin; a warm-up boot counts from -1 downwards."""
+    return f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
+
+
 class Recording(Protocol):
     """What a raw file holds that is a recording of all VMs of a while."""
 
@@ -94,16 +99,19 @@ class Session(Protocol):
         """Give what QEMU must be told in addition, for this source alone."""
         ...
 
-    def notes(self) -> tuple[str, ...]:
-        """Say what a reader of the result must know of this source: one line each."""
-        ...
-
     def before_exec(self) -> Callable[[int], None] | None:
         """Give what must be called while the next QEMU's process waits before its exec."""
         ...
 
     def begin(self, boot: int) -> None:
         """Prepare for the next boot."""
+        ...
+
+    def stdout(self) -> int | None:
+        """Give the descriptor that the boot begun writes its standard output to.
+
+        None: the source reads none, and it is a file.
+        """
         ...
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
@@ -113,6 +121,18 @@ class Session(Protocol):
     def end(self, boot: int) -> Iterable[Event]:
         """Finish this boot: QEMU has left, and all that it did is on its way to the raw file."""
         ...
+
+
+def no_caveats(command: QemuCommand) -> tuple[str, ...]:
+    """See all that there is in every command's boots."""
+    del command
+    return ()
+
+
+def no_remarks(request: Arm) -> tuple[str, ...]:
+    """Have nothing to say of what was seen."""
+    del request
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +148,16 @@ class Source:
     arm: Callable[[Arm, Guard], AbstractContextManager[Session]]
     read: Callable[[Arm], Iterator[Event]]
     """Read its raw files again; ``vm`` is a process id, or the boot's index (``by_index``)."""
-    takes_ports: bool = False
-    """Whether it puts devices of its own on the protocol's ports."""
     by_index: bool = False
     """Whether ``Event.vm`` is the index of the boot rather than a process id."""
     recordings: Callable[[Arm], Iterable[Recording]] | None = None
     """Read its raw files as recordings of VMs that somebody else started; None: it sees none."""
+    sees_port_writes: bool = True
+    """Whether it sees the protocol's own marks: ``--source auto`` takes no other by itself."""
+    caveats: Callable[[QemuCommand], tuple[str, ...]] = no_caveats
+    """Say what it cannot see of a command's boots; raises UsageError where that is all."""
+    remarks: Callable[[Arm], tuple[str, ...]] = no_remarks
+    """Say what a reader of the table must know of what its raw files hold."""
 
     @property
     def needs_kvm(self) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from qemu_boot_time.errors import HostError
+from qemu_boot_time.errors import HostError, UsageError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.process import Guard
@@ -24,6 +24,7 @@ from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources.base import Arm, Needs, Source
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.sources.jsonl import records
+from qemu_boot_time.vm.command import QemuCommand, taken_ports
 
 NAME = "debugcon"
 ERROR_NS = 45_000
@@ -91,10 +92,6 @@ class DebugconSession:
             words += ["-device", f"isa-debugcon,iobase={port:#x},chardev={name}"]
         return tuple(words)
 
-    def notes(self) -> tuple[str, ...]:
-        """Have nothing to say."""
-        return ()
-
     def before_exec(self) -> None:
         """Need nothing of the process."""
 
@@ -104,6 +101,9 @@ class DebugconSession:
             list(self._receive(port))
         self._boot = boot
         self._compare_clocks()
+
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the two sockets."""
@@ -248,6 +248,17 @@ def probe() -> Probe:
     return Probe(ok=True, what="UDP with kernel receive stamps")
 
 
+def caveats(command: QemuCommand) -> tuple[str, ...]:
+    """Have none. Raises UsageError where the command has a device of its own on a port of ours."""
+    taken = taken_ports(command)
+    if taken:
+        raise UsageError(
+            f"the command has a device of its own on port {taken[0]:#x}",
+            hint="move that device (iobase=0x501 is free), or add -accel kvm: other sources need no port",
+        )
+    return ()
+
+
 SOURCE = Source(
     name=NAME,
     sees="port writes on any accelerator, through isa-debugcon; stamps some tens of us late",
@@ -255,6 +266,6 @@ SOURCE = Source(
     probe=probe,
     arm=arm,
     read=read,
-    takes_ports=True,
     by_index=True,
+    caveats=caveats,
 )

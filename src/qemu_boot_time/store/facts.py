@@ -19,7 +19,7 @@ import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.model import Clock, EndedBy
-from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.sources.base import Scope, boot_name
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -213,8 +213,7 @@ class RunWriter:
 
     def console(self, index: int, stream: str) -> Path:
         """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
-        name = f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
-        return self.raw / f"{name}.{stream}"
+        return self.raw / f"{boot_name(index)}.{stream}"
 
 
 def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:

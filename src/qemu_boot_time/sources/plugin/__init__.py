@@ -38,7 +38,7 @@ class PluginSession:
     def __init__(self, request: Arm, sockets: Path, built: Path, places: Plan, note: str) -> None:
         counts = _counts(request)
         self._words = _arguments(built, sockets / "plugin", places, request.clock, counts=counts)
-        looked = raw.looked(places.places, counts=counts)
+        looked = raw.Looked(places.places, counts, note)
         self._meaning = raw.Meaning(looked)
         self._file = (request.raw / raw.RAW_FILE).open("ab")
         self._file.write(raw.ENCODER.encode(looked) + b"\n")
@@ -51,15 +51,10 @@ class PluginSession:
         self._connection: socket.socket | None = None
         self._rest = b""
         self._boot = -1
-        self._note = note
 
     def arguments(self) -> tuple[str, ...]:
         """Give the plugin and what it looks for; QEMU's own counting where that is the clock."""
         return self._words
-
-    def notes(self) -> tuple[str, ...]:
-        """Say what of the kernel cannot be seen."""
-        return (self._note,) if self._note else ()
 
     def before_exec(self) -> None:
         """Need nothing of the process."""
@@ -68,6 +63,9 @@ class PluginSession:
         """Be ready for the next QEMU's plugin."""
         self._hang_up()
         self._boot = boot
+
+    def stdout(self) -> None:
+        """Read none of QEMU's output."""
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give one descriptor: for the connection to come, and for what comes through it."""
@@ -194,6 +192,11 @@ def read(request: Arm) -> Iterator[Event]:
     yield from raw.events(request.raw)
 
 
+def remarks(request: Arm) -> tuple[str, ...]:
+    """Say what of the guest's kernel could not be seen."""
+    return raw.notes(request.raw)
+
+
 def probe() -> Probe:
     """Say whether the plugin can be made here, and whether QEMU takes it."""
     try:
@@ -211,4 +214,6 @@ SOURCE = Source(
     arm=arm,
     read=read,
     by_index=True,
+    sees_port_writes=False,
+    remarks=remarks,
 )

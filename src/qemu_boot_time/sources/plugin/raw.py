@@ -1,6 +1,6 @@
 """What the plugin told, as it is kept and as events: one path for live lines and for old runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,8 @@ class Looked(msgspec.Struct, tag="places", tag_field="type", frozen=True):
     places: tuple[Place, ...]
     counts: bool
     """Whether instructions were counted."""
+    note: str = ""
+    """What of the guest's kernel could not be looked for; empty: nothing."""
 
 
 class Passed(msgspec.Struct, tag="passed", tag_field="type", frozen=True):
@@ -91,6 +93,9 @@ def events(raw: Path) -> Iterator[Event]:
             yield from meaning.of(record)
 
 
-def looked(places: Sequence[Place], *, counts: bool) -> Looked:
-    """Say what is looked for."""
-    return Looked(tuple(places), counts)
+def notes(raw: Path) -> tuple[str, ...]:
+    """Give what was noted when the source was armed. Raises as :func:`events` does."""
+    found = (
+        record.note for record in records(raw / RAW_FILE, _DECODER) if isinstance(record, Looked)
+    )
+    return tuple(note for note in found if note)

@@ -39,10 +39,6 @@ class TracefsSession:
         """Need nothing of QEMU."""
         return ()
 
-    def notes(self) -> tuple[str, ...]:
-        """Have nothing to say."""
-        return ()
-
     def before_exec(self) -> Callable[[int], None] | None:
         """Listen to the waiting process and to what it starts, where each boot is alone."""
         return None if self._scope is Scope.SYSTEM else self._listen_to
@@ -51,6 +47,9 @@ class TracefsSession:
         """Take what nobody asked for away from the next boot."""
         del boot
         self._recorder.read()
+
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the descriptor that tells of marks."""
