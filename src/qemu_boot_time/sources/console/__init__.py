@@ -69,10 +69,12 @@ def caveats(command: QemuCommand) -> tuple[str, ...]:
 
 def remarks(request: Arm) -> tuple[str, ...]:
     """Say what the text cost the boots, as far as its raw file can be read."""
-    found: list[Read] = []
+    return tuple(remarks_on(texts_of(_undamaged(reads(request.raw)))))
+
+
+def _undamaged(found: Iterator[Read]) -> Iterator[Read]:
     with contextlib.suppress(CorruptFileError):
-        found.extend(reads(request.raw))
-    return tuple(remarks_on(texts_of(found)))
+        yield from found
 
 
 def probe() -> Probe:

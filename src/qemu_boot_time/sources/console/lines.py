@@ -75,7 +75,7 @@ class Lines:
             self._earliest_ns = max(read.since_ns, read.read_ns - READING_NS)
         self._line += taken
         text = plain(self._line)
-        found = [pattern for pattern in self._left if pattern.regex.search(text)]
+        found = [pattern for pattern in self._left if pattern.is_in(text)]
         for pattern in found:
             self._left.remove(pattern)
             yield Found(pattern, self._earliest_ns, read.read_ns)
