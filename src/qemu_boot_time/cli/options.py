@@ -115,7 +115,8 @@ def matches(words: Sequence[str]) -> Mapping[str, str]:
             )
         try:
             re.compile(regex)
-        except (re.error, OverflowError, RecursionError) as error:
+            f"{name}={regex}".encode()  # run.json keeps it
+        except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
             raise UsageError(
                 f"--match {name}: {regex!r} is no regular expression: {error}",
                 hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",
