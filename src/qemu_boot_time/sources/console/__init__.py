@@ -29,7 +29,7 @@ from qemu_boot_time.vm.console import firmware_port_is_free, hushes_kernel, on_s
 
 _SHOW = "-serial stdio (or mon:stdio), with console=ttyS0 in -append, shows them"
 _NO_SERIAL = f"console: the guest's serial port is not on standard output, so only the firmware's lines are seen: {_SHOW}"
-_NO_FIRMWARE = "console: the command has a device of its own on port 0x402: the firmware's lines there are not seen"
+_NO_FIRMWARE = "console: the command has a device of its own on port 0x402: the firmware's lines are seen only if that writes to standard output"
 _HUSHED = "console: quiet or loglevel in -append keeps the kernel's own lines off the console"
 
 
