@@ -206,6 +206,8 @@ def test_lines_of_the_console() -> None:
         ("login_prompt=x",),
         ("decompress_start=x",),
         ("up=x", "up=y"),
+        ("up=\udcff",),
+        ("\udcff=up",),
     ],
 )
 def test_lines_that_cannot_be(words: tuple[str, ...]) -> None:

@@ -251,6 +251,13 @@ def test_each_pattern_names_a_place_that_there_is() -> None:
     assert {Bound.LE} == {pattern.bound for pattern in PATTERNS}
 
 
+def test_what_each_match_holds_is_in_its_expression() -> None:
+    """A row that says otherwise would never be found."""
+    texts = {pattern.holds: pattern.regex.pattern.replace("\\", "") for pattern in PATTERNS}
+
+    assert [] == [holds for holds, text in texts.items() if not holds or holds not in text]
+
+
 def test_no_pattern_can_be_taken_back() -> None:
     """No end of a line and no look ahead beyond the line's first word (see the module)."""
     texts = [pattern.regex.pattern.replace("(?!Last )", "") for pattern in PATTERNS]
@@ -302,7 +309,15 @@ def test_a_last_line_cut_short_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"junk\n", b"[]\n", b'[0,"serial",1,2,"!"]\n', b'[0,"other",1,2,""]\n', b"\n"]
+    "line",
+    [
+        b"junk\n",
+        b"[]\n",
+        b'[0,"serial",1,2,"!"]\n',
+        b'[0,"other",1,2,"QQ=="]\n',
+        b'[0,"serial",1,2,""]\n',
+        b"\n",
+    ],
 )
 def test_a_corrupt_line_is_refused(tmp_path: Path, line: bytes) -> None:
     """The error names the byte at which it begins; what is before it counts."""

@@ -91,7 +91,7 @@ def test_the_ports_of_devices(words: str, ports: list[int]) -> None:
         ("console=ttyS0", False),
         ("console=ttyS0 quiet", True),
         ("quiet console=ttyS0", True),
-        ("loglevel=3", True),
+        ("loglevel=6", True),
         ("loglevel=7", False),
         ("myquiet quietly", False),
     ],

@@ -199,7 +199,8 @@ def asked(
 def _check_regex(name: str, regex: str) -> None:
     try:
         re.compile(regex)
-    except (re.error, OverflowError, RecursionError) as error:
+        f"{name}={regex}".encode()  # run.json keeps it
+    except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise UsageError(
             f"--match {name}: {regex!r} is no regular expression: {error}",
             hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",

@@ -18,7 +18,7 @@ _STDIO_CHARDEV = re.compile(r"(?:^|,)(?:backend=)?stdio(?:,|$)")
 _ID = re.compile(r"(?:^|,)id=([^,]+)")
 _CHARDEV = re.compile(r"\bchardev[\"=:\s]+([^\s,\"}]+)")
 _SERIAL_DEVICE = re.compile(r"isa-serial\b|\"driver\":\s*\"isa-serial\"")
-_QUIET = re.compile(r"(?:^|\s)(?:quiet|loglevel=[0-5])(?=\s|$)")
+_QUIET = re.compile(r"(?:^|\s)(?:quiet|loglevel=[0-6])(?=\s|$)")
 
 
 def on_stdout(command: QemuCommand) -> bool:

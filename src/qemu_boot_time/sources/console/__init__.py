@@ -29,7 +29,7 @@ from qemu_boot_time.vm.console import firmware_port_is_free, hushes_kernel, on_s
 
 _SHOW = "-serial stdio (or mon:stdio), with console=ttyS0 in -append, shows them"
 _NO_SERIAL = f"console: the guest's serial port is not on standard output, so only the firmware's lines are seen: {_SHOW}"
-_NO_FIRMWARE = "console: the command has a device of its own on port 0x402: the firmware's lines there are not seen"
+_NO_FIRMWARE = "console: the command has a device of its own on port 0x402: the firmware's lines are seen only if that writes to standard output"
 _HUSHED = "console: quiet or loglevel in -append keeps the kernel's own lines off the console"
 
 
@@ -69,10 +69,12 @@ def caveats(command: QemuCommand) -> tuple[str, ...]:
 
 def remarks(request: Arm) -> tuple[str, ...]:
     """Say what the text cost the boots, as far as its raw file can be read."""
-    found: list[Read] = []
+    return tuple(remarks_on(texts_of(_undamaged(reads(request.raw)))))
+
+
+def _undamaged(found: Iterator[Read]) -> Iterator[Read]:
     with contextlib.suppress(CorruptFileError):
-        found.extend(reads(request.raw))
-    return tuple(remarks_on(texts_of(found)))
+        yield from found
 
 
 def probe() -> Probe:

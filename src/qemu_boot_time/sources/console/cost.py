@@ -5,9 +5,11 @@ one byte after the other, and each is an exit to QEMU under KVM. So the time fro
 middle of a line to the next is that of the bytes between.
 """
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from statistics import median
 
 from qemu_boot_time.sources.console.patterns import Stream
@@ -16,6 +18,7 @@ from qemu_boot_time.sources.console.raw import Read
 LEAST_BYTES = 200
 """Of which the time was measured: below that it is the luck of a few reads."""
 
+_STEP_NS = 10
 _NS_PER_US = 1e3
 _NS_PER_MS = 1e6
 _CALLED = {
@@ -28,9 +31,9 @@ _CALLED = {
 class Text:
     """One stream over all boots of a run."""
 
-    bytes_by_boot: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    bursts: list[tuple[float, int]] = field(default_factory=list)
-    """Nanoseconds a byte between two reads in the middle of a line, and how many bytes."""
+    bytes_by_boot: Counter[int] = field(default_factory=Counter)
+    bursts: Counter[int] = field(default_factory=Counter)
+    """Nanoseconds a byte between two reads in the middle of a line, and of how many bytes."""
 
     @property
     def bytes_a_boot(self) -> int:
@@ -38,30 +41,30 @@ class Text:
         return round(median(self.bytes_by_boot.values())) if self.bytes_by_boot else 0
 
     @property
-    def byte_ns(self) -> float | None:
+    def byte_ns(self) -> int | None:
         """The time a byte: the median byte's. None where too few could be timed."""
-        half = sum(count for _, count in self.bursts) / 2
-        if 2 * half < LEAST_BYTES:
+        if self.bursts.total() < LEAST_BYTES:
             return None
-        passed = 0
-        for each_ns, count in sorted(self.bursts):
-            passed += count
-            if passed >= half:
-                return each_ns
-        raise AssertionError("half of them is no more than all")
+        times_ns = sorted(self.bursts)
+        passed = list(accumulate(self.bursts[each_ns] for each_ns in times_ns))
+        return times_ns[bisect_left(passed, passed[-1] / 2)]
+
+    def add(self, read: Read, before: Read | None) -> None:
+        """Count a read; ``before`` is the one before it in the same boot."""
+        self.bytes_by_boot[read.boot] += len(read.data)
+        if before is not None and not before.data.endswith((b"\n", b"\r")):
+            took_ns = read.read_ns - before.read_ns
+            self.bursts[took_ns // len(read.data) // _STEP_NS * _STEP_NS] += len(read.data)
 
 
 def texts_of(reads: Iterable[Read]) -> Mapping[Stream, Text]:
     """Count and time what was read, in the order of the reads."""
     texts = {stream: Text() for stream in Stream}
-    before: dict[tuple[int, Stream], Read] = {}
+    last: dict[tuple[int, Stream], Read] = {}
     for read in reads:
-        text = texts[read.stream]
-        text.bytes_by_boot[read.boot] += len(read.data)
-        last = before.get((read.boot, read.stream))
-        if last is not None and not last.data.endswith((b"\n", b"\r")):
-            text.bursts.append(((read.read_ns - last.read_ns) / len(read.data), len(read.data)))
-        before[read.boot, read.stream] = read
+        place = (read.boot, read.stream)
+        texts[read.stream].add(read, last.get(place))
+        last[place] = read
     return texts
 
 

@@ -49,13 +49,22 @@ class Pattern:
 
     name: str
     """The trace point."""
-    says: str
-    """What to call the line."""
+    holds: str
+    """Text that each match has in it: most lines are told by that not to be one. Empty: none."""
     regex: re.Pattern[str]
     """Searched in a line without its escape sequences; ``^`` is its begin."""
     streams: frozenset[Stream]
     often: Often = Often.ONCE
     bound: Bound = Bound.LE
+
+    @property
+    def says(self) -> str:
+        """What to call the line."""
+        return self.holds or f"/{self.regex.pattern}/"
+
+    def is_in(self, line: str) -> bool:
+        """Whether a line, or as much of it as there is, has it."""
+        return self.holds in line and self.regex.search(line) is not None
 
 
 _SERIAL = frozenset({Stream.SERIAL})
@@ -77,12 +86,12 @@ console had these alone."""
 
 def _row(
     name: str,
-    says: str,
+    holds: str,
     regex: str,
     streams: frozenset[Stream] = _SERIAL,
     often: Often = Often.ONCE,
 ) -> Pattern:
-    return Pattern(name, says, re.compile(regex, re.MULTILINE), streams, often)
+    return Pattern(name, holds, re.compile(regex, re.MULTILINE), streams, often)
 
 
 PATTERNS = (
@@ -98,16 +107,16 @@ PATTERNS = (
     _row(FW_DO_BOOT, "BdsDxe: starting", r"^BdsDxe: starting ", _SERIAL, Often.EACH),
     _row(EFI_STUB, "EFI stub", r"^EFI stub: "),
     _row(LINUX_START_KERNEL, "Linux version", _STAMP + r"Linux version \d", often=Often.BEGINS),
-    _row(LINUX_START_USER, "Run ... as init process", _STAMP + r"Run \S+ as init process"),
+    _row(LINUX_START_USER, "as init process", _STAMP + r"Run \S+ as init process"),
     _row(
         SYSTEMD_START,
-        "systemd ... running in",
+        "systemd[1]: systemd",
         _STAMP + r"systemd\[1\]: systemd \S+ running in (?:system|test) mode",
     ),
     *(
         _row(
             TARGET.format(target),
-            f"Reached target {target}",
+            "Reached target",
             rf"\bReached target (?:{target}\.target|{description})",
         )
         for target, description in TARGETS.items()
@@ -128,5 +137,5 @@ def with_matches(matches: Mapping[str, str]) -> tuple[Pattern, ...]:
 
     Raises re.error for what is no regular expression.
     """
-    own = (_row(name, f"/{regex}/", regex, _BOTH) for name, regex in matches.items())
+    own = (_row(name, "", regex, _BOTH) for name, regex in matches.items())
     return (*PATTERNS, *own)

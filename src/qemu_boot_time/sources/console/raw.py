@@ -7,6 +7,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -25,7 +26,8 @@ class Read(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     """A moment at which none of these bytes had been written."""
     read_ns: int
     """A moment at which all of them had."""
-    data: bytes
+    data: Annotated[bytes, msgspec.Meta(min_length=1)]
+    """At least one: no read brings none."""
 
 
 _ENCODER = msgspec.json.Encoder()
