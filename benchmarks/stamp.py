@@ -36,12 +36,15 @@ _SPINS = {"one after the other": 0, "apart": 50_000}
 """Loops before each mark: what sends the datagram is in the caches still, or no longer."""
 
 
-def boots_seen_twice(directory: Path, source: str, spin: int, count: int) -> Sequence[Boot]:
-    """Boot with both sources. Raises ProgramError where ``qbt run`` fails."""
+def boots_seen_twice(
+    directory: Path, sources: tuple[str, str], spin: int, count: int
+) -> Sequence[Boot]:
+    """Boot with two sources, armed in this order. Raises ProgramError where ``qbt run`` fails."""
     bios = directory / "tiny.bin"
     bios.write_bytes(tiny.image(*tiny.marks(*tiny.PROTOCOL, spin=spin), tiny.DebugExit()))
-    out = directory / f"{source}-{spin}"
-    options = ("-n", str(count), "--out", str(out), "--source", source, "--source", _DEBUGCON)
+    out = directory / f"{'-'.join(sources)}-{spin}"
+    asked = [word for source in sources for word in ("--source", source)]
+    options = ("-n", str(count), "--out", str(out), *asked)
     process.run((*_QBT, *options, "--", *_QEMU, *tiny.qemu_args(bios)), timeout_s=_LONGEST_S)
     return load_run(out).boots
 
@@ -57,7 +60,7 @@ def lateness(boots: Sequence[Boot]) -> list[list[int]]:
         ours = {mark.name: mark.time_ns for mark in seen if mark.source == _DEBUGCON}
         kernels = {mark.name: mark.time_ns for mark in seen if mark.source != _DEBUGCON}
         if set(tiny.PROTOCOL) != ours.keys() or ours.keys() != kernels.keys():
-            raise HostError(f"boot {boot.index}: the sources did not see the same marks")
+            raise HostError(f"boot {boot.number}: the sources did not see the same marks")
         late.append([ours[name] - kernels[name] for name in tiny.PROTOCOL])
     return late
 
@@ -82,7 +85,9 @@ def body() -> None:
         for title, spin in _SPINS.items():
             for source in references:
                 progress(f"{rounds_of(options)} boots with {source} and {_DEBUGCON}, {title}")
-                late = lateness(boots_seen_twice(directory, source, spin, rounds_of(options)))
+                late = lateness(
+                    boots_seen_twice(directory, (source, _DEBUGCON), spin, rounds_of(options))
+                )
                 rows += [
                     row((title, source, "all"), [ns for boot in late for ns in boot]),
                     row((title, source, "first"), [boot[0] for boot in late]),
