@@ -10,6 +10,8 @@ import pytest
 from qbt_process import QEMU, World
 from qemu_boot_time import host
 from qemu_boot_time.doctor.probe_boot import boot as probe_boot
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.guest import stock
 from real_host import require
 
 
@@ -50,3 +52,17 @@ def accelerator(request: pytest.FixtureRequest, kvm_boots: bool) -> str:  # noqa
     name = str(request.param)
     require(name == "tcg" or kvm_boots, "no KVM that boots a tiny guest here")
     return name
+
+
+@pytest.fixture(scope="session")
+def stock_kernel(tmp_path_factory: pytest.TempPathFactory) -> stock.StockKernel:
+    """Give the stock kernel of the cache, else fetch one for this session."""
+    if found := stock.find():
+        return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        try:
+            return stock.fetch()
+        except HostError as error:
+            require(condition=False, reason=f"no stock kernel: {error.what}")
+            raise

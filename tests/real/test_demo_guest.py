@@ -103,18 +103,10 @@ def tcg(working: dict[str, bool]) -> str:
 
 
 @pytest.fixture(scope="session")
-def kernel(working: dict[str, bool], tmp_path_factory: pytest.TempPathFactory) -> stock.StockKernel:
-    """Give the stock kernel of the cache, else fetch one for this session; TCG can boot it."""
+def kernel(working: dict[str, bool], stock_kernel: stock.StockKernel) -> stock.StockKernel:
+    """Give the stock kernel; TCG can boot it."""
     require(working["tcg"], f"{QEMU} is not installed")
-    if found := stock.find():
-        return found
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        try:
-            return stock.fetch()
-        except HostError as error:
-            require(condition=False, reason=f"no stock kernel: {error.what}")
-            raise
+    return stock_kernel
 
 
 def boot_linux(

@@ -29,20 +29,6 @@ echo "symbols: $(/bin/busybox awk 'NF == 3 && $2 ~ /^[tTwW]$/ { print $1, $3 }' 
 
 
 @pytest.fixture(scope="module")
-def stock_kernel(tmp_path_factory: pytest.TempPathFactory) -> stock.StockKernel:
-    """Give the stock kernel of the cache, else fetch one for this session."""
-    if found := stock.find():
-        return found
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        try:
-            return stock.fetch()
-        except HostError as error:
-            require(condition=False, reason=f"no stock kernel: {error.what}")
-            raise
-
-
-@pytest.fixture(scope="module")
 def built() -> Mapping[str, Path]:
     """Give our own Linux: its vmlinux has a symbol table, its bzImage has kallsyms alone."""
     try:

@@ -41,13 +41,9 @@ def plugged(world: World) -> World:
 
 
 @pytest.fixture(scope="session")
-def debian() -> Path:
-    """Give the stock kernel of the distribution."""
-    try:
-        return (stock.find() or stock.fetch()).vmlinuz
-    except HostError as error:
-        require(condition=False, reason=error.what)
-        raise
+def debian(stock_kernel: stock.StockKernel) -> Path:
+    """Give the stock kernel of the distribution, as a file."""
+    return stock_kernel.vmlinuz
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from qbt_process import DEADLINE_S, Done, World, tiny_qemu
-from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import init, initramfs, stock, tiny
-from real_host import require
 
 pytestmark = pytest.mark.real
 
@@ -166,17 +164,10 @@ def test_nothing_outlives_a_stopped_qbt(world: World, number: signal.Signals, st
     assert (["interrupted"] if number is signal.SIGINT else []) == shown.outcomes
 
 
-@pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Give the distribution's kernel: that of the cache, else one fetched for this test."""
-    if found := stock.find():
-        return found.vmlinuz
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "fetched"))
-    try:
-        return stock.fetch().vmlinuz
-    except HostError as error:
-        require(condition=False, reason=f"no stock kernel: {error.what}")
-        raise
+@pytest.fixture(scope="session")
+def kernel(stock_kernel: stock.StockKernel) -> Path:
+    """Give the stock kernel of the distribution, as a file."""
+    return stock_kernel.vmlinuz
 
 
 def test_a_stock_guest_without_any_help(world: World, kernel: Path, tmp_path: Path) -> None:

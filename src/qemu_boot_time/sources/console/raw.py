@@ -11,8 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.sources.console.patterns import Stream
+from qemu_boot_time.sources.jsonl import records
 
 RAW_FILE = "console.jsonl"
 
@@ -44,17 +44,4 @@ def reads(directory: Path) -> Iterator[Read]:
 
     Raises InputError where it is missing, CorruptFileError for damage, after all that is before it.
     """
-    file = directory / RAW_FILE
-    try:
-        stream = file.open("rb")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="without it no mark is known") from error
-    with stream:
-        offset = 0
-        for line in stream:
-            try:
-                yield _DECODER.decode(line)
-            except msgspec.DecodeError as error:
-                if line.endswith(b"\n"):
-                    raise CorruptFileError(str(file), offset, "line", str(error)) from error
-            offset += len(line)
+    return records(directory / RAW_FILE, _DECODER)
