@@ -1,8 +1,7 @@
 """Runs another benchmark inside a KVM host in a box (docs/kvm-box.md), where ``kvm_entry`` fires.
 
-What it prints is printed, and says what it was measured on: AMD-V emulated by TCG. A guest exit
-takes a hundred times longer there than on hardware, and so does whatever handles it; a ratio says
-how the two compare under emulation, no more.
+What it prints is printed, and labelled: AMD-V emulated by TCG, on one CPU, which guest, QEMU and
+recorder share. A ratio says how the two compare there, no more.
 """
 
 import argparse

@@ -68,8 +68,10 @@ def measure(
     sizes = {name: recorded(argv, recorder) for name, recorder in recorders.items()}
     boots: dict[str, list[Timed]] = {name: [] for name in recorders}
     for each, name in in_turn(tuple(recorders), rounds):
-        boots[name].append(watched_boot(argv, recorders[name]))
-        progress(f"{title}: round {each + 1} of {rounds}: {name}")
+        timed = watched_boot(argv, recorders[name])
+        boots[name].append(timed)
+        took_ms = timed.wall_ns / _NS_PER_MS
+        progress(f"{title}: round {each + 1} of {rounds}: {name}: {took_ms:.0f} ms")
     walls = {name: [timed.wall_ns for timed in many] for name, many in boots.items()}
     cpus = {name: [timed.cpu_ns for timed in many] for name, many in boots.items()}
     wall_ratios, cpu_ratios = ratios(walls, to=NONE), ratios(cpus, to=NONE)

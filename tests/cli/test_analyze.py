@@ -85,6 +85,7 @@ def test_names_phases_and_until(world: World) -> None:
         (("tmp",), 3, "tmp: neither a run nor a file that can be read twice"),
         (("--until", "linux_start_usr", "boots.csv"), 2, "no mark is called 'linux_start_usr'"),
         (("--unit", "h", "boots.csv"), 2, "'h' is no unit of the numbers that are read"),
+        (("--unit", "h", str(_DATA / "perf-pipe/perf.data")), 2, "'h' is no unit of the numbers"),
         (("boots.csv:1:h",), 2, "'h' is no unit of the numbers that are read"),
         (("--unit", "s", "totals.txt"), 3, "hint: which unit is it in? --unit ns|us|ms|s"),
         (("--colour", "boots.csv"), 2, "No such option"),
