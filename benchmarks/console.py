@@ -1,6 +1,6 @@
 """What a guest's text costs, and how late the source console is: three kinds of text, two accelerators.
 
-The tiny firmware writes 50,000 bytes to its serial port, straight away or each when there is room
+The tiny firmware writes 625 lines of 80 bytes to its serial port, straight away or each when there is room
 (as Linux does), or to port 0x402 where firmware has its debug text. Timed is QEMU from its execve
 to its end, and its CPU time, less those of the same guest without the bytes in the same round: once
 with standard output in a file and no device on port 0x402, once with the source. Beside it is what the source
@@ -44,12 +44,13 @@ from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.console import FIRMWARE_TEXT_PORT
 from recorders import Timed, boot
 
-_BYTES = 50_000
+_LINES = 625
+_LINE_BYTES = 80
+_BYTES = _LINES * _LINE_BYTES
 _QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()", "run")
 _LONGEST_S = 1800.0
 _NONE, _PLAIN, _WATCHED = "no bytes", "file", "console"
-_LINES = len(tiny.PROTOCOL)
-_LINE_BYTES = 40
+_SHORT_LINE_BYTES = 40
 _SPIN = 50_000
 """Loops before each mark: a boot's lines do not come in close order either."""
 
@@ -60,13 +61,23 @@ class Text:
 
     title: str
     stream: Stream
-    step: tiny.Step
+    steps: tuple[tiny.Step, ...]
 
 
+def _lines(port: int, most: tiny.Step) -> tuple[tiny.Step, ...]:
+    """Write all lines: a letter, what repeats it, and a line end."""
+    return (tiny.Write(port, ord("x")), most, tiny.Write(port, ord("\n"))) * _LINES
+
+
+_FLOOD = _LINE_BYTES - 2
 _TEXTS = (
-    Text("serial", Stream.SERIAL, tiny.Flood(_BYTES, tiny.UART)),
-    Text("serial, polled", Stream.SERIAL, tiny.Print(_BYTES)),
-    Text("port 0x402", Stream.FIRMWARE, tiny.Flood(_BYTES, FIRMWARE_TEXT_PORT)),
+    Text("serial", Stream.SERIAL, _lines(tiny.UART, tiny.Flood(_FLOOD, tiny.UART))),
+    Text("serial, polled", Stream.SERIAL, _lines(tiny.UART, tiny.Print(_FLOOD))),
+    Text(
+        "port 0x402",
+        Stream.FIRMWARE,
+        _lines(FIRMWARE_TEXT_PORT, tiny.Flood(_FLOOD, FIRMWARE_TEXT_PORT)),
+    ),
 )
 
 
@@ -92,7 +103,7 @@ def watched(argv: tuple[str, ...], raw: Path, index: int) -> Timed:
 
 def byte_us(directory: Path, accelerator: str, text: Text, rounds: int) -> tuple[str, ...]:
     """Measure one kind of text; give a line of the table."""
-    empty, full = (qemu(directory, accelerator, *steps) for steps in ((), (text.step,)))
+    empty, full = (qemu(directory, accelerator, *steps) for steps in ((), text.steps))
     raw = directory / f"{accelerator}-{text.title}"
     raw.mkdir()
     found: dict[str, list[Timed]] = {_NONE: [], _PLAIN: [], _WATCHED: []}
@@ -119,12 +130,12 @@ def boots_seen_twice(directory: Path, count: int) -> Sequence[Boot]:
     """Boot with perf and console. Raises ProgramError where ``qbt run`` fails."""
     steps: list[tiny.Step] = []
     for number, name in enumerate(tiny.PROTOCOL):
-        line = f"{number}".encode().ljust(_LINE_BYTES - 1, b".") + b"\n"
+        line = f"{number}".encode().ljust(_SHORT_LINE_BYTES - 1, b".") + b"\n"
         steps += [*tiny.marks(name, spin=_SPIN), *(tiny.Write(tiny.UART, byte) for byte in line)]
     out = directory / "twice"
     options = ["-n", str(count), "--out", str(out), "--source", "perf", "--source", "console"]
-    for number in range(_LINES):
-        dots = _LINE_BYTES - 2
+    for number in range(len(tiny.PROTOCOL)):
+        dots = _SHORT_LINE_BYTES - 2
         options += ["--match", f"first{number}=^{number}"]
         options += ["--match", f"last{number}=^{number}\\.{{{dots}}}"]
     process.run((*_QBT, *options, "--", *qemu(directory, "kvm", *steps)), timeout_s=_LONGEST_S)

@@ -52,7 +52,7 @@ class Text:
     def add(self, read: Read, before: Read | None) -> None:
         """Count a read; ``before`` is the one before it in the same boot."""
         self.bytes_by_boot[read.boot] += len(read.data)
-        if before is not None and not before.data.endswith((b"\n", b"\r")):
+        if before is not None and before.ends_within_line:
             took_ns = read.read_ns - before.read_ns
             self.bursts[took_ns // len(read.data) // _STEP_NS * _STEP_NS] += len(read.data)
 

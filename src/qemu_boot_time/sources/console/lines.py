@@ -33,7 +33,8 @@ def _replaced(sequence: re.Match[str]) -> str:
 
 def plain(line: bytes) -> str:
     """Give a line without its escape sequences; what goes to another line begins one."""
-    return _SEQUENCE.sub(_replaced, line.decode(errors="replace"))
+    text = line.decode(errors="replace")
+    return text if text.isprintable() else _SEQUENCE.sub(_replaced, text)
 
 
 class Found(NamedTuple):

@@ -29,6 +29,11 @@ class Read(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     data: Annotated[bytes, msgspec.Meta(min_length=1)]
     """At least one: no read brings none."""
 
+    @property
+    def ends_within_line(self) -> bool:
+        """Whether its last line goes on, as far as anybody can tell."""
+        return not self.data.endswith((b"\n", b"\r"))
+
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Read)

@@ -23,6 +23,9 @@ from qemu_boot_time.vm.console import FIRMWARE_TEXT_PORT, firmware_port_is_free
 _FIFO = "firmware"
 _BUFFER_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
+_PAUSE_S = 0.000_2
+"""After a read in the middle of a line more comes at once: to be woken by each byte takes CPU time from
+the guest that writes them, half as much again on two busy CPUs (docs/benchmarks.md)."""
 _SUFFIX = {Stream.SERIAL: "stdout", Stream.FIRMWARE: "firmware"}
 
 
@@ -121,7 +124,11 @@ class ConsoleSession:
             os.close(self._fifo[1])
 
     def _read(self) -> list[Event]:
-        return self._taken(self._reads())
+        reads = self._reads()
+        events = self._taken(reads)
+        if any(read.ends_within_line for read in reads):
+            time.sleep(_PAUSE_S)
+        return events
 
     def _reads(self) -> list[Read]:
         found = ((stream, reader.read()) for stream, reader in self._readers.items())
