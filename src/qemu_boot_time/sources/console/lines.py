@@ -9,7 +9,7 @@ from qemu_boot_time.sources.console.patterns import FIRMWARE_MARKS, Often, Patte
 from qemu_boot_time.sources.console.raw import Read
 
 NAME = "console"
-READING_NS = 2_000_000
+READING_NS = 5_000_000
 """How late a byte is read that came while we waited: the 95th percentile on a host with other work
 (docs/benchmarks.md)."""
 
