@@ -45,8 +45,8 @@ from qemu_boot_time.vm.console import FIRMWARE_TEXT_PORT
 from recorders import Timed, boot
 
 _LINES = 625
+_QUICK_LINES = 50
 _LINE_BYTES = 80
-_BYTES = _LINES * _LINE_BYTES
 _QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()", "run")
 _LONGEST_S = 1800.0
 _NONE, _PLAIN, _WATCHED = "no bytes", "file", "console"
@@ -61,22 +61,22 @@ class Text:
 
     title: str
     stream: Stream
-    steps: tuple[tiny.Step, ...]
+    line: tuple[tiny.Step, ...]
 
 
-def _lines(port: int, most: tiny.Step) -> tuple[tiny.Step, ...]:
-    """Write all lines: a letter, what repeats it, and a line end."""
-    return (tiny.Write(port, ord("x")), most, tiny.Write(port, ord("\n"))) * _LINES
+def _line(port: int, most: tiny.Step) -> tuple[tiny.Step, ...]:
+    """Write a letter, what repeats it, and a line end."""
+    return (tiny.Write(port, ord("x")), most, tiny.Write(port, ord("\n")))
 
 
 _FLOOD = _LINE_BYTES - 2
 _TEXTS = (
-    Text("serial", Stream.SERIAL, _lines(tiny.UART, tiny.Flood(_FLOOD, tiny.UART))),
-    Text("serial, polled", Stream.SERIAL, _lines(tiny.UART, tiny.Print(_FLOOD))),
+    Text("serial", Stream.SERIAL, _line(tiny.UART, tiny.Flood(_FLOOD, tiny.UART))),
+    Text("serial, polled", Stream.SERIAL, _line(tiny.UART, tiny.Print(_FLOOD))),
     Text(
         "port 0x402",
         Stream.FIRMWARE,
-        _lines(FIRMWARE_TEXT_PORT, tiny.Flood(_FLOOD, FIRMWARE_TEXT_PORT)),
+        _line(FIRMWARE_TEXT_PORT, tiny.Flood(_FLOOD, FIRMWARE_TEXT_PORT)),
     ),
 )
 
@@ -101,9 +101,11 @@ def watched(argv: tuple[str, ...], raw: Path, index: int) -> Timed:
         return boot(argv, session, index)
 
 
-def byte_us(directory: Path, accelerator: str, text: Text, rounds: int) -> tuple[str, ...]:
+def byte_us(
+    directory: Path, accelerator: str, text: Text, *, lines: int, rounds: int
+) -> tuple[str, ...]:
     """Measure one kind of text; give a line of the table."""
-    empty, full = (qemu(directory, accelerator, *steps) for steps in ((), text.steps))
+    empty, full = (qemu(directory, accelerator, *text.line * times) for times in (0, lines))
     raw = directory / f"{accelerator}-{text.title}"
     raw.mkdir()
     found: dict[str, list[Timed]] = {_NONE: [], _PLAIN: [], _WATCHED: []}
@@ -113,15 +115,16 @@ def byte_us(directory: Path, accelerator: str, text: Text, rounds: int) -> tuple
         found[arm].append(watched(argv, raw, each) if arm == _WATCHED else plainly(argv))
     told_ns = texts_of(reads(raw))[text.stream].byte_ns
     told = "" if told_ns is None else f"{told_ns / 1000:.1f}"
-    walls, cpus = (_a_byte(found, which) for which in ("wall_ns", "cpu_ns"))
+    count = lines * _LINE_BYTES
+    walls, cpus = (_a_byte(found, which, count) for which in ("wall_ns", "cpu_ns"))
     return (accelerator, text.title, *walls, told, *cpus)
 
 
-def _a_byte(found: Mapping[str, Sequence[Timed]], which: str) -> list[str]:
+def _a_byte(found: Mapping[str, Sequence[Timed]], which: str, count: int) -> list[str]:
     """Give one of the times a byte of both arms, in microseconds."""
     took = {arm: [getattr(timed, which) for timed in many] for arm, many in found.items()}
     pairs = (zip(took[arm], took[_NONE], strict=True) for arm in (_PLAIN, _WATCHED))
-    each = ([(full - none) / _BYTES / 1000 for full, none in pair] for pair in pairs)
+    each = ([(full - none) / count / 1000 for full, none in pair] for pair in pairs)
     intervals = map(median_interval, each)
     return [f"{found.median:.1f} [{found.low:.1f}, {found.high:.1f}]" for found in intervals]
 
@@ -168,14 +171,14 @@ def late_row(title: str, late: Sequence[tuple[Mark, int]]) -> tuple[str, ...]:
 
 def body() -> None:
     """Measure and print."""
-    options = arguments(__doc__, rounds=20, quick=2).parse_args()
-    rounds = rounds_of(options)
+    options = arguments(__doc__, rounds=20, quick=1).parse_args()
+    rounds, lines = rounds_of(options), _QUICK_LINES if options.quick else _LINES
     require_kvm()
     require_perf()
     print(host_line(), flush=True)
     with scratch() as directory:
         rows = [
-            byte_us(directory, accelerator, text, rounds)
+            byte_us(directory, accelerator, text, lines=lines, rounds=rounds)
             for accelerator in ("tcg", "kvm")
             for text in _TEXTS
         ]
