@@ -1,5 +1,6 @@
 """The console while a boot runs: what is written is kept, stamped, and read again as it was."""
 
+import fcntl
 import os
 import shlex
 import stat
@@ -125,6 +126,17 @@ def test_all_that_was_written_is_kept_for_people(session: ConsoleSession, tmp_pa
 
     assert serial == (tmp_path / "boot-0000.stdout").read_bytes()
     assert b"BUILD: gcc\n" == (tmp_path / "boot-0000.firmware").read_bytes()
+
+
+def test_a_full_pipe_is_taken_to_its_last_byte(session: ConsoleSession, tmp_path: Path) -> None:
+    """As much as it holds, at once, after QEMU has left."""
+    session.begin(0)
+    size = fcntl.fcntl(session.stdout(), fcntl.F_GETPIPE_SZ)
+    os.write(session.stdout(), b"x" * (size - 5) + b"ready")
+
+    list(session.end(0))
+
+    assert size == (tmp_path / "boot-0000.stdout").stat().st_size
 
 
 def test_what_a_boot_left_behind_is_not_the_next_ones(session: ConsoleSession) -> None:

@@ -107,11 +107,11 @@ class ConsoleSession:
         return {reader.fd: self._read for reader in self._readers.values()}
 
     def end(self, boot: int) -> Iterable[Event]:
-        """Take what is still in the streams."""
+        """Take what is still in the streams: what they can hold, though somebody should write on."""
         del boot
         events: list[Event] = []
-        while reads := self._reads():
-            events += self._taken(reads)
+        for _ in range(1 + _BUFFER_BYTES // _READ_BYTES):
+            events += self._taken(self._reads())
         self._close_boot()
         self._file.flush()
         return events
