@@ -199,8 +199,7 @@ def asked(
 def _check_regex(name: str, regex: str) -> None:
     try:
         re.compile(regex)
-        f"{name}={regex}".encode()  # run.json keeps it
-    except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
             f"--match {name}: {regex!r} is no regular expression: {error}",
             hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",
@@ -226,6 +225,10 @@ def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
 
 
 def _pair(word: str, option: str) -> tuple[str, str]:
+    try:
+        word.encode()  # run.json keeps it
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{option} {word!r}: no UTF-8", hint="qbt run --help") from error
     key, equals, value = word.partition("=")
     if not (key and equals and value):
         raise UsageError(f"{option} {word!r}: two things joined by '='", hint="qbt run --help")

@@ -76,7 +76,7 @@ def _busy(patient: Patient) -> Seen:
     if sum(process.cpus for process in busy) < _BUSY_LIMIT:
         return Seen(Status.OK, "nothing else uses the CPU")
     pids = " ".join(str(process.pid) for process in busy[:_SHOWN])
-    remedy = f"wait for their end, or: kill -STOP {pids}    # later: kill -CONT {pids}"
+    remedy = f"kill -STOP {pids}    # later -CONT; or wait"
     return Seen(Status.WARN, _listed(busy), remedy)
 
 

@@ -19,6 +19,7 @@ from qemu_boot_time.host.files import sockets_directory
 from qemu_boot_time.measure.plan import Observer, Plan, Silence
 from qemu_boot_time.measure.watch import Watch, last_words, register, step
 from qemu_boot_time.model import Boot, EndedBy
+from qemu_boot_time.process.signals import deferred_signals
 from qemu_boot_time.sources.base import Arm, Session, Source
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.store.facts import BootFacts, RunWriter
@@ -91,10 +92,11 @@ class _Measurement:
         self._prepare()
         for _, session in self.armed:
             session.begin(index)
-        with RunningVm(self._request(index), self.guard) as vm:
+        # A boot that has begun is told of, even if we are to end before we have seen it begin.
+        with deferred_signals() as release, RunningVm(self._request(index), self.guard) as vm:
             watch = Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s)
             watch.pids[vm.pid] = None
-            interrupted = self._watch_until_over(watch)
+            interrupted = self._watch_until_over(watch, release)
             watch.accelerator = watch.accelerator or vm.accelerator()
             vm.stop(watch.heard)
             end_ns = time.monotonic_ns()
@@ -130,10 +132,13 @@ class _Measurement:
             before_exec=partial(_call_all, held) if held else None,
         )
 
-    def _watch_until_over(self, watch: Watch) -> KeyboardInterrupt | None:
+    def _watch_until_over(
+        self, watch: Watch, release: Callable[[], None]
+    ) -> KeyboardInterrupt | None:
         monotonic_ns, realtime_ns = clock_pair()
         watch.realtime_offset_ns = monotonic_ns - realtime_ns
         try:
+            release()
             with selectors.DefaultSelector() as selector:
                 register(selector, watch, self.armed)
                 while watch.ended_by is None:
