@@ -124,6 +124,19 @@ def test_a_stand_in_is_told() -> None:
     assert expected in text
 
 
+def test_how_far_off_a_stand_in_may_be_is_told() -> None:
+    """Where the source knows an end to it: the widest of all boots."""
+    (boot,) = boots_of([*booted(1000)], Rules())
+    start, wider = (
+        replace(boot.marks[1], event="it", bound=Bound.GE, error_ns=off)
+        for off in (1_500_000, 2_500_000)
+    )
+
+    text = shown([replace(boot, marks=(start,)), replace(boot, index=1, marks=(wider,))])
+
+    assert "is a stand-in, it: the true time is at or after it, by at most\n2.500 ms\n" in text
+
+
 def test_no_boot_at_all() -> None:
     """A headline and nothing else."""
     assert "night · 0 boots\n" == shown([])

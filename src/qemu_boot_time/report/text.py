@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Run
+from qemu_boot_time.model import Boot, Bound, Mark, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.summary import MarkSummary, Stats, Summary
 
@@ -152,14 +152,17 @@ def _listed(indices: Sequence[int], most: int = 8) -> str:
 
 
 def _footnotes(run: Run) -> Iterator[str]:
-    stand_ins: dict[tuple[str, str, Bound], list[int]] = {}
+    stand_ins: dict[tuple[str, str, Bound], list[tuple[int, Mark]]] = {}
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
-                stand_ins.setdefault((mark.name, mark.event, mark.bound), []).append(boot.index)
+                key = (mark.name, mark.event, mark.bound)
+                stand_ins.setdefault(key, []).append((boot.index, mark))
     several = len(stand_ins) > len({name for name, _, _ in stand_ins})
-    for (name, event, bound), indices in stand_ins.items():
-        where = f" in boot {_listed(indices)}" if several else ""
-        yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
+    for (name, event, bound), seen in stand_ins.items():
+        where = f" in boot {_listed([index for index, _ in seen])}" if several else ""
+        off_ns = max(mark.error_ns for _, mark in seen)
+        by = f", by at most {ms(off_ns)} ms" if off_ns else ""
+        yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}{by}")
     for note in run.notes:
         yield f"note: {printable(note)}"
