@@ -313,6 +313,17 @@ def test_places_at_one_time_come_in_the_order_in_which_they_were_seen() -> None:
     assert ["decompress_end", "linux_start_kernel"] == names(boot)
 
 
+def test_switching_the_machine_off_is_no_part_of_the_boot() -> None:
+    """The total ends with the mark before, unless the user wants it until then."""
+    off = passed(1500, "power_off")
+
+    totals = [
+        lengths(one([*booted(), off], Rules(until=until)))["total"] for until in (None, "power_off")
+    ]
+
+    assert [60, 500] == totals
+
+
 def test_a_place_brings_its_instructions() -> None:
     """What counts instructions says how many were run; a finer place bounds no phase."""
     boot = one([*booted(), passed(1035, "decompress_start", instructions=77)])
