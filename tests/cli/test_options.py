@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from qemu_boot_time.cli.options import rules, vmm
-from qemu_boot_time.errors import ExitStatus, QbtError
+from qemu_boot_time.cli.options import asked, rules, vmm
+from qemu_boot_time.errors import ExitStatus, QbtError, UsageError
 from qemu_boot_time.phases import Rules
+from qemu_boot_time.sources.base import Asked
+from qemu_boot_time.sources.table import SOURCES
 
 
 def said(config: str | None = None, **words: Any) -> Rules:
@@ -61,6 +63,7 @@ def test_a_file_says_the_same(config: Path) -> None:
         {"marks": ("x=up",)},
         {"marks": ("9=fw_start",)},
         {"marks": ("9=exec",)},
+        {"marks": ("9=power_off",)},
         {"phases": ("net",)},
         {"phases": ("net=fw_start",)},
         {"phases": ("net=fw_start..",)},
@@ -109,6 +112,23 @@ def test_a_file_that_is_not_there_or_no_text(config: Path) -> None:
     config.write_bytes(b"\xff")
     with pytest.raises(QbtError, match=r"qbt\.toml: "):
         said(str(config))
+
+
+def test_a_place_that_nobody_writes_may_end_a_boot() -> None:
+    """It is a mark as any other, and bounds the user's phases."""
+    found = said(until="decompress_end", phases=("unpack=decompress_start..decompress_end",))
+
+    assert ("decompress_end", ["unpack"]) == (found.until, list(found.phases))
+
+
+def test_the_console_needs_a_source_that_records_kvm() -> None:
+    """Of several one is enough; where there is none it cannot be had."""
+    both = [SOURCES["debugcon"], SOURCES["perf"]]
+
+    assert Asked(kvm_console=True) == asked(both, kvm_console=True)
+    assert Asked() == asked(both[:1], kvm_console=False)
+    with pytest.raises(UsageError, match="--kvm-console: source debugcon records no event of KVM"):
+        asked(both[:1], kvm_console=True)
 
 
 def test_another_vmm() -> None:

@@ -12,13 +12,15 @@ from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.inputs import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CUSTOM_VALUES, RANK, Names
+from qemu_boot_time.protocol import CUSTOM_VALUES, FINER_POINTS, RANK, Names
+from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
 _CONFIG_KEYS = {"marks", "phases"}
+_NAMES = (*RANK, *(point.name for point in FINER_POINTS))
 
 _OPTIONS = (
     click.option("--until", metavar="MARK", help="The mark at which a boot has got there."),
@@ -62,6 +64,12 @@ unit_option = click.option(
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
 )
+kvm_console_option = click.option(
+    "--kvm-console",
+    is_flag=True,
+    help="Record the guest's first serial port too, byte by byte as KVM sees it (linux_start_user "
+    "of an unpatched guest).",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -78,7 +86,7 @@ def rules(
     own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
     names = Names(custom)
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
-    known = {*RANK, *custom.values()}
+    known = {*_NAMES, *custom.values()}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):
@@ -89,6 +97,17 @@ def rules(
 def vmm(comm: str | None) -> Vmm:
     """Give which programs are VMs."""
     return Vmm((comm,)) if comm else Vmm()
+
+
+def asked(sources: Sequence[Source], *, kvm_console: bool) -> Asked:
+    """Give what the sources are to see besides. Raises UsageError where none of them can."""
+    if kvm_console and not any(source.needs_kvm for source in sources):
+        names = ", ".join(source.name for source in sources)
+        raise UsageError(
+            f"--kvm-console: source {names} records no event of KVM",
+            hint="--source perf_event, for a guest with -accel kvm",
+        )
+    return Asked(kvm_console=kvm_console)
 
 
 def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
@@ -125,7 +144,7 @@ def _value(text: Any) -> int:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or name in {"", EXEC, *RANK}:
+    if not isinstance(name, str) or name in {"", EXEC, *_NAMES}:
         raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
     return name
 
@@ -145,5 +164,5 @@ def _check_mark(name: str, known: Collection[str]) -> None:
     near = get_close_matches(name, known, n=1)
     raise UsageError(
         f"no mark is called {name!r}" + (f": {near[0]}?" if near else ""),
-        hint=f"one of {', '.join(RANK)}; or name your own with --mark 42={name}",
+        hint=f"one of {', '.join(_NAMES)}; or name your own with --mark 42={name}",
     )

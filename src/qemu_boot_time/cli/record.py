@@ -70,6 +70,7 @@ class _Duration(click.ParamType[float]):
     "-n", "--boots", type=click.IntRange(1), help="Until so many VMs have reached --until."
 )
 @source_option
+@options.kvm_console_option
 @out_option
 @options.comm_option
 @options.rules_options
@@ -81,6 +82,7 @@ def command(
     seconds: float | None,
     boots: int | None,
     sources: tuple[str, ...],
+    kvm_console: bool,
     out: Path | None,
     comm: str | None,
     until: str | None,
@@ -102,7 +104,8 @@ def command(
     if words:
         process.require(words[0], hint="check the command")
     chosen = _choose(sources)
-    plan = RecordPlan(rules, chosen, options.vmm(comm), seconds, boots, words)
+    asked = options.asked(chosen, kvm_console=kvm_console)
+    plan = RecordPlan(rules, chosen, options.vmm(comm), seconds, boots, asked, words)
     return _record_and_print(plan, out, as_json=as_json, every_boot=verbose)
 
 
@@ -204,6 +207,7 @@ def _facts(plan: RecordPlan) -> RunFacts:
         vmm=plan.vmm.patterns,
         names=dict(plan.rules.names.custom),
         phases=dict(plan.rules.phases),
+        kvm_console=plan.asked.kvm_console,
         host=msgspec.to_builtins(asdict(host.facts(None))),
     )
 
@@ -222,6 +226,5 @@ def _nothing(run: Run, plan: RecordPlan) -> BootError:
     patterns = ", ".join(plan.vmm.patterns)
     return BootError(
         f"no VM was seen that wrote a mark{said}",
-        hint=f"VMs are programs called {patterns} (--comm NAME for others) under KVM, whose guest "
-        "writes trace points: qbt patch list",
+        hint=f"VMs are programs called {patterns} (--comm NAME for others) that run under KVM",
     )

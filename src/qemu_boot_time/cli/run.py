@@ -61,6 +61,7 @@ Examples:
     help="Seconds after which a boot has failed.",
 )
 @source_option
+@options.kvm_console_option
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
@@ -83,6 +84,7 @@ def command(
     warmup: int,
     timeout_s: float,
     sources: tuple[str, ...],
+    kvm_console: bool,
     scope: str,
     prepare: str | None,
     cpus: str | None,
@@ -121,6 +123,7 @@ def command(
         timeout_s=timeout_s,
         prepare=prepare,
         cpus=_cpus(cpus),
+        asked=options.asked(chosen, kvm_console=kvm_console),
         keep_going=keep_going,
     )
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))

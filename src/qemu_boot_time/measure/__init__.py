@@ -44,7 +44,14 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
         guard = stack.enter_context(process.Guard())
         sockets = Path(stack.enter_context(_directory_of_sockets()))
         guard.watch("remove", str(sockets))
-        request = Arm(writer.raw, plan.scope, plan.vmm, command=plan.command, asked=plan.asked)
+        request = Arm(
+            writer.raw,
+            plan.scope,
+            plan.vmm,
+            command=plan.command,
+            asked=plan.asked,
+            until=plan.rules.until,
+        )
         armed = [(s, stack.enter_context(s.arm(request, guard))) for s in plan.sources]
         session = _Measurement(plan, writer, armed, guard, sockets)
         writer.added(session.added)

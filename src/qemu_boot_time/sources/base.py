@@ -32,6 +32,8 @@ class Asked:
     """Name to the symbol of the guest's kernel, or the address (``0x...``), whose first run it is."""
     matches: Mapping[str, str] = field(default_factory=dict)
     """Name to the regular expression that a line of the console must hold."""
+    kvm_console: bool = False
+    """Whether KVM's events are to hold what guests write to their first serial port."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -52,6 +54,8 @@ class Arm:
     command: QemuCommand | None = None
     """The command of the boots to come; None: somebody else starts them, or they are over."""
     asked: Asked = field(default_factory=Asked)
+    until: str | None = None
+    """The mark at which a boot is ended: whoever sees it must tell soon."""
 
 
 class Recording(Protocol):

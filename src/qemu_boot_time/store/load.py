@@ -36,7 +36,7 @@ def rules_of(facts: RunFacts) -> Rules:
 
 def asked_of(facts: RunFacts) -> Asked:
     """Give what the run was to see beyond the trace points that there are."""
-    return Asked(facts.probes, facts.matches)
+    return Asked(facts.probes, facts.matches, facts.kvm_console)
 
 
 def load_run(directory: Path) -> Run:
