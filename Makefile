@@ -22,7 +22,7 @@ check: $(VENV)/.test lint
 	$(BIN)/pytest -m "$(QUICK)"
 
 bench: setup-test
-	for each in harness stamp reading observer; do $(BIN)/python benchmarks/$$each.py || exit; done
+	for each in harness stamp agreement console reading observer plugin; do $(BIN)/python benchmarks/$$each.py || exit; done
 
 test-kvm: setup-test
 	QBT_REAL=1 $(BIN)/pytest -m kvmbox
@@ -42,7 +42,8 @@ $(VENV)/.run: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check -e .
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[kallsyms]' || \
+	    $(BIN)/pip install -q --disable-pip-version-check -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qemu_boot_time.guest import tiny
+from qemu_boot_time.guest import init, initramfs, stock, tiny
 
 QEMU = "qemu-system-x86_64"
 EXITS = 30_000
@@ -33,3 +33,18 @@ def seabios(directory: Path) -> tuple[str, ...]:
     quiet = ("-display", "none", "-nic", "none", "-serial", "none", "-monitor", "none")
     command = (QEMU, "-accel", "kvm", "-M", "pc", "-m", "256", *quiet)
     return (*command, "-drive", drive, "-device", exit_device)
+
+
+def stock_linux(directory: Path) -> tuple[str, ...]:
+    """Give the command of the distribution's own kernel under TCG, up to our init.
+
+    Raises HostError where there is no such kernel to be had.
+    """
+    kernel = stock.find() or stock.fetch()
+    archive = directory / "initramfs"
+    archive.write_bytes(initramfs.build())
+    words = ("console=ttyS0", "quiet", "panic=-1", *init.parameters(end=init.End.DEBUG_EXIT))
+    guest = ("-kernel", str(kernel.vmlinuz), "-initrd", str(archive), "-append", " ".join(words))
+    exit_device = f"isa-debug-exit,iobase={tiny.DEBUG_EXIT_PORT:#x},iosize=2"
+    quiet = ("-nodefaults", "-display", "none", "-serial", "null", "-device", exit_device)
+    return (QEMU, "-accel", "tcg", "-M", "q35", "-m", "512", *quiet, *guest)

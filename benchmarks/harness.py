@@ -23,8 +23,8 @@ from common import (
 )
 from qemu_boot_time import process
 from qemu_boot_time.guest import tiny
-from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import read_facts
+from recorders import UNDER_KVM
 
 _QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()")
 _QEMU = ("qemu-system-x86_64", "-accel", "kvm", "-M", "pc", "-m", "16")
@@ -68,7 +68,7 @@ def body() -> None:
     print(f"qbt --version: {version_s() * 1000:.0f} ms (median of {_VERSIONS})", flush=True)
     rows = []
     with scratch() as directory:
-        for source in SOURCES.values():
+        for source in UNDER_KVM:
             if not source.probe().ok:
                 progress(f"without {source.name}: {source.probe().what}")
                 continue

@@ -27,6 +27,7 @@ from common import (
     scratch,
     table,
 )
+from qemu_boot_time.errors import HostError
 from recorders import NONE, Recorder, Timed, available, boot, bytes_in
 
 _MORE_BOOTS = 2
@@ -81,19 +82,39 @@ def measure(
     return f"{title}: {base_ms:.0f} ms, {rounds} rounds\n{table(headings, rows)}"
 
 
+_GUESTS = ("exits", "seabios")
+
+
+def chosen(asked: Sequence[str] | None) -> Mapping[str, Recorder]:
+    """Give the recorders asked for, and none; all that work here if nothing is asked for.
+
+    Raises HostError for one that does not work here.
+    """
+    recorders = available()
+    wanted = (NONE, *asked) if asked else tuple(recorders)
+    if missing := [name for name in wanted if name not in recorders]:
+        raise HostError(f"not here: {', '.join(missing)}", hint=f"there are {', '.join(recorders)}")
+    return {name: recorders[name] for name in wanted}
+
+
 def body() -> None:
     """Measure and print."""
     parser = arguments(__doc__, rounds=30, quick=1)
+    parser.add_argument("--guest", choices=_GUESTS, action="append", help="this one alone")
+    parser.add_argument("--recorder", action="append", help="this one and none alone; repeatable")
+    parser.add_argument("--exits", type=int, default=guests.EXITS, help="of the first guest")
     options = parser.parse_args()
     require_kvm()
     require_perf()
     print(host_line(), flush=True)
-    recorders = available()
+    recorders = chosen(options.recorder)
     with scratch() as directory:
-        for title, argv in {
-            f"{guests.EXITS:,} exits": guests.exits(directory),
-            "SeaBIOS": guests.seabios(directory),
-        }.items():
+        titled = {
+            "exits": (f"{options.exits:,} exits", guests.exits(directory, options.exits)),
+            "seabios": ("SeaBIOS", guests.seabios(directory)),
+        }
+        for guest in options.guest or _GUESTS:
+            title, argv = titled[guest]
             print(measure(title, argv, recorders, rounds_of(options)), flush=True)
 
 

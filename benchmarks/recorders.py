@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from common import progress
 from qemu_boot_time import process
@@ -21,6 +22,8 @@ from qemu_boot_time.sources.table import SOURCES
 
 NONE = "none"
 OLD_WAY = "old way"
+UNDER_KVM = tuple(source for source in SOURCES.values() if source.sees_port_writes)
+"""The sources that can see the guests of these benchmarks."""
 _OLD_EVENTS = ("kvm:kvm_entry", "kvm:kvm_pio", "sched:sched_process_exec")
 _LONGEST_BOOT_S = 120.0
 _STARTS_WITHIN_S = 30.0
@@ -37,20 +40,28 @@ class Timed:
     """CPU time of QEMU, its guest's included."""
 
 
-def boot(argv: tuple[str, ...], session: Session | None = None, index: int = 0) -> Timed:
+def boot(
+    argv: tuple[str, ...],
+    session: Session | None = None,
+    index: int = 0,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+) -> Timed:
     """Boot once, serving the recorder meanwhile as ``qbt run`` does.
 
+    ``stdout`` is QEMU's, unless the recorder reads that.
     Raises BootError where QEMU does not leave through isa-debug-exit.
     """
     if session is not None:
         session.begin(index)
         argv = (*argv, *session.arguments())
-    child, begin_ns = process.start(process.Start(argv))
+        read = session.stdout()
+        stdout = stdout if read is None else read
+    child, begin_ns = process.start(process.Start(argv, stdout=stdout))
     ended = os.pidfd_open(child.pid)
     with contextlib.closing(os.fdopen(ended, "rb", buffering=0)), selectors.DefaultSelector() as s:
         s.register(ended, selectors.EVENT_READ, None)
-        for fd, read in (session.readers() if session is not None else {}).items():
-            s.register(fd, selectors.EVENT_READ, read)
+        for fd, take in (session.readers() if session is not None else {}).items():
+            s.register(fd, selectors.EVENT_READ, take)
         end_ns = _serve(s, begin_ns + int(_LONGEST_BOOT_S * 1e9))
     _, status, usage = os.wait4(child.pid, 0 if end_ns else os.WNOHANG)
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -77,7 +88,8 @@ Recorder = Callable[[Path], AbstractContextManager[Session | None]]
 
 
 @contextlib.contextmanager
-def _nobody(_: Path) -> Iterator[None]:
+def nobody(_: Path) -> Iterator[None]:
+    """Hold no recorder."""
     yield None
 
 
@@ -125,6 +137,9 @@ class OldWay:
     def begin(self, boot: int) -> None:
         """Need no preparation."""
 
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
+
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Write the file without us."""
         return {}
@@ -154,8 +169,8 @@ def _old_way(directory: Path) -> Iterator[Session]:
 
 def available() -> Mapping[str, Recorder]:
     """Give the ways that work here, by name; those that do not are told."""
-    found: dict[str, Recorder] = {NONE: _nobody}
-    for source in SOURCES.values():
+    found: dict[str, Recorder] = {NONE: nobody}
+    for source in UNDER_KVM:
         probe = source.probe()
         if probe.ok:
             found[source.name] = _source(source)

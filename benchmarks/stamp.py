@@ -25,8 +25,8 @@ from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import tiny
 from qemu_boot_time.model import Boot, Bound
-from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.load import load_run
+from recorders import UNDER_KVM
 
 _QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()", "run")
 _QEMU = ("qemu-system-x86_64", "-accel", "kvm", "-M", "pc", "-m", "16")
@@ -36,12 +36,15 @@ _SPINS = {"one after the other": 0, "apart": 50_000}
 """Loops before each mark: what sends the datagram is in the caches still, or no longer."""
 
 
-def boots_seen_twice(directory: Path, source: str, spin: int, count: int) -> Sequence[Boot]:
-    """Boot with both sources. Raises ProgramError where ``qbt run`` fails."""
+def boots_seen_twice(
+    directory: Path, sources: tuple[str, str], spin: int, count: int
+) -> Sequence[Boot]:
+    """Boot with two sources, armed in this order. Raises ProgramError where ``qbt run`` fails."""
     bios = directory / "tiny.bin"
     bios.write_bytes(tiny.image(*tiny.marks(*tiny.PROTOCOL, spin=spin), tiny.DebugExit()))
-    out = directory / f"{source}-{spin}"
-    options = ("-n", str(count), "--out", str(out), "--source", source, "--source", _DEBUGCON)
+    out = directory / f"{'-'.join(sources)}-{spin}"
+    asked = [word for source in sources for word in ("--source", source)]
+    options = ("-n", str(count), "--out", str(out), *asked)
     process.run((*_QBT, *options, "--", *_QEMU, *tiny.qemu_args(bios)), timeout_s=_LONGEST_S)
     return load_run(out).boots
 
@@ -58,7 +61,7 @@ def lateness(boots: Sequence[Boot]) -> list[list[int]]:
         ours = {mark.name: mark.time_ns for mark in seen if mark.source == _DEBUGCON}
         kernels = {mark.name: mark.time_ns for mark in seen if mark.source != _DEBUGCON}
         if set(tiny.PROTOCOL) != ours.keys() or ours.keys() != kernels.keys():
-            raise HostError(f"boot {boot.index}: the sources did not see the same marks")
+            raise HostError(f"boot {boot.number}: the sources did not see the same marks")
         late.append([ours[name] - kernels[name] for name in tiny.PROTOCOL])
     return late
 
@@ -74,7 +77,7 @@ def body() -> None:
     """Measure and print."""
     options = arguments(__doc__, rounds=200, quick=3).parse_args()
     require_kvm()
-    references = [s.name for s in SOURCES.values() if s.name != _DEBUGCON and s.probe().ok]
+    references = [s.name for s in UNDER_KVM if s.needs_kvm and s.probe().ok]
     if not references:
         raise HostError("no source takes the kernel's stamps here", hint="qbt doctor")
     print(host_line(), flush=True)
@@ -83,7 +86,9 @@ def body() -> None:
         for title, spin in _SPINS.items():
             for source in references:
                 progress(f"{rounds_of(options)} boots with {source} and {_DEBUGCON}, {title}")
-                late = lateness(boots_seen_twice(directory, source, spin, rounds_of(options)))
+                late = lateness(
+                    boots_seen_twice(directory, (source, _DEBUGCON), spin, rounds_of(options))
+                )
                 rows += [
                     row((title, source, "all"), [ns for boot in late for ns in boot]),
                     row((title, source, "first"), [boot[0] for boot in late]),

@@ -119,16 +119,16 @@ def test_until_applies_to_a_table(table: Path) -> None:
     [
         ("", "empty"),
         ("# nothing\n\n", "empty"),
-        ("fw_start,fw_do_boot\n", "a header and no boot below it"),
-        ("hello world\n", "a header and no boot below it"),
+        ("fw_start,fw_do_boot\n", "a header and nothing below it"),
+        ("hello world\n", "a header and nothing below it"),
         ("fw_start\nsoon\n", "line 2: 'soon' is not a number"),
-        ("fw_start\n1\n-1\n", "line 3: -1 ms is no boot time"),
+        ("fw_start\n1\n-1\n", "line 3: -1 ms is below 0 or above a year"),
         ("fw_start\nnan\n", "line 2: 'nan' is not a number"),
         ("nan\n1\n", "line 1: 'nan' is not a number"),
         ("inf\n", "line 1: 'inf' is not a number"),
-        ("1\n1e999\n", "line 2: 1e999 ms is no boot time"),
-        ("1\n1e1000000\n", "line 2: 1e1000000 ms is no boot time"),
-        ("31536000001\n", "line 1: 31536000001 ms is no boot time"),
+        ("1\n1e999\n", "line 2: 1e999 ms is below 0 or above a year"),
+        ("1\n1e1000000\n", "line 2: 1e1000000 ms is below 0 or above a year"),
+        ("31536000001\n", "line 1: 31536000001 ms is below 0 or above a year"),
         ("fw_start,fw_do_boot\n1,2\n1,2,3\n", "line 3: 3 cells, the first line has 2"),
         ("fw_start fw_do_boot\n1 2\n3\n", "line 3: 1 cells, the first line has 2"),
         ("fw_start,fw_start\n1,2\n", "two columns are called 'fw_start'"),
@@ -175,7 +175,7 @@ def test_published_medians(system: str, median_ms: float) -> None:
     run = open_input(f"{shared(f'nsdi2020/boot-serial-{system}.dat')}:1:us", Options())
 
     (total,) = summarise(run.boots).phases
-    assert (500, median_ms) == (total.time.n, round(total.time.median_ns / 1e6, 1))
+    assert (500, median_ms) == (total.length.n, round(total.length.median / 1e6, 1))
 
 
 @pytest.mark.parametrize("column", ["fw_do_boot", "2"])
@@ -248,6 +248,25 @@ def test_a_recording_cut_short_keeps_its_boots(tmp_path: Path) -> None:
 
     assert 3 == len(run.boots)
     assert run.damage.startswith(f"{tmp_path}/cut.data: ")
+
+
+def test_a_recording_cut_behind_its_formats_keeps_its_boots(tmp_path: Path) -> None:
+    """Perf's dummy event has lost its name, and cannot be the tracepoint that was not recorded."""
+    whole = (_DATA / "perf-svm/perf.data").read_bytes()
+
+    run = opened(tmp_path / "cut.data", whole[:62_000])
+
+    assert 3 == len(run.boots)
+    assert "feature CMDLINE at byte 62004: " in run.damage
+
+
+def test_a_recording_of_which_a_few_bytes_are_left_is_no_table(tmp_path: Path) -> None:
+    """What a recording begins with is known as such, however little of it there is."""
+    for begin in (b"P", b"PERFIL", b"\x17\x08\x44trac"):
+        error = refused(tmp_path / "cut.data", begin)
+
+        assert f"{tmp_path}/cut.data: cut off at byte {len(begin)}" == error.what
+        assert "copy it again, whole, or record it again" == error.hint
 
 
 # --- what cannot be opened --------------------------------------------------------------------

@@ -54,6 +54,15 @@ class Bound(StrEnum):
     """The true time is at or before the stamp."""
 
 
+class Clock(StrEnum):
+    """What a run is measured in."""
+
+    TIME = "time"
+    """Host time."""
+    INSTRUCTIONS = "instructions"
+    """Instructions that the guest has run: the same in every boot, whatever else the host does."""
+
+
 class EventKind(StrEnum):
     """What a source saw, before it is given a meaning."""
 
@@ -105,6 +114,10 @@ class Mark:
     instructions: int | None = None
     """Guest instructions executed so far, where the source counts them."""
 
+    def at(self, clock: Clock) -> int | None:
+        """Give where on this clock it lies: ns since the exec, or instructions."""
+        return self.time_ns if clock is Clock.TIME else self.instructions
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -127,11 +140,17 @@ class Phase:
     end: str
     begin_ns: int
     end_ns: int
+    instructions: int | None = None
+    """Guest instructions executed in it, where both ends were counted."""
 
     @property
     def duration_ns(self) -> int:
         """The length of the phase, in nanoseconds."""
         return self.end_ns - self.begin_ns
+
+    def length(self, clock: Clock) -> int | None:
+        """Give its length on this clock: nanoseconds, or instructions."""
+        return self.duration_ns if clock is Clock.TIME else self.instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,7 @@ class Boot:
     """One VM start: what was seen of it, and how it ended."""
 
     index: int
+    """From 0."""
     pid: int
     """QEMU's process id; 0 where nobody knows (a table)."""
     outcome: Outcome
@@ -159,6 +179,11 @@ class Boot:
     """Why it failed, in the words of QEMU or of the kernel: one line."""
 
     @property
+    def number(self) -> int:
+        """What a person calls it: boots are counted from 1 wherever they are read."""
+        return self.index + 1
+
+    @property
     def ok(self) -> bool:
         """Whether statistics may use it."""
         return self.outcome is Outcome.REACHED
@@ -172,6 +197,8 @@ class Run:
     """An id, or the name of a file."""
     boots: tuple[Boot, ...]
     sources: tuple[str, ...] = ()
+    clock: Clock = Clock.TIME
+    """What it was measured in."""
     path: str = ""
     """Where the run or the recording lies."""
     command: tuple[str, ...] = ()

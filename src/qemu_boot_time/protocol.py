@@ -62,6 +62,28 @@ FINER_POINTS = (
 )
 """Places that some sources see and nobody writes; they bound no phase of their own."""
 
+EFI_STUB = "efi_stub"
+SYSTEMD_START = "systemd_start"
+SYSTEMD_FINISHED = "systemd_finished"
+LOGIN_PROMPT = "login_prompt"
+TARGET = "target:{}"
+"""The name of a systemd target's mark."""
+
+CONSOLE_POINTS = (
+    TracePoint(EFI_STUB, None, None, "Linux: the kernel's EFI stub has begun to speak"),
+    TracePoint(SYSTEMD_START, None, None, "systemd: process 1 says its version"),
+    TracePoint(TARGET.format("sysinit"), None, None, "systemd: reached sysinit.target"),
+    TracePoint(TARGET.format("basic"), None, None, "systemd: reached basic.target"),
+    TracePoint(
+        TARGET.format("network-online"), None, None, "systemd: reached network-online.target"
+    ),
+    TracePoint(TARGET.format("multi-user"), None, None, "systemd: reached multi-user.target"),
+    TracePoint(TARGET.format("graphical"), None, None, "systemd: reached graphical.target"),
+    TracePoint(SYSTEMD_FINISHED, None, None, "systemd: says how long its start took"),
+    TracePoint(LOGIN_PROMPT, None, None, "getty: asks for a user's name"),
+)
+"""Places that a guest's console tells of; they bound no phase of their own."""
+
 RANK: Mapping[str, int] = MappingProxyType({p.name: i for i, p in enumerate(TRACE_POINTS)})
 """Where in a boot a trace point of the protocol comes."""
 

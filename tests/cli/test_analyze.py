@@ -84,7 +84,9 @@ def test_names_phases_and_until(world: World) -> None:
         (("junk",), 3, "junk: neither a perf.data nor a table"),
         (("tmp",), 3, "tmp: neither a run nor a file that can be read twice"),
         (("--until", "linux_start_usr", "boots.csv"), 2, "no mark is called 'linux_start_usr'"),
-        (("--unit", "h", "boots.csv"), 2, "'h' is not one of"),
+        (("--unit", "h", "boots.csv"), 2, "'h' is no unit of the numbers that are read"),
+        (("boots.csv:1:h",), 2, "'h' is no unit of the numbers that are read"),
+        (("--unit", "s", "totals.txt"), 3, "hint: which unit is it in? --unit ns|us|ms|s"),
         (("--colour", "boots.csv"), 2, "No such option"),
         ((), 2, "Missing argument 'FILE'"),
         (("boots.csv:9:ms",), 2, "no column '9'"),
@@ -92,6 +94,7 @@ def test_names_phases_and_until(world: World) -> None:
 )
 def test_what_cannot_be_done(world: World, words: tuple[str, ...], status: int, what: str) -> None:
     """At most four lines on standard error, nothing on standard output, never a traceback."""
+    (world.directory / "totals.txt").write_text("1e9\n")
     (world.directory / "junk").write_bytes(b"\x7fELF\0\0\x1b[31m")
     done = world.qbt("analyze", *words)
 
@@ -108,6 +111,7 @@ def test_a_damaged_recording_gives_its_table_and_status_3(world: World) -> None:
 
     assert (3, 3, True) == (done.status, len(done.document["boots"]), "cut.data: " in done.stderr)
     assert done.document["run"]["damage"].startswith("cut.data: ")
+    assert "hint: the boots above are what could be read; for the rest copy the file" in done.stderr
 
 
 def test_a_reader_that_leaves_is_no_failure_to_tell(world: World) -> None:

@@ -25,8 +25,9 @@ def test_runs_stand_in_the_order_of_their_ids(world: World) -> None:
     make_run(kept(world) / "20261123-2")
     make_run(kept(world) / "20261123-1", [boot_facts(-1), boot_facts(0)])
 
-    rows = [line.split() for line in world.qbt("list").stdout.splitlines()]
+    header, *rows = [line.split() for line in world.qbt("list").stdout.splitlines()]
 
+    assert ["run", "boots", "sources", "command"] == header
     assert [["20261123-1", "1/2", "debugcon"], ["20261123-2", "2/2", "debugcon"]] == [
         row[:3] for row in rows
     ]
@@ -37,7 +38,7 @@ def test_a_line_fits_a_terminal_and_obeys_no_command(world: World) -> None:
     command = ("qemu-system-x86_64", "-append", "\x1b[31m\n" + "x" * 200)
     make_run(kept(world) / "night", command=command, sources=("perf", "debugcon"))
 
-    (line,) = world.qbt("list").stdout.splitlines()
+    _, line = world.qbt("list").stdout.splitlines()
 
     assert (80, True, False) == (len(line), line.endswith("..."), "\x1b" in line)
 
@@ -59,7 +60,10 @@ def test_an_unreadable_run_hides_no_other(world: World) -> None:
 
     done = world.qbt("list")
 
-    assert (0, ["good"]) == (done.status, [line.split()[0] for line in done.stdout.splitlines()])
+    assert (0, ["run", "good"]) == (
+        done.status,
+        [line.split()[0] for line in done.stdout.splitlines()],
+    )
     assert done.stderr.startswith("bad  unreadable: ")
 
 

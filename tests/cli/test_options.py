@@ -1,11 +1,20 @@
 """What the user says of marks and phases, checked before anything is measured."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from qemu_boot_time.cli.options import asked, rules, vmm
+from qemu_boot_time.cli.options import (
+    asked,
+    json_option,
+    rules,
+    rules_options,
+    vmm,
+    with_kvm_console,
+)
 from qemu_boot_time.errors import ExitStatus, QbtError, UsageError
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked
@@ -64,6 +73,7 @@ def test_a_file_says_the_same(config: Path) -> None:
         {"marks": ("9=fw_start",)},
         {"marks": ("9=exec",)},
         {"marks": ("9=power_off",)},
+        {"marks": ("9=login_prompt",)},
         {"phases": ("net",)},
         {"phases": ("net=fw_start",)},
         {"phases": ("net=fw_start..",)},
@@ -125,12 +135,111 @@ def test_the_console_needs_a_source_that_records_kvm() -> None:
     """Of several one is enough; where there is none it cannot be had."""
     both = [SOURCES["debugcon"], SOURCES["perf"]]
 
-    assert Asked(kvm_console=True) == asked(both, kvm_console=True)
-    assert Asked() == asked(both[:1], kvm_console=False)
+    assert Asked(kvm_console=True) == with_kvm_console(Asked(), both, wanted=True)
+    assert Asked() == with_kvm_console(Asked(), both[:1], wanted=False)
     with pytest.raises(UsageError, match="--kvm-console: source debugcon records no event of KVM"):
-        asked(both[:1], kvm_console=True)
+        with_kvm_console(Asked(), both[:1], wanted=True)
+
+
+def commanded(*words: str, asked: Asked | None = None) -> tuple[Rules, dict[str, Any]]:
+    """Run a command that has these options, and a decorator above them that hands over ``asked``."""
+    given: list[tuple[Rules, dict[str, Any]]] = []
+
+    def command(*, rules: Rules, **others: Any) -> None:
+        given.append((rules, others))
+
+    inner = rules_options(json_option(command))
+    outer = partial(inner, asked=asked) if asked else inner
+    outer.__dict__.update(inner.__dict__)
+    click.command("test")(outer).main(words, standalone_mode=False)
+    (found,) = given
+    return found
+
+
+def test_a_command_is_handed_one_value() -> None:
+    """The options by themselves do not reach it; its others do."""
+    words = ("--until", "up", "--mark", "42=up", "--phase", "net=linux_start_user..up", "--json")
+
+    rules, others = commanded(*words)
+
+    expected = said(until="up", marks=("42=up",), phases=("net=linux_start_user..up",))
+    assert (expected, {"as_json": True}) == (rules, others)
+
+
+def test_what_sources_are_asked_for_is_a_mark_too() -> None:
+    """It may end a boot and bound a phase, and keeps the name that the user gave it."""
+    asked = Asked(probes={"idle": "cpu_startup_entry"}, matches={"login": "login:"})
+
+    rules, others = commanded("--until", "login", "--phase", "a=idle..login", asked=asked)
+
+    assert ("login", {"a": ("idle", "login")}) == (rules.until, rules.phases)
+    assert (frozenset({"idle", "login"}), asked) == (rules.names.own, others["asked"])
+    with pytest.raises(QbtError, match="no mark is called 'login'"):
+        commanded("--until", "login")
 
 
 def test_another_vmm() -> None:
     """Instead of QEMU, wildcards allowed."""
     assert (("crosvm*",), True) == (vmm("crosvm*").patterns, vmm(None).runs("qemu-kvm"))
+
+
+def test_places_that_the_console_tells_of() -> None:
+    """They may end a boot and bound a phase, as the user's own may."""
+    phases = ("up=target:basic..ready",)
+
+    found = said(until="login_prompt", phases=phases, asked=Asked(matches={"ready": "x"}))
+
+    assert ("login_prompt", {"up": ("target:basic", "ready")}) == (found.until, found.phases)
+    assert (True, False) == (found.names.is_custom("ready"), found.names.is_custom("login_prompt"))
+
+
+def wanted(*matches: str, probes: tuple[str, ...] = ()) -> Asked:
+    """Ask for lines of the console, and for places in the kernel."""
+    return asked(probes=probes, matches=matches, symbols=None, counted=False)
+
+
+def test_places_in_the_kernel() -> None:
+    """A name and a symbol or an address; two names of one kind or the other are two marks."""
+    found = wanted("up=x", probes=("pci=pci_subsys_init", "boot=0x7c00"))
+
+    assert {"pci": "pci_subsys_init", "boot": "0x7c00"} == found.probes
+    assert {"up", "pci", "boot"} == found.names
+
+
+@pytest.mark.parametrize("name", ["linux_rest_init", "fw_start", "login_prompt", "exec", "up"])
+def test_names_of_places_that_are_taken(name: str) -> None:
+    """Of a mark that there is, whoever sees it, or of a line of the console."""
+    with pytest.raises(QbtError, match=f"(--probe|--match) {name}: the name is taken"):
+        wanted("up=x", probes=(f"{name}=start_kernel",))
+
+
+def test_lines_of_the_console() -> None:
+    """A name and a regular expression, which may hold an equals sign."""
+    assert {"up": "^ready$", "b": "x=[0-9]+"} == wanted("up=^ready$", "b=x=[0-9]+").matches
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up",),
+        ("up=",),
+        ("=up",),
+        ("up=(",),
+        ("up=*",),
+        ("up=a{99999999999999999999}",),
+        ("fw_start=x",),
+        ("exec=x",),
+        ("login_prompt=x",),
+        ("decompress_start=x",),
+        ("up=x", "up=y"),
+        ("up=\udcff",),
+        ("\udcff=up",),
+    ],
+)
+def test_lines_that_cannot_be(words: tuple[str, ...]) -> None:
+    """No regular expression, or a name that is taken: usage, in one line, with a hint."""
+    with pytest.raises(QbtError) as caught:
+        wanted(*words)
+
+    assert (ExitStatus.USAGE, True) == (caught.value.status, bool(caught.value.hint))
+    assert "\n" not in caught.value.what

@@ -41,7 +41,7 @@ def test_a_run_with_a_failed_boot(world: World) -> None:
     done = world.qbt("show", "night")
 
     assert (4, "") == (done.status, done.stderr)
-    assert r"failed: boot 1: timeout after linux_start_user: \x1b[31mstuck" in done.stdout
+    assert r"failed: boot 2: timeout after linux_start_user: \x1b[31mstuck" in done.stdout
 
 
 def test_a_run_that_was_killed(world: World) -> None:

@@ -43,11 +43,17 @@ def _times(records: Iterator[Record]) -> list[int]:
         (b"PERF", "not a perf.data file"),
         (b"\x17\x08\x44tracing6\0", "not a perf.data file"),
         (b"PERFFILE" + bytes(96), "PERFFILE"),
-        (b"PERFILE2", "header at byte 8"),
+        (
+            b"PERFILE2",
+            "header at byte 8: 8 bytes should be there, the file ends at byte 8: cut off",
+        ),
         (b"PERFILE2" + bytes(96), "header at byte 24: of 0 bytes"),
         (_good()[:90], "header at byte 0"),
         (_good()[:200], "event table at byte 112"),
-        (_good()[:300], "data at byte 256"),
+        (
+            _good()[:300],
+            r"data at byte 256: \d+ bytes should be there, the file ends at byte 300: cut",
+        ),
         (_good()[:-20], "feature CMDLINE"),
     ],
 )
@@ -94,6 +100,21 @@ def test_a_cut_file_gives_what_precedes_the_cut(file: Path) -> None:
     assert _times(recording.records()) == [1, 2]
     assert recording.damage is not None
     assert (recording.damage.structure, recording.damage.offset) == ("data", 256)
+
+
+@pytest.mark.parametrize("end", [340, -300])
+def test_names_that_were_cut_off_are_not_blamed_on_perf(file: Path, end: int) -> None:
+    """The error says where the file ends and what that took; the hint is to copy it again."""
+    file.write_bytes(_good()[:end])
+    recording = open_recording(file, tracefs=None, wanted=["kvm:kvm_pio"], on_damage=OnDamage.STOP)
+
+    with pytest.raises(InputError) as caught:
+        list(recording.records())
+
+    ends_at = f"the file ends at byte {file.stat().st_size}: cut off?"
+    lost = " The names of its events were at its end: kvm:kvm_pio cannot be told from others"
+    assert caught.value.what.endswith(ends_at + lost)
+    assert caught.value.hint.startswith("copy it again, whole; or read it on the host that")
 
 
 def test_a_cut_stream_gives_what_precedes_the_cut(file: Path) -> None:

@@ -52,6 +52,21 @@ def test_image_begins_at_the_reset_vector() -> None:
             tiny.Flood(30000),
             ["mov dx,0xe70", "mov ecx,0x7530", "out dx,al", "dec ecx", "jne 0x9"],
         ),
+        (
+            tiny.Print(9),
+            [
+                "mov ecx,0x9",
+                "mov dx,0x3fd",
+                "in al,dx",
+                "test al,0x20",
+                "je 0x9",
+                "mov dx,0x3f8",
+                "mov al,0x78",
+                "out dx,al",
+                "dec ecx",
+                "jne 0x6",
+            ],
+        ),
         (tiny.Hang(), ["cli", "hlt", "jmp 0x1"]),
         (tiny.DebugExit(1), ["mov dx,0x501", "mov al,0x1", "out dx,al"]),
         (
@@ -97,7 +112,7 @@ def test_power_off_places_the_registers_before_it_writes_them(tmp_path: Path) ->
     assert lines[-3:] == ["mov dx,0x604", "mov ax,0x2000", "out dx,ax"]
 
 
-@pytest.mark.parametrize("step", [tiny.Spin(0), tiny.Flood(0)])
+@pytest.mark.parametrize("step", [tiny.Spin(0), tiny.Flood(0), tiny.Print(0)])
 def test_a_count_of_nothing_is_no_code(step: tiny.Step) -> None:
     """A countdown from zero would wrap and last four billion loops."""
     assert step.code() == b""

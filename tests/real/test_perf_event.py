@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import click
 import pytest
@@ -55,9 +56,10 @@ VALUES = [1, 5, 3, 6, 7]
 MARKS = ["qemu_init_end", *tiny.PROTOCOL]
 PERF_SCRIPT = Path(__file__).parents[2] / "perf-script/qemu-perf-script.py"
 _CLOSE_NS = 200_000
-"""How far apart two recorders' stamps of one event may lie: each reads the clock itself."""
-_CLOSE_IN_BOX_NS = 20 * _CLOSE_NS
-"""The same where every instruction is emulated."""
+"""How far apart two recorders' stamps of one event may lie: each reads the clock itself.
+
+In the median, and in the box too: whatever else the host runs may come between any two of them.
+"""
 _OF_OTHERS = 100
 """More records than VMs of others add meanwhile, and fewer than a loss told twice."""
 _ROOM_OF_A_PAGE = 32
@@ -167,7 +169,7 @@ def test_all_sources_see_the_same_marks(traced: str, perf: str, world: World) ->
     assert VALUES * 2 == [event.fields["value"] for event in ours]
     assert VALUES * 2 == [event.fields["value"] for event in _seen(world, debugcon.SOURCE)]
     apart_ns = [abs(a.time_ns - b.time_ns) for a, b in zip(ours, perfs, strict=True)]
-    assert max(apart_ns) < _CLOSE_NS
+    assert median(apart_ns) < _CLOSE_NS
 
 
 def test_perf_opens_the_raw_file(traced: str, perf: str, world: World) -> None:
@@ -457,5 +459,5 @@ def test_hardware_kvm_tells_of_the_first_entry(tmp_path: Path) -> None:
     assert [("qemu_init_end", "perf_event", kvm_trace.ENTRY)] * 3 == seen
     pairs = list(zip(_writes(ours), _writes(perfs), strict=True))
     assert VALUES * 3 == [write.fields["value"] for write, _ in pairs]
-    assert max(abs(a.time_ns - b.time_ns) for a, b in pairs) < _CLOSE_IN_BOX_NS
+    assert median(abs(a.time_ns - b.time_ns) for a, b in pairs) < _CLOSE_NS
     assert 3 == stand_ins

@@ -68,7 +68,7 @@ def test_a_qemu_that_refuses_its_options_is_quoted(world: World) -> None:
     done = world.qbt("run", "-n", "1", "--", QEMU, "-no-such-option")
 
     assert 4 == done.status
-    assert f"failed: boot 0: qemu_failed: {QEMU}: -no-such-option: invalid option" in done.stdout
+    assert f"failed: boot 1: qemu_failed: {QEMU}: -no-such-option: invalid option" in done.stdout
     assert len(done.stderr.splitlines()) <= 4
 
 

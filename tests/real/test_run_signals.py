@@ -72,7 +72,7 @@ def test_an_interrupted_run_is_shown_all_the_same(world: World) -> None:
         child.send_signal(signal.SIGINT)
         stdout, stderr = child.communicate(timeout=DEADLINE_S)
 
-    assert "2 boots, 1 failed" in stdout
+    assert "2 boots, 1 interrupted" in stdout
     assert f"qbt show {world.runs[-1].name}" in stderr
 
 

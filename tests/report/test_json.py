@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from boots import booted, wrote
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.stats.summary import summarise
@@ -13,7 +13,9 @@ from qemu_boot_time.stats.summary import summarise
 
 def document(run: Run) -> dict[str, Any]:
     """Render a run and read it again."""
-    found: dict[str, Any] = json.loads(to_json(run, summarise(run.boots)))
+    found: dict[str, Any] = json.loads(
+        to_json(run, *(summarise(run.boots, clock) for clock in Clock))
+    )
     return found
 
 
@@ -96,7 +98,7 @@ def test_text_of_a_guest_is_escaped() -> None:
     (boot,) = boots_of([wrote(5, 6)], Rules())
     evil = replace(boot, message='\x1b[31m"}]')
 
-    text = to_json(Run("x", (evil,)), summarise([evil]))
+    text = to_json(Run("x", (evil,)), *(summarise([evil], clock) for clock in Clock))
 
     assert "\x1b" not in text
     assert '\x1b[31m"}]' == json.loads(text)["boots"][0]["message"]

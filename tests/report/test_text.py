@@ -78,10 +78,10 @@ def test_marks_without_an_exec_say_so() -> None:
 
 
 def test_every_boot_is_shown_on_request() -> None:
-    """Its marks, its deltas, and what saw them."""
+    """Its marks, its deltas, and what saw them; people count boots from 1."""
     text = shown(boots_of([*booted(1000)], Rules()), every_boot=True)
 
-    assert "boot 0, pid 1: reached" in text
+    assert "boot 1, pid 1: reached" in text
     assert [["qemu_init_end", "0.000", "+0.000", "perf", "kvm:kvm_entry"]] == lines(
         text, "qemu_init_end"
     )[:1]
@@ -91,7 +91,7 @@ def test_a_boot_of_which_only_the_total_is_known() -> None:
     """It is one line."""
     (boot,) = three()[:1]
 
-    assert "boot 0: reached 110.000 ms\n" in shown([replace(boot, marks=())], every_boot=True)
+    assert "boot 1: reached 110.000 ms\n" in shown([replace(boot, marks=())], every_boot=True)
 
 
 def test_boots_that_failed_are_told_together() -> None:
@@ -102,7 +102,21 @@ def test_boots_that_failed_are_told_together() -> None:
     text = shown([good, *failed])
 
     assert "night · 3 boots, 2 failed\n" in text
-    assert "failed: boot 1, 2: qemu_failed after linux_start_user: no such machine\n" in text
+    assert "failed: boot 2, 3: qemu_failed after linux_start_user: no such machine\n" in text
+
+
+def test_a_boot_that_the_user_stopped_has_not_failed() -> None:
+    """It is counted apart, and told apart."""
+    good, bad, stopped = three()
+    failed = replace(bad, outcome=Outcome.TIMEOUT)
+    interrupted = replace(stopped, outcome=Outcome.INTERRUPTED)
+
+    text = shown([good, failed, interrupted])
+
+    assert "night · 3 boots, 1 failed, 1 interrupted\n" in text
+    assert "\nfailed: boot 2: timeout after linux_start_user\n" in text
+    assert "\ninterrupted: boot 3: after linux_start_user\n" in text
+    assert "\ninterrupted: boot 3\n" in shown([replace(interrupted, marks=())])
 
 
 def test_suspicions_are_told() -> None:
@@ -110,7 +124,7 @@ def test_suspicions_are_told() -> None:
     (boot,) = three()[:1]
     many = [replace(boot, index=i, suspect=("events_lost",)) for i in range(20)]
 
-    assert "suspect: boot 0, 1, 2, 3, 4, 5, 6, 7... (20 boots): events_lost\n" in shown(many)
+    assert "suspect: boot 1, 2, 3, 4, 5, 6, 7, 8... (20 boots): events_lost\n" in shown(many)
 
 
 def test_a_stand_in_is_told() -> None:
@@ -134,7 +148,20 @@ def test_how_far_off_a_stand_in_may_be_is_told() -> None:
 
     text = shown([replace(boot, marks=(start,)), replace(boot, index=1, marks=(wider,))])
 
-    assert "is a stand-in, it: the true time is at or after it, by at most\n2.500 ms\n" in text
+    assert "is a stand-in, it: the true time is at or after it (by 2.500 ms\nat most)\n" in text
+
+
+def test_what_one_source_only_bounds_is_told_once() -> None:
+    """A stock guest has many such marks, and one line says it of all."""
+    (boot,) = boots_of([*booted(1000)], Rules())
+    bounds = [replace(mark, source="console", bound=Bound.LE) for mark in boot.marks[1:3]]
+
+    text = shown([replace(boot, marks=(boot.marks[0], *bounds))] * 2)
+
+    names = ", ".join(mark.name for mark in bounds)
+    assert [f"note: console only bounds {names}: the true time is before it"] == [
+        line for line in text.splitlines() if line.startswith("note: ")
+    ]
 
 
 def test_no_boot_at_all() -> None:

@@ -67,6 +67,24 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         RunWriter.begin(tmp_path / "run", run_facts())
 
 
+def test_a_run_is_not_mixed_with_other_files(tmp_path: Path) -> None:
+    """Whatever they are; they stay as they are, and nothing is added."""
+    (tmp_path / "notes").touch()
+
+    with pytest.raises(UsageError, match=r"holds other files \(notes\)") as caught:
+        RunWriter.begin(tmp_path, run_facts())
+
+    assert "--out takes a new directory, or an empty one" == caught.value.hint
+    assert [tmp_path / "notes"] == list(tmp_path.iterdir())
+
+
+def test_an_empty_directory_will_do(tmp_path: Path) -> None:
+    """Only what is in it counts."""
+    RunWriter.begin(tmp_path, run_facts())
+
+    assert (tmp_path / "run.json").exists()
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     """The error says which, and the option that helps."""
     (tmp_path / "file").touch()

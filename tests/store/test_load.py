@@ -25,7 +25,7 @@ def perf(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
         yield from events
 
     usual = table.SOURCES["perf"]
-    source = Source(usual.name, usual.sees, True, usual.probe, usual.arm, read)  # noqa: FBT003  # its third field
+    source = Source(usual.name, usual.sees, usual.needs, usual.probe, usual.arm, read)
     monkeypatch.setitem(table.SOURCES, "perf", source)
     return events
 

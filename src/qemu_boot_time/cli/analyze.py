@@ -5,6 +5,7 @@ import click
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.output import print_run
 from qemu_boot_time.inputs import Options, open_input
+from qemu_boot_time.phases import Rules
 
 _EXAMPLES = """\b
 Examples:
@@ -24,16 +25,13 @@ Examples:
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+@options.verbose_option
 def command(
     *,
     file: str,
     unit: str,
     comm: str | None,
-    until: str | None,
-    marks: tuple[str, ...],
-    phases: tuple[str, ...],
-    config: str | None,
+    rules: Rules,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -42,6 +40,5 @@ def command(
     FILE is a perf.data (any number of boots, in files, pipes or directories), a trace.dat, a CSV of
     marks, a list of samples, or a run.
     """
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
     run = open_input(file, Options(unit, rules, options.vmm(comm)))
     return print_run(run, as_json=as_json, every_boot=verbose)

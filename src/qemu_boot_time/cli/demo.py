@@ -9,11 +9,10 @@ import click
 
 from qemu_boot_time import host
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.choosing import AUTO, choose_sources
 from qemu_boot_time.cli.measuring import (
-    AUTO,
     Printing,
     check_programs,
-    choose_sources,
     facts_of,
     measure_and_print,
     out_option,
@@ -35,7 +34,7 @@ _TIMEOUT_S = 120.0
 @click.option("--offline", is_flag=True, help="Download nothing: what is here must do.")
 @out_option
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added.")
+@options.verbose_option_of_qemu
 def command(*, boots: int, offline: bool, out: Path | None, as_json: bool, verbose: bool) -> int:
     """Boot the embedded guest and show where its time goes.
 

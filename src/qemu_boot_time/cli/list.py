@@ -14,12 +14,14 @@ from qemu_boot_time.store.facts import RunFacts, RunKind, all_runs, read_facts, 
 from qemu_boot_time.store.load import load_run
 
 _WIDTH = 80
+_COLUMNS = "{:18} {:>9} {:9} {}"
+_HEADER = _COLUMNS.format("run", "boots", "sources", "command")
 
 
 @click.command("list")
 @options.json_option
 def command(*, as_json: bool) -> None:
-    """List the kept runs, the oldest first: id, boots, sources, command."""
+    """List the kept runs, the oldest first: id, boots (of those asked for), sources, command."""
     rows = []
     for directory in all_runs():
         try:
@@ -34,6 +36,8 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(dump({"schema": 1, "runs": [_document(*row) for row in rows]}))
         return
+    if rows:
+        click.echo(_HEADER)
     for row in rows:
         click.echo(_line(*row))
     if not rows:
@@ -51,7 +55,7 @@ def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:
 
 
 def _line(directory: Path, facts: RunFacts, done: int) -> str:
-    asked = f"/{facts.boots}" if facts.boots else ""
+    boots = f"{done}/{facts.boots}" if facts.boots else str(done)
     sources, words = "+".join(facts.sources), shlex.join(facts.command) or "(recorded)"
-    line = printable(f"{directory.name:18} {done:4}{asked:5} {sources:9} {words}")
+    line = printable(_COLUMNS.format(directory.name, boots, sources, words))
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."

@@ -10,24 +10,27 @@ import click
 import msgspec
 
 from qemu_boot_time import __version__, host, process
+from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.cli.progress import Progress
-from qemu_boot_time.errors import HostError, QbtError, UsageError
+from qemu_boot_time.errors import HostError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
-from qemu_boot_time.sources.base import Source
 from qemu_boot_time.sources.table import SOURCES
-from qemu_boot_time.store.facts import RunFacts, RunWriter, new_run_directory, runs_directory
+from qemu_boot_time.store.facts import (
+    RunFacts,
+    RunWriter,
+    new_run_directory,
+    require_empty,
+    runs_directory,
+)
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import (
     QemuCommand,
     accelerators,
     has_own_control,
-    may_use_kvm,
-    taken_ports,
 )
 
-AUTO = "auto"
 _INSTALL_QEMU = "sudo apt install qemu-system-x86"
 
 source_option = click.option(
@@ -39,11 +42,22 @@ source_option = click.option(
     show_default=True,
     help="How to see the boots; may be given more than once.",
 )
+
+
+def _empty(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+    """Refuse a directory with something in it before anything else is done."""
+    del context, option
+    if out is not None:
+        require_empty(out)
+    return out
+
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=_empty,
     metavar="DIR",
-    help="Keep the run in DIR, not among those of qbt list.",
+    help="Keep the run in DIR (new or empty), not among those of qbt list.",
 )
 
 
@@ -76,63 +90,6 @@ def check_programs(command: QemuCommand) -> None:
                 f"the command asks for KVM: {probe.what}",
                 hint=probe.remedy or "qbt doctor; or -accel tcg",
             )
-
-
-def choose_sources(asked: Sequence[str], command: QemuCommand) -> tuple[tuple[Source, ...], str]:
-    """Take the sources asked for, or the best that really works here; say why.
-
-    A script hides whether its guest runs under KVM: there the best of either kind looks. Raises
-    HostError for a source that cannot work here, UsageError for one that cannot see this command.
-    """
-    if AUTO not in asked:
-        chosen = tuple(SOURCES[name] for name in dict.fromkeys(asked))
-        for source in chosen:
-            if unfit := _unfit(source, command):
-                raise type(unfit)(f"--source {source.name}: {unfit.what}", hint=unfit.hint)
-        return chosen, ""
-    return _choose_best(command)
-
-
-def _choose_best(command: QemuCommand) -> tuple[tuple[Source, ...], str]:
-    by_kind: dict[bool, Source] = {}
-    troubles: list[tuple[Source, QbtError]] = []
-    for source in SOURCES.values():
-        if source.needs_kvm in by_kind or (by_kind and command.at is not None):
-            continue
-        if unfit := _unfit(source, command):
-            troubles.append((source, unfit))
-        else:
-            by_kind[source.needs_kvm] = source
-    why = _grouped(troubles)
-    if not by_kind:
-        _, last = troubles[-1]
-        raise type(last)(f"no source works here: {why}", hint=last.hint)
-    names = " and ".join(source.name for source in by_kind.values())
-    return tuple(by_kind.values()), f"source {names}" + (f" ({why})" if why else "")
-
-
-def _grouped(troubles: Sequence[tuple[Source, QbtError]]) -> str:
-    """Say why not, sources with the same reason together."""
-    names: dict[str, list[str]] = {}
-    for source, unfit in troubles:
-        names.setdefault(unfit.what, []).append(source.name)
-    return "; ".join(f"not {', '.join(group)}: {what}" for what, group in names.items())
-
-
-def _unfit(source: Source, command: QemuCommand) -> QbtError | None:
-    """Say why a source cannot see this command's boots here; None: it can."""
-    if source.needs_kvm and not may_use_kvm(command):
-        return UsageError(
-            "the command does not use KVM", hint="add -accel kvm, or use --source debugcon"
-        )
-    taken = () if source.needs_kvm else taken_ports(command)
-    if taken:
-        return UsageError(
-            f"the command has a device of its own on port {taken[0]:#x}",
-            hint="move that device (iobase=0x501 is free), or add -accel kvm: other sources need no port",
-        )
-    probe = source.probe()
-    return None if probe.ok else HostError(probe.what, hint=probe.remedy or "qbt doctor")
 
 
 def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ()) -> int:
@@ -178,6 +135,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         probes=dict(plan.asked.probes),
         matches=dict(plan.asked.matches),
         kvm_console=plan.asked.kvm_console,
+        clock=plan.clock,
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )
@@ -194,7 +152,11 @@ _NO_MARK_IN_TIME = (
 )
 _NO_MARK = (
     "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
-    "qbt patch list shows the patches"
+    "qbt patch list shows the patches; --source console sees a stock guest by what it prints"
+)
+_NO_LINE = (
+    "no mark: no line that is looked for came. The kernel needs console=ttyS0 in -append, and no quiet; "
+    "--match NAME=REGEX looks for a line of your own"
 )
 _WITHOUT_A_WORD = {Outcome.TIMEOUT, Outcome.QEMU_FAILED}
 
@@ -205,10 +167,13 @@ def _advice(run: Run, plan: Plan) -> list[str]:
         return []
     if not run.boots:
         return []
-    if plan.command.at is None:
-        return [_NO_MARK_IN_SCRIPT]
-    if plan.command.has("-S") and has_own_control(plan.command):
-        return [_NO_MARK_YET]
-    if all(boot.outcome is Outcome.TIMEOUT for boot in run.boots):
-        return [_NO_MARK_IN_TIME.format(plan.timeout_s)]
-    return [_NO_MARK]
+    reasons = {
+        _NO_MARK_IN_SCRIPT: plan.command.at is None,
+        _NO_MARK_YET: plan.command.has("-S") and has_own_control(plan.command),
+        _NO_LINE: not any(source.sees_port_writes for source in plan.sources),
+        _NO_MARK_IN_TIME.format(plan.timeout_s): all(
+            boot.outcome is Outcome.TIMEOUT for boot in run.boots
+        ),
+        _NO_MARK: True,
+    }
+    return [next(reason for reason, is_so in reasons.items() if is_so)]

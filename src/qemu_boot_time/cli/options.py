@@ -1,26 +1,55 @@
 """Options that several commands share, and what they mean."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from qemu_boot_time.errors import InputError, UsageError
-from qemu_boot_time.inputs import UNITS
+from qemu_boot_time.formats.table import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CUSTOM_VALUES, FINER_POINTS, RANK, Names
+from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Command = Callable[..., int | None]
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
+_TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
+"""The names of the marks that there are."""
+_NOTHING_ASKED = Asked()
 _CONFIG_KEYS = {"marks", "phases"}
-_NAMES = (*RANK, *(point.name for point in FINER_POINTS))
+
+_ASKED_OPTIONS = (
+    click.option(
+        "--probe",
+        "probes",
+        multiple=True,
+        metavar="NAME=SYMBOL",
+        help="A mark where the guest's kernel first runs SYMBOL (or 0xADDRESS); TCG.",
+    ),
+    click.option(
+        "--match",
+        "matches",
+        multiple=True,
+        metavar="NAME=REGEX",
+        help="A mark at the first line of the guest's console that holds REGEX.",
+    ),
+    click.option(
+        "--symbols",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The guest's vmlinux, System.map or bzImage, if -kernel does not tell.",
+    ),
+    click.option("--count", "counted", is_flag=True, help="Count instructions beside time; TCG."),
+)
 
 _OPTIONS = (
     click.option("--until", metavar="MARK", help="The mark at which a boot has got there."),
@@ -47,19 +76,68 @@ _OPTIONS = (
 )
 
 
-def rules_options(function: _Function) -> _Function:
-    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; see :func:`rules`."""
+def rules_options(function: _Command) -> _Command:
+    """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; hand over ``rules``, made of them.
+
+    A decorator above this one may hand ``asked`` to the command: its names are marks then too. The
+    command is not called where :func:`rules` raises.
+    """
+
+    @wraps(function)
+    def with_rules(
+        *,
+        until: str | None,
+        marks: Sequence[str],
+        phases: Sequence[str],
+        config: str | None,
+        **others: Any,
+    ) -> int | None:
+        asked = others.get("asked", _NOTHING_ASKED)
+        found = rules(until=until, marks=marks, phases=phases, config=config, asked=asked)
+        return function(rules=found, **others)
+
     for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+        option(with_rules)
+    return with_rules
+
+
+class _Unit(click.Choice[str]):
+    """Says in its error which numbers are meant: a newcomer may think of those that are shown."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in UNITS:
+            known = ", ".join(UNITS)
+            self.fail(f"{value!r} is no unit of the numbers that are read: {known}", param, ctx)
+        return value
+
+
+def asked_options(function: _Command) -> _Command:
+    """Add what is wanted of an unchanged guest; hand over ``asked``, made of it."""
+
+    @wraps(function)
+    def with_asked(
+        *,
+        probes: Sequence[str],
+        matches: Sequence[str],
+        symbols: Path | None,
+        counted: bool,
+        **others: Any,
+    ) -> int | None:
+        found = asked(probes=probes, matches=matches, symbols=symbols, counted=counted)
+        return function(asked=found, **others)
+
+    for option in reversed(_ASKED_OPTIONS):
+        option(with_asked)
+    return with_asked
 
 
 unit_option = click.option(
     "--unit",
-    type=click.Choice(list(UNITS)),
+    type=_Unit(list(UNITS)),
     default="ms",
     show_default=True,
-    help="Of the numbers in a table or a list.",
+    help="Unit of the numbers read, in a table or a list (or FILE:COLUMN:UNIT). What is shown stays "
+    "in ms.",
 )
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
@@ -70,23 +148,34 @@ kvm_console_option = click.option(
     help="Record the guest's first serial port too, byte by byte as KVM sees it (linux_start_user "
     "of an unpatched guest).",
 )
+_EVERY_BOOT = "Show every boot, counted from 1 (index in JSON: from 0)"
+verbose_option = click.option("-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}.")
+verbose_option_of_qemu = click.option(
+    "-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}, and what is added to QEMU."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 def rules(
-    *, until: str | None, marks: Sequence[str], phases: Sequence[str], config: str | None
+    *,
+    until: str | None,
+    marks: Sequence[str],
+    phases: Sequence[str],
+    config: str | None,
+    asked: Asked = _NOTHING_ASKED,
 ) -> Rules:
     """Check and join what the user says of marks and phases; the command line beats the file.
 
+    What is ``asked`` of the sources has names too.
     Raises UsageError for a name or a value that cannot be, InputError for a bad file.
     """
     from_file = _read_config(Path(config)) if config else {}
     named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
     custom = {_value(value): _name(name) for value, name in named.items()}
-    own = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
-    names = Names(custom)
-    result = Rules(names, until, {name: _ends(name, ends) for name, ends in own.items()})
-    known = {*_NAMES, *custom.values()}
+    parts = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
+    names = Names(custom, asked.names)
+    result = Rules(names, until, {name: _ends(name, ends) for name, ends in parts.items()})
+    known = {*_TAKEN, *custom.values(), *asked.names}
     if until is not None:
         _check_mark(until, known)
     for end in (end for ends in result.phases.values() for end in ends):
@@ -94,20 +183,51 @@ def rules(
     return result
 
 
+def asked(
+    *, probes: Sequence[str], matches: Sequence[str], symbols: Path | None, counted: bool
+) -> Asked:
+    """Check what the user wants to see of an unchanged guest.
+
+    Raises UsageError for a name that is taken, and for what is no regular expression.
+    """
+    found: dict[str, dict[str, str]] = {"--probe": {}, "--match": {}}
+    for option, words in (("--probe", probes), ("--match", matches)):
+        for name, what in (_pair(word, option) for word in words):
+            if name in {EXEC, *_TAKEN, *found["--probe"], *found["--match"]}:
+                raise UsageError(
+                    f"{option} {name}: the name is taken", hint=f"{option} my_{name}={what!r}"
+                )
+            found[option][name] = what
+    for name, regex in found["--match"].items():
+        _check_regex(name, regex)
+    return Asked(found["--probe"], found["--match"], symbols=symbols, counted=counted)
+
+
+def _check_regex(name: str, regex: str) -> None:
+    try:
+        re.compile(regex)
+        f"{name}={regex}".encode()  # run.json keeps it
+    except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
+        raise UsageError(
+            f"--match {name}: {regex!r} is no regular expression: {error}",
+            hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",
+        ) from error
+
+
 def vmm(comm: str | None) -> Vmm:
     """Give which programs are VMs."""
     return Vmm((comm,)) if comm else Vmm()
 
 
-def asked(sources: Sequence[Source], *, kvm_console: bool) -> Asked:
-    """Give what the sources are to see besides. Raises UsageError where none of them can."""
-    if kvm_console and not any(source.needs_kvm for source in sources):
+def with_kvm_console(asked: Asked, sources: Sequence[Source], *, wanted: bool) -> Asked:
+    """Ask for what guests write to their first serial port. Raises UsageError where no source can."""
+    if wanted and not any(source.needs_kvm for source in sources):
         names = ", ".join(source.name for source in sources)
         raise UsageError(
             f"--kvm-console: source {names} records no event of KVM",
             hint="--source perf_event, for a guest with -accel kvm",
         )
-    return Asked(kvm_console=kvm_console)
+    return replace(asked, kvm_console=wanted)
 
 
 def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
@@ -144,7 +264,7 @@ def _value(text: Any) -> int:
 
 
 def _name(name: Any) -> str:
-    if not isinstance(name, str) or name in {"", EXEC, *_NAMES}:
+    if not isinstance(name, str) or name in {"", EXEC, *_TAKEN}:
         raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
     return name
 
@@ -164,5 +284,5 @@ def _check_mark(name: str, known: Collection[str]) -> None:
     near = get_close_matches(name, known, n=1)
     raise UsageError(
         f"no mark is called {name!r}" + (f": {near[0]}?" if near else ""),
-        hint=f"one of {', '.join(_NAMES)}; or name your own with --mark 42={name}",
+        hint=f"one of {', '.join(_TAKEN)}; or name your own with --mark 42={name}",
     )

@@ -6,8 +6,10 @@ import sys
 import click
 
 from qemu_boot_time.errors import ExitStatus, InputError
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.stats.summary import summarise
+
+_DAMAGED = "the boots above are what could be read; for the rest copy the file again, whole, or record again"
 
 
 def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
@@ -15,17 +17,18 @@ def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
 
     Raises InputError after the table where the input is damaged.
     """
-    summary = summarise(run.boots)
+    summary = summarise(run.boots, run.clock)
     if as_json:
         from qemu_boot_time.report.json import to_json
 
-        click.echo(to_json(run, summary))
+        by_clock = (summarise(run.boots, clock) for clock in Clock)
+        click.echo(to_json(run, *by_clock))
     else:
         from qemu_boot_time.report.text import to_text
 
         click.echo(to_text(run, summary, every_boot=every_boot, colour=wants_colour()), nl=False)
     if run.damage:
-        raise InputError(run.damage, hint="the boots above are what could be read before it")
+        raise InputError(run.damage, hint=_DAMAGED)
     return ExitStatus.DONE if summary.ok == summary.boots else ExitStatus.BOOT_FAILED
 
 

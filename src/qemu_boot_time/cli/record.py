@@ -13,12 +13,14 @@ import msgspec
 
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli import options
-from qemu_boot_time.cli.measuring import AUTO, out_option, source_option
+from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.measuring import out_option, source_option
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
+from qemu_boot_time.phases import Rules
 from qemu_boot_time.recording import Recorded, RecordPlan, Tally, record
-from qemu_boot_time.sources.base import Source
+from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import (
     RunFacts,
@@ -75,7 +77,7 @@ class _Duration(click.ParamType[float]):
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+@options.verbose_option
 def command(
     *,
     words: tuple[str, ...],
@@ -85,10 +87,7 @@ def command(
     kvm_console: bool,
     out: Path | None,
     comm: str | None,
-    until: str | None,
-    marks: tuple[str, ...],
-    phases: tuple[str, ...],
-    config: str | None,
+    rules: Rules,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -98,13 +97,12 @@ def command(
     first. A CMD that still runs then is ended; a VM that has left it (-daemonize) is not. The output
     of CMD goes to standard error. Where no VM was seen the exit status is 4.
     """
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
-    if boots and not until:
+    if boots and rules.until is None:
         raise UsageError("-n counts VMs that have got there: where?", hint="add --until MARK")
     if words:
         process.require(words[0], hint="check the command")
     chosen = _choose(sources)
-    asked = options.asked(chosen, kvm_console=kvm_console)
+    asked = options.with_kvm_console(Asked(), chosen, wanted=kvm_console)
     plan = RecordPlan(rules, chosen, options.vmm(comm), seconds, boots, asked, words)
     return _record_and_print(plan, out, as_json=as_json, every_boot=verbose)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
 from qemu_boot_time.cli.measuring import (
     Printing,
     check_programs,
-    choose_sources,
     measure_and_print,
     out_option,
     source_option,
@@ -18,7 +18,9 @@ from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
-from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.model import Clock
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.sources.base import Asked, Scope
 from qemu_boot_time.vm import command as vm_command
 
 _EXAMPLES = """\b
@@ -29,6 +31,10 @@ Examples:
   qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
   qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
+  qbt run --source plugin --probe pci=pci_subsys_init -- qemu...
+  qbt run -n 2 --clock instructions -- qemu-system-x86_64 -accel tcg ...
+  qbt run --until login_prompt -- qemu-system-x86_64 -nographic disk.img
+  qbt run --match up='^app: ready' --until up -- qemu... -serial stdio
 """
 
 
@@ -73,10 +79,18 @@ Examples:
 @click.option("--cpus", metavar="LIST", help="Pin QEMU to these CPUs, as 2-3 or 0,4.")
 @click.option("--keep-going", is_flag=True, help="Go on although the first boots all fail.")
 @out_option
+@options.asked_options
+@click.option(
+    "--clock",
+    type=click.Choice([clock.value for clock in Clock]),
+    default=Clock.TIME.value,
+    show_default=True,
+    help="Measure time, or the guest's instructions: the same in each boot; TCG.",
+)
 @options.comm_option
 @options.rules_options
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot, and what is added to QEMU.")
+@options.verbose_option_of_qemu
 def command(
     *,
     qemu: tuple[str, ...],
@@ -90,11 +104,10 @@ def command(
     cpus: str | None,
     keep_going: bool,
     out: Path | None,
+    asked: Asked,
+    clock: str,
     comm: str | None,
-    until: str | None,
-    marks: tuple[str, ...],
-    phases: tuple[str, ...],
-    config: str | None,
+    rules: Rules,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -107,8 +120,10 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    rules = options.rules(until=until, marks=marks, phases=phases, config=config)
-    chosen, why = choose_sources(sources, parsed)
+    needed = needed_sources(rules, asked, Clock(clock), parsed)
+    # Other sources would see marks too, and know no counts.
+    given = needed if Clock(clock) is Clock.INSTRUCTIONS and sources == (AUTO,) else sources
+    chosen, why = choose_sources(given, parsed, needed=needed)
     if why:
         note(why)
     _warn(parsed)
@@ -123,7 +138,8 @@ def command(
         timeout_s=timeout_s,
         prepare=prepare,
         cpus=_cpus(cpus),
-        asked=options.asked(chosen, kvm_console=kvm_console),
+        asked=options.with_kvm_console(asked, chosen, wanted=kvm_console),
+        clock=Clock(clock),
         keep_going=keep_going,
     )
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
@@ -136,9 +152,10 @@ def _warn(parsed: vm_command.QemuCommand) -> None:
 
 def _notes(plan: Plan) -> list[str]:
     sees_exec = any(source.needs_kvm for source in plan.sources)
+    notes = [caveat for source in plan.sources for caveat in source.caveats(plan.command)]
     if plan.command.is_wrapped and not sees_exec:
-        return [f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU"]
-    return []
+        notes.append(f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU")
+    return notes
 
 
 def _cpus(text: str | None) -> frozenset[int]:

@@ -18,7 +18,7 @@ Examples:
 @click.argument("run", default="last")
 @options.unit_option
 @options.json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show every boot.")
+@options.verbose_option
 def command(*, run: str, unit: str, as_json: bool, verbose: bool) -> int:
     """Show a run again: every number is made anew from its raw files.
 

@@ -84,8 +84,9 @@ class Patient:
 
     @cached_property
     def source_probes(self) -> Mapping[str, host.Probe]:
-        """Whether each source works here, in the order in which ``auto`` tries them."""
-        return {name: self._try(source) for name, source in SOURCES.items()}
+        """Whether each source that ``auto`` tries works here, in that order."""
+        candidates = [source for source in SOURCES.values() if source.sees_port_writes]
+        return {source.name: self._try(source) for source in candidates}
 
     def _try(self, source: Source) -> host.Probe:
         if source.needs_kvm and self.accel is not Accel.KVM:

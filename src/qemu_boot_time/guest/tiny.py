@@ -26,6 +26,11 @@ IMAGE_BYTES = 0x10000
 """``-bios`` takes multiples of 64 KiB, and maps the last one to end at 4 GiB."""
 DEBUG_EXIT_PORT = 0x501
 _PVPANIC_PORT = 0x505
+UART = 0x3F8
+"""Of the first serial port."""
+_UART_STATUS = UART + 5
+_UART_HAS_ROOM = 0x20
+"""LSR.THRE of a 16550: the transmitter's holding register is empty."""
 _VGA_SEGMENT = 0xA000
 UNASSIGNED_PORT = 0x0E70
 """No device of pc, q35 or microvm answers here."""
@@ -55,6 +60,8 @@ _OPCODES: Mapping[str, tuple[bytes, str]] = MappingProxyType(
         "mov ecx, u32": (b"\x66\xb9", "I"),
         "mov dx, u16": (b"\xba", "H"),
         "dec ecx": (b"\x66\x49", ""),
+        "in al, dx": (b"\xec", ""),
+        "test al, u8": (b"\xa8", "B"),
         "out u8, al": (b"\xe6", "B"),
         "out dx, al": (b"\xee", ""),
         "out dx, ax": (b"\xef", ""),
@@ -66,6 +73,7 @@ _OPCODES: Mapping[str, tuple[bytes, str]] = MappingProxyType(
         "jmp u16": (b"\xe9", "H"),
         "jmp u16:u16": (b"\xea", "HH"),
         "jae s8": (b"\x73", "b"),
+        "jz s8": (b"\x74", "b"),
         "jnz s8": (b"\x75", "b"),
     }
 )
@@ -148,6 +156,30 @@ class Flood:
 
 
 @dataclass(frozen=True, slots=True)
+class Print:
+    """Write to the first serial port again and again, each time when it has room, as Linux does."""
+
+    count: int
+
+    def code(self) -> bytes:
+        """Give the instructions; none for a count of nothing."""
+        if not self.count:
+            return b""
+        return assemble(
+            ("mov ecx, u32", self.count),
+            ("mov dx, u16", _UART_STATUS),
+            ("in al, dx",),
+            ("test al, u8", _UART_HAS_ROOM),
+            ("jz s8", -5),
+            ("mov dx, u16", UART),
+            ("mov al, u8", ord("x")),
+            ("out dx, al",),
+            ("dec ecx",),
+            ("jnz s8", -18),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Reset the machine here while it was reset fewer than ``times`` times in this boot."""
 
@@ -219,7 +251,7 @@ class Stray:
         return assemble(("jmp u16:u16", 0, _VGA_SEGMENT))
 
 
-Step = Write | Spin | Flood | Reset | DebugExit | PowerOff | Hang | Panic | Stray
+Step = Write | Spin | Flood | Print | Reset | DebugExit | PowerOff | Hang | Panic | Stray
 
 
 def _write_pci(address: int, value: int) -> bytes:

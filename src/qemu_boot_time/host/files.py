@@ -1,9 +1,15 @@
-"""Small readers of /proc and /sys: what is missing or makes no sense is None, never an error."""
+"""Small readers of /proc and /sys: what is missing or makes no sense is None, never an error.
 
+And the one place for what must lie at a short path.
+"""
+
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path("/")
+_LONGEST_PARENT_BYTES = 80
 
 
 def text(file: Path) -> str | None:
@@ -55,3 +61,12 @@ def chosen(words: str | None) -> str | None:
     """Give the word in brackets of ``always [madvise] never``."""
     _, found, rest = (words or "").partition("[")
     return rest.partition("]")[0] if found else None
+
+
+def sockets_directory() -> tempfile.TemporaryDirectory[str]:
+    """Make a directory whose path leaves room for a name: sun_path has 108 bytes (unix(7))."""
+    parent = tempfile.gettempdir()
+    return tempfile.TemporaryDirectory(
+        prefix="qbt-",
+        dir=parent if len(os.fsencode(parent)) < _LONGEST_PARENT_BYTES else "/tmp",  # noqa: S108  # a name that nobody can guess
+    )

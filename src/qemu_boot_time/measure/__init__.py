@@ -5,10 +5,8 @@ goes to ``boots.jsonl``, and every number is made from those two by ``store.load
 """
 
 import contextlib
-import os
 import selectors
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
+from qemu_boot_time.host.files import sockets_directory
 from qemu_boot_time.measure.plan import Observer, Plan, Silence
 from qemu_boot_time.measure.watch import Watch, last_words, register, step
 from qemu_boot_time.model import Boot, EndedBy
@@ -29,7 +28,6 @@ from qemu_boot_time.vm.qmp import arguments as monitor_arguments
 
 __all__ = ["Observer", "Plan", "Silence", "measure"]
 
-_LONGEST_PARENT_BYTES = 80
 _HOPELESS = 3
 
 
@@ -42,7 +40,7 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
     boots: list[Boot] = []
     with contextlib.ExitStack() as stack:
         guard = stack.enter_context(process.Guard())
-        sockets = Path(stack.enter_context(_directory_of_sockets()))
+        sockets = Path(stack.enter_context(sockets_directory()))
         guard.watch("remove", str(sockets))
         request = Arm(
             writer.raw,
@@ -51,6 +49,7 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
             command=plan.command,
             asked=plan.asked,
             until=plan.rules.until,
+            clock=plan.clock,
         )
         armed = [(s, stack.enter_context(s.arm(request, guard))) for s in plan.sources]
         session = _Measurement(plan, writer, armed, guard, sockets)
@@ -66,15 +65,6 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
                 break
         guard.release("remove", str(sockets))
     return boots
-
-
-def _directory_of_sockets() -> tempfile.TemporaryDirectory[str]:
-    """Make a directory whose path leaves room for a name: sun_path has 108 bytes (unix(7))."""
-    parent = tempfile.gettempdir()
-    return tempfile.TemporaryDirectory(
-        prefix="qbt-",
-        dir=parent if len(os.fsencode(parent)) < _LONGEST_PARENT_BYTES else "/tmp",  # noqa: S108  # a name that nobody can guess
-    )
 
 
 def _hopeless(boots: list[Boot]) -> bool:
@@ -129,10 +119,12 @@ class _Measurement:
             ) from error
 
     def _request(self, index: int) -> BootRequest:
+        read_by = (session.stdout() for _, session in self.armed)
+        pipe = next((fd for fd in read_by if fd is not None), None)
         held = [call for _, session in self.armed if (call := session.before_exec())]
         return BootRequest(
             argv=(*self.plan.command.argv, *self.added),
-            stdout=self.writer.console(index, "stdout"),
+            stdout=self.writer.console(index, "stdout") if pipe is None else pipe,
             stderr=self.writer.console(index, "stderr"),
             monitor=self.sockets / "qmp",
             cpus=self.plan.cpus,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from qemu_boot_time.model import Boot
+from qemu_boot_time.model import Boot, Clock
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
@@ -27,6 +27,7 @@ class Plan:
     cpus: frozenset[int] = frozenset()
     asked: Asked = field(default_factory=Asked)
     """The user's own places for the sources to see."""
+    clock: Clock = Clock.TIME
     keep_going: bool = False
     """Go on although the first boots have all failed."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from qemu_boot_time.model import EXEC, Mark, Phase
+from qemu_boot_time.model import EXEC, Bound, Mark, Phase
 from qemu_boot_time.protocol import (
     FW_DO_BOOT,
     FW_START,
@@ -57,14 +57,25 @@ class Rules:
 
 
 def in_order(marks: Sequence[Mark]) -> bool:
-    """Whether the protocol's marks come after the exec and in the order of a boot.
+    """Whether the protocol's marks can have come after the exec and in the order of a boot.
 
-    The first of each counts; a disorder that the sources' errors explain is none.
+    The first of each counts; a disorder that the sources' errors explain is none, nor one of stamps
+    that only bound.
     """
-    return all(
-        before.time_ns <= after.time_ns + before.error_ns + after.error_ns
-        for before, after in pairwise((Mark(EXEC, 0, ""), *_chain(marks)))
-    )
+    passed_ns: float = 0
+    for mark in _chain(marks):
+        earliest_ns, latest_ns = _true_time(mark)
+        if latest_ns < passed_ns:
+            return False
+        passed_ns = max(passed_ns, earliest_ns)
+    return True
+
+
+def _true_time(mark: Mark) -> tuple[float, float]:
+    """Give when it was at the earliest and at the latest."""
+    earliest_ns = -math.inf if mark.bound is Bound.LE else mark.time_ns - mark.error_ns
+    latest_ns = math.inf if mark.bound is Bound.GE else mark.time_ns + mark.error_ns
+    return earliest_ns, latest_ns
 
 
 def phases_of(marks: Sequence[Mark], rules: Rules, *, from_exec: bool) -> tuple[Phase, ...]:
@@ -74,14 +85,14 @@ def phases_of(marks: Sequence[Mark], rules: Rules, *, from_exec: bool) -> tuple[
     is no part of the boot. Where a boundary was not seen, or not in order, the phases on both sides
     are one, named by its ends.
     """
-    first = Mark(EXEC, 0, "")
+    first = Mark(EXEC, 0, "", instructions=0)
     wanted = _up_to(marks, rules.until)
     chain = _most_in_order([first, *_chain(mark for mark in wanted if mark.time_ns >= 0)])
     chain = chain if from_exec else chain[1:]
     found = [_between(a, b) for a, b in pairwise(chain) if (a.name, b.name) not in _UNACCOUNTED]
     found += _user_phase(chain, wanted, rules)
     if from_exec:
-        found += _total(wanted, rules.until)
+        found += _total(first, wanted, rules.until)
     found += _own_phases([first, *marks] if from_exec else marks, rules.phases)
     return tuple(phase for phase in found if phase.duration_ns >= 0)
 
@@ -116,8 +127,14 @@ def _worth(marks: Sequence[Mark]) -> tuple[int, int]:
 
 
 def _between(begin: Mark, end: Mark) -> Phase:
-    name = _NAMED.get((begin.name, end.name), f"{begin.name}..{end.name}")
-    return Phase(name, begin.name, end.name, begin.time_ns, end.time_ns)
+    return _phase(_NAMED.get((begin.name, end.name), f"{begin.name}..{end.name}"), begin, end)
+
+
+def _phase(name: str, begin: Mark, end: Mark) -> Phase:
+    instructions = None
+    if begin.instructions is not None and end.instructions is not None:
+        instructions = end.instructions - begin.instructions
+    return Phase(name, begin.name, end.name, begin.time_ns, end.time_ns, instructions)
 
 
 def _user_phase(chain: Sequence[Mark], marks: Iterable[Mark], rules: Rules) -> list[Phase]:
@@ -128,15 +145,15 @@ def _user_phase(chain: Sequence[Mark], marks: Iterable[Mark], rules: Rules) -> l
     for mark in sorted(marks, key=_time):
         named = rules.names.is_custom(mark.name) or mark.name == rules.until
         if named and mark.name not in RANK and mark.time_ns >= begin.time_ns:
-            return [Phase(USER, begin.name, mark.name, begin.time_ns, mark.time_ns)]
+            return [_phase(USER, begin, mark)]
     return []
 
 
-def _total(marks: Iterable[Mark], until: str | None) -> list[Phase]:
+def _total(first: Mark, marks: Iterable[Mark], until: str | None) -> list[Phase]:
     """Give all of the boot; that the guest switched itself off afterwards is no part of it."""
     ends = [mark for mark in marks if mark.name == until or (not until and mark.name != POWER_OFF)]
     end = max(ends, key=_time, default=None)
-    return [Phase(TOTAL, EXEC, end.name, 0, end.time_ns)] if end else []
+    return [_phase(TOTAL, first, end)] if end else []
 
 
 def _time(mark: Mark) -> int:
@@ -147,4 +164,4 @@ def _own_phases(marks: Sequence[Mark], phases: Mapping[str, tuple[str, str]]) ->
     firsts = {mark.name: mark for mark in sorted(marks, key=_time, reverse=True)}
     for name, (begin, end) in phases.items():
         if begin in firsts and end in firsts:
-            yield Phase(name, begin, end, firsts[begin].time_ns, firsts[end].time_ns)
+            yield _phase(name, firsts[begin], firsts[end])

@@ -11,9 +11,9 @@ from qemu_boot_time.stats.summary import MarkSummary, Stats, Summary
 
 _NS_PER_MS = 1_000_000
 _SECTIONS: dict[str, Callable[[Stats], int]] = {
-    "Avg": lambda stats: stats.mean_ns,
-    "Min": lambda stats: stats.min_ns,
-    "Max": lambda stats: stats.max_ns,
+    "Avg": lambda stats: stats.mean,
+    "Min": lambda stats: stats.min,
+    "Max": lambda stats: stats.max,
 }
 
 
@@ -38,7 +38,7 @@ def _marks(marks: Iterable[Mark]) -> Iterator[str]:
 
 def _row(row: MarkSummary, pick: Callable[[Stats], int]) -> str:
     has_delta = row.delta is not None and row.delta_from
-    return _line(row.name, pick(row.time), pick(row.delta) if row.delta and has_delta else None)
+    return _line(row.name, pick(row.at), pick(row.delta) if row.delta and has_delta else None)
 
 
 def _line(name: str, time_ns: int, delta_ns: int | None) -> str:

@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
-from qemu_boot_time.model import Boot, Mark, Phase, Run
+from qemu_boot_time.model import Boot, Clock, Mark, Phase, Run
 from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, Summary
 
 SCHEMA = 1
+_UNITS = {Clock.TIME: "_ns", Clock.INSTRUCTIONS: ""}
+"""What a number's name ends in."""
 
 
-def to_json(run: Run, summary: Summary) -> str:
-    """Render a run as one JSON document."""
-    document = {
+def to_json(run: Run, summary: Summary, counted: Summary) -> str:
+    """Render a run as one JSON document: its times, and its instructions where there are any."""
+    document: dict[str, Any] = {
         "schema": SCHEMA,
         "run": {
             "name": plain(run.name),
@@ -20,12 +22,15 @@ def to_json(run: Run, summary: Summary) -> str:
             "command": [plain(word) for word in run.command],
             "sources": run.sources,
             "accelerator": run.accelerator,
+            "clock": run.clock,
             "notes": run.notes,
             "damage": plain(run.damage),
         },
         "boots": [_boot(boot) for boot in run.boots],
         "summary": _summary(summary),
     }
+    if counted.marks:
+        document["instructions"] = _summary(counted)
     return dump(document)
 
 
@@ -71,7 +76,7 @@ def _mark(mark: Mark) -> dict[str, Any]:
 
 
 def _phase(phase: Phase) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "name": phase.name,
         "begin": phase.begin,
         "end": phase.end,
@@ -79,33 +84,39 @@ def _phase(phase: Phase) -> dict[str, Any]:
         "end_ns": phase.end_ns,
         "duration_ns": phase.duration_ns,
     }
+    if phase.instructions is not None:
+        document["instructions"] = phase.instructions
+    return document
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
+    unit = _UNITS[summary.clock]
+    rest = summary.unaccounted
     return {
         "boots": summary.boots,
         "ok": summary.ok,
         "suspect": summary.suspect,
-        "marks": [_mark_row(row) for row in summary.marks],
-        "phases": [_phase_row(row) for row in summary.phases],
-        "unaccounted": _stats(summary.unaccounted) if summary.unaccounted else None,
+        "marks": [_mark_row(row, unit) for row in summary.marks],
+        "phases": [_phase_row(row, unit) for row in summary.phases],
+        "unaccounted": _stats(rest, unit) if rest else None,
     }
 
 
-def _mark_row(row: MarkSummary) -> dict[str, Any]:
-    delta = {"from": row.delta_from, **_stats(row.delta)} if row.delta else None
-    return {"name": row.name, **_stats(row.time), "delta": delta, "seen_by": row.seen_by}
+def _mark_row(row: MarkSummary, unit: str) -> dict[str, Any]:
+    delta = {"from": row.delta_from, **_stats(row.delta, unit)} if row.delta else None
+    return {"name": row.name, **_stats(row.at, unit), "delta": delta, "seen_by": row.seen_by}
 
 
-def _phase_row(row: PhaseSummary) -> dict[str, Any]:
-    return {"name": row.name, "begin": row.begin, "end": row.end, **_stats(row.time)}
+def _phase_row(row: PhaseSummary, unit: str) -> dict[str, Any]:
+    ends = {"name": row.name, "begin": row.begin, "end": row.end}
+    return {**ends, **_stats(row.length, unit)}
 
 
-def _stats(stats: Stats) -> dict[str, int]:
+def _stats(stats: Stats, unit: str) -> dict[str, int]:
     return {
         "n": stats.n,
-        "median_ns": stats.median_ns,
-        "mean_ns": stats.mean_ns,
-        "min_ns": stats.min_ns,
-        "max_ns": stats.max_ns,
+        f"median{unit}": stats.median,
+        f"mean{unit}": stats.mean,
+        f"min{unit}": stats.min,
+        f"max{unit}": stats.max,
     }

@@ -2,21 +2,42 @@
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Mark, Run
+from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.stats.summary import MarkSummary, Stats, Summary
+from qemu_boot_time.stats.exact import sameness
+from qemu_boot_time.stats.summary import Stats, Summary
 
-_WIDTH = 80
+WIDTH = 80
 _NS_PER_MS = 1_000_000
-_COLUMNS = ("n", "median", "mean", "min", "max")
+_ALL = ("n", "median", "mean", "min", "max")
+_EXTREMES = ("n", "median", "min", "max")
+
+
+class _Form(NamedTuple):
+    """How numbers of one clock are shown."""
+
+    unit: str
+    columns: tuple[str, ...]
+    """Names of Stats' fields."""
+    number: Callable[[int, str], str]
+    """Renders one, with a sign or without."""
+
+
+_FORMS: Mapping[Clock, _Form] = {
+    Clock.TIME: _Form("ms", _ALL, lambda value, sign: f"{value / _NS_PER_MS:{sign}.3f}"),
+    # A mean of counts that are the same, or should be, says nothing; four of them do not fit.
+    Clock.INSTRUCTIONS: _Form("instructions", _EXTREMES, lambda value, sign: f"{value:{sign},}"),
+}
 _SINCE_MARK = "  since the mark before"
 _UNACCOUNTED = "unaccounted"
+_FAILED, _INTERRUPTED = "failed", "interrupted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
 
@@ -26,13 +47,13 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
     if every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     if summary.marks:
-        parts += [_marks_table(summary.marks, _zero_of(run.boots)), Text()]
+        parts += [_marks_table(summary, _zero_of(run.boots)), Text()]
     if summary.phases:
         parts += [_phases_table(summary), Text()]
     parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
     stream = io.StringIO()
     console = Console(
-        file=stream, width=_WIDTH, force_terminal=colour, no_color=not colour, highlight=False
+        file=stream, width=WIDTH, force_terminal=colour, no_color=not colour, highlight=False
     )
     console.print(Group(*parts), soft_wrap=False)
     # A path is there to be copied: it stays on one line, however long.
@@ -51,10 +72,15 @@ def printable(text: str) -> str:
 
 
 def _headline(run: Run, summary: Summary) -> Text:
-    counted = f"{summary.boots} boot{'s' * (summary.boots != 1)}"
-    if summary.ok != summary.boots:
-        counted += f", {summary.boots - summary.ok} failed"
-    words = [run.name, counted, *(f"seen by {source}" for source in run.sources), run.accelerator]
+    counted = [f"{summary.boots} boot{'s' * (summary.boots != 1)}"]
+    verdicts = Counter(_verdict(boot) for boot in run.boots if not boot.ok)
+    counted += [f"{verdicts[word]} {word}" for word in (_FAILED, _INTERRUPTED) if verdicts[word]]
+    words = [
+        run.name,
+        ", ".join(counted),
+        *(f"seen by {source}" for source in run.sources),
+        run.accelerator,
+    ]
     return Text(printable(" · ".join(word for word in words if word)), style="bold")
 
 
@@ -66,47 +92,50 @@ def _grid(title: str, columns: Iterable[str]) -> Table:
     return table
 
 
-def _cells(stats: Stats, sign: str = "") -> Iterator[str]:
+def _cells(stats: Stats, form: _Form, sign: str = "") -> Iterator[str]:
     yield str(stats.n)
-    for value_ns in (stats.median_ns, stats.mean_ns, stats.min_ns, stats.max_ns):
-        yield f"{value_ns / _NS_PER_MS:{sign}.3f}"
+    for column in form.columns[1:]:
+        yield form.number(getattr(stats, column), sign)
 
 
 def _zero_of(boots: Iterable[Boot]) -> str:
-    """Say from where marks count: from the first of each boot, where no exec was seen at all."""
+    """Say from where times count: from the first mark of each boot, where no exec was seen at all."""
     return "exec" if any(boot.exec_ns is not None for boot in boots if boot.ok) else "first"
 
 
-def _marks_table(rows: Iterable[MarkSummary], zero: str) -> Table:
-    table = _grid(f"mark (ms since {zero})", _COLUMNS)
-    for row in rows:
-        table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.time))
+def _marks_table(summary: Summary, zero: str) -> Table:
+    form = _FORMS[summary.clock]
+    since = f" since {zero}" if summary.clock is Clock.TIME else ""
+    table = _grid(f"mark ({form.unit}{since})", form.columns)
+    for row in summary.marks:
+        table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.at, form))
         if row.delta:
-            table.add_row(_SINCE_MARK, *_cells(row.delta, sign="+"), style="dim")
+            table.add_row(_SINCE_MARK, *_cells(row.delta, form, sign="+"), style="dim")
     return table
 
 
 def _phases_table(summary: Summary) -> Table:
+    form = _FORMS[summary.clock]
     first_total = next((row for row in summary.phases if row.name == TOTAL), None)
-    total = first_total.time if first_total else None
+    total = first_total.length if first_total else None
     named = Counter(row.name for row in summary.phases)
-    table = _grid("phase (ms)", (*_COLUMNS, "share"))
+    table = _grid(f"phase ({form.unit})", (*form.columns, "share"))
     for row in summary.phases:
         if row is first_total and summary.unaccounted:
-            _add_phase(table, _UNACCOUNTED, summary.unaccounted, total)
+            _add_phase(table, _UNACCOUNTED, summary.unaccounted, total, form)
         name = row.name if named[row.name] == 1 else f"{row.name} ({row.begin}..{row.end})"
-        _add_phase(table, name, row.time, total)
+        _add_phase(table, name, row.length, total, form)
     return table
 
 
-def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None) -> None:
-    share = f"{stats.mean_ns / total.mean_ns:.1%}" if total and total.mean_ns else ""
-    table.add_row(Text(printable(name), style="cyan"), *_cells(stats), share)
+def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None, form: _Form) -> None:
+    share = f"{stats.mean / total.mean:.1%}" if total and total.mean else ""
+    table.add_row(Text(printable(name), style="cyan"), *_cells(stats, form), share)
 
 
 def _one_boot(boot: Boot) -> Iterator[RenderableType]:
     pid = f", pid {boot.pid}" if boot.pid else ""
-    title = f"boot {boot.index}{pid}: {boot.outcome}"
+    title = f"boot {boot.number}{pid}: {boot.outcome}"
     if not boot.marks:
         total = next((f" {ms(p.duration_ns)} ms" for p in boot.phases if p.name == TOTAL), "")
         yield Text(f"{title}{total}")
@@ -127,42 +156,76 @@ def _one_boot(boot: Boot) -> Iterator[RenderableType]:
 
 def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     """Say what failed and what is suspect, boots with the same trouble on one line."""
-    failed: dict[str, list[int]] = {}
+    failed: dict[tuple[str, str], list[int]] = {}
     suspect: dict[str, list[int]] = {}
     for boot in boots:
         if not boot.ok:
-            failed.setdefault(_failure(boot), []).append(boot.index)
+            failed.setdefault((_verdict(boot), _failure(boot)), []).append(boot.number)
         for reason in boot.suspect:
-            suspect.setdefault(reason, []).append(boot.index)
-    for trouble, indices in failed.items():
-        yield f"failed: boot {_listed(indices)}: {printable(trouble)}"
-    for reason, indices in suspect.items():
-        yield f"suspect: boot {_listed(indices)}: {reason}"
+            suspect.setdefault(reason, []).append(boot.number)
+    for (verdict, trouble), numbers in failed.items():
+        yield f"{verdict}: boot {_listed(numbers)}: {printable(trouble)}".rstrip(": ")
+    for reason, numbers in suspect.items():
+        yield f"suspect: boot {_listed(numbers)}: {reason}"
+
+
+def _verdict(boot: Boot) -> str:
+    """Name what a boot without a result is: one that the user stopped has shown no fault."""
+    return _INTERRUPTED if boot.outcome is Outcome.INTERRUPTED else _FAILED
 
 
 def _failure(boot: Boot) -> str:
     """Say how a boot failed, how far it had come, and what QEMU said."""
-    came_to = f" after {boot.marks[-1].name}" if boot.marks else ""
-    return f"{boot.outcome}{came_to}: {boot.message}".rstrip(": ")
+    outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
+    came_to = f"after {boot.marks[-1].name}" if boot.marks else ""
+    return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
 
 
-def _listed(indices: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, indices[:most]))
-    return shown if len(indices) <= most else f"{shown}... ({len(indices)} boots)"
+def _listed(numbers: Sequence[int], most: int = 8) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"
 
 
 def _footnotes(run: Run) -> Iterator[str]:
-    stand_ins: dict[tuple[str, str, Bound], list[tuple[int, Mark]]] = {}
+    stand_ins: dict[tuple[str, Bound], dict[tuple[str, str], list[tuple[int, Mark]]]] = {}
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
-                key = (mark.name, mark.event, mark.bound)
-                stand_ins.setdefault(key, []).append((boot.index, mark))
-    several = len(stand_ins) > len({name for name, _, _ in stand_ins})
-    for (name, event, bound), seen in stand_ins.items():
-        where = f" in boot {_listed([index for index, _ in seen])}" if several else ""
-        off_ns = max(mark.error_ns for _, mark in seen)
-        by = f", by at most {ms(off_ns)} ms" if off_ns else ""
-        yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}{by}")
-    for note in run.notes:
+                seen = stand_ins.setdefault((mark.source, mark.bound), {})
+                seen.setdefault((mark.name, mark.event), []).append((boot.number, mark))
+    several = sum(map(len, stand_ins.values())) > len(
+        {name for seen in stand_ins.values() for name, _ in seen}
+    )
+    for (source, bound), seen in stand_ins.items():
+        names = dict.fromkeys(name for name, _ in seen)
+        if len(names) > 1:
+            listed = ", ".join(f"{name}{_reach(seen, name)}" for name in names)
+            yield printable(f"note: {source} only bounds {listed}: {_BOUND_WORDS[bound]}")
+            continue
+        for (name, event), marks in seen.items():
+            where = f" in boot {_listed([number for number, _ in marks])}" if several else ""
+            words = f"{_BOUND_WORDS[bound]}{_reach(seen, name)}"
+            yield printable(f"note: {name} is a stand-in{where}, {event}: {words}")
+    for note in (*_sameness(run.boots), *run.notes):
         yield f"note: {printable(note)}"
+
+
+def _reach(seen: Mapping[tuple[str, str], Sequence[tuple[int, Mark]]], name: str) -> str:
+    """Say how far the bounds of one place may be off at most, where the source knows."""
+    found = (marks for (bounded, _), marks in seen.items() if bounded == name)
+    off_ns = max(mark.error_ns for marks in found for _, mark in marks)
+    return f" (by {ms(off_ns)} ms at most)" if off_ns else ""
+
+
+def _sameness(boots: Iterable[Boot]) -> Iterator[str]:
+    """Say whether boots that were counted are the same, and if not, where two of them part."""
+    found = sameness(boots)
+    if found is None:
+        return
+    parting = found.parting
+    if parting is None:
+        yield f"instructions: the same at each of {found.marks} marks in {found.boots} boots"
+        return
+    where = f"between {parting.after} and {parting.at}" if parting.after else f"at {parting.at}"
+    one, other = (f"{count:,}" for count in parting.counts)
+    yield f"instructions: boots {parting.first} and {parting.second} part {where}: {one} and {other}"

@@ -4,15 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from qemu_boot_time.host import Probe
-from qemu_boot_time.model import Event
+from qemu_boot_time.model import Clock, Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.vm.command import QemuCommand
+
+
+class Needs(Enum):
+    """What a source needs of the accelerator."""
+
+    NOTHING = "nothing"
+    KVM = "kvm"
+    TCG = "tcg"
 
 
 class Scope(StrEnum):
@@ -34,6 +42,10 @@ class Asked:
     """Name to the regular expression that a line of the console must hold."""
     kvm_console: bool = False
     """Whether KVM's events are to hold what guests write to their first serial port."""
+    symbols: Path | None = None
+    """Where the symbols of the guest's kernel are; None: in the kernel that the command boots."""
+    counted: bool = False
+    """Whether instructions are counted although time is what matters."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -54,8 +66,14 @@ class Arm:
     command: QemuCommand | None = None
     """The command of the boots to come; None: somebody else starts them, or they are over."""
     asked: Asked = field(default_factory=Asked)
+    clock: Clock = Clock.TIME
     until: str | None = None
     """The mark at which a boot is ended: whoever sees it must tell soon."""
+
+
+def boot_name(index: int) -> str:
+    """Say how the raw files of one boot begin; a warm-up boot counts from -1 downwards."""
+    return f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
 
 
 class Recording(Protocol):
@@ -92,6 +110,13 @@ class Session(Protocol):
         """Prepare for the next boot."""
         ...
 
+    def stdout(self) -> int | None:
+        """Give the descriptor that the boot begun writes its standard output to.
+
+        None: the source reads none, and it is a file.
+        """
+        ...
+
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the descriptors to wait on, and what to call when one is readable."""
         ...
@@ -101,6 +126,18 @@ class Session(Protocol):
         ...
 
 
+def no_caveats(command: QemuCommand) -> tuple[str, ...]:
+    """See all that there is in every command's boots."""
+    del command
+    return ()
+
+
+def no_remarks(request: Arm) -> tuple[str, ...]:
+    """Have nothing to say of what was seen."""
+    del request
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One way of seeing a boot."""
@@ -108,7 +145,7 @@ class Source:
     name: str
     sees: str
     """In one line, for the help and the table's footnote."""
-    needs_kvm: bool
+    needs: Needs
     probe: Callable[[], Probe]
     """Try it for real on this host, cheaply."""
     arm: Callable[[Arm, Guard], AbstractContextManager[Session]]
@@ -118,3 +155,14 @@ class Source:
     """Whether ``Event.vm`` is the index of the boot rather than a process id."""
     recordings: Callable[[Arm], Iterable[Recording]] | None = None
     """Read its raw files as recordings of VMs that somebody else started; None: it sees none."""
+    sees_port_writes: bool = True
+    """Whether it sees the protocol's own marks: ``--source auto`` takes no other by itself."""
+    caveats: Callable[[QemuCommand], tuple[str, ...]] = no_caveats
+    """Say what it cannot see of a command's boots; raises UsageError where that is all."""
+    remarks: Callable[[Arm], tuple[str, ...]] = no_remarks
+    """Say what a reader of the table must know of what its raw files hold."""
+
+    @property
+    def needs_kvm(self) -> bool:
+        """Whether it listens to KVM."""
+        return self.needs is Needs.KVM

@@ -16,13 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, HostError, InputError
+from qemu_boot_time.errors import HostError, UsageError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.process import Guard
 from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Needs, Source
 from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.jsonl import records
+from qemu_boot_time.vm.command import QemuCommand, taken_ports
 
 NAME = "debugcon"
 ERROR_NS = 45_000
@@ -99,6 +101,9 @@ class DebugconSession:
             list(self._receive(port))
         self._boot = boot
         self._compare_clocks()
+
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the two sockets."""
@@ -207,10 +212,9 @@ def read(request: Arm) -> Iterator[Event]:
     was set meanwhile a CLOCK_STEP event says so. Raises InputError where the file is missing,
     CorruptFileError where it is damaged.
     """
-    file = request.raw / _RAW_FILE
     offsets: dict[int, int] = {}
     begins: dict[int, _Clock] = {}
-    for line in _lines(file):
+    for line in records(request.raw / _RAW_FILE, _DECODER):
         match line:
             case _Clock():
                 yield from _stepped(line, begins.get(line.boot))
@@ -234,23 +238,6 @@ def _stepped(end: _Clock, begin: _Clock | None) -> Iterator[Event]:
         yield Event(end.monotonic_ns, NAME, EventKind.CLOCK_STEP, end.boot, fields)
 
 
-def _lines(file: Path) -> Iterator[_Line]:
-    """Decode the raw file; a last line cut short by a killed writer is left out."""
-    try:
-        stream = file.open("rb")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="without it no mark is known") from error
-    with stream:
-        offset = 0
-        for line in stream:
-            try:
-                yield _DECODER.decode(line)
-            except msgspec.DecodeError as error:
-                if line.endswith(b"\n"):
-                    raise CorruptFileError(str(file), offset, "line", str(error)) from error
-            offset += len(line)
-
-
 def probe() -> Probe:
     """Say whether datagrams on the loopback get a kernel stamp here."""
     try:
@@ -261,12 +248,24 @@ def probe() -> Probe:
     return Probe(ok=True, what="UDP with kernel receive stamps")
 
 
+def caveats(command: QemuCommand) -> tuple[str, ...]:
+    """Have none. Raises UsageError where the command has a device of its own on a port of ours."""
+    taken = taken_ports(command)
+    if taken:
+        raise UsageError(
+            f"the command has a device of its own on port {taken[0]:#x}",
+            hint="move that device (iobase=0x501 is free), or add -accel kvm: other sources need no port",
+        )
+    return ()
+
+
 SOURCE = Source(
     name=NAME,
     sees="port writes on any accelerator, through isa-debugcon; stamps some tens of us late",
-    needs_kvm=False,
+    needs=Needs.NOTHING,
     probe=probe,
     arm=arm,
     read=read,
     by_index=True,
+    caveats=caveats,
 )

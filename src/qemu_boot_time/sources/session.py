@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from qemu_boot_time.model import Event
-from qemu_boot_time.sources.base import Arm, Scope
+from qemu_boot_time.sources.base import Arm, Scope, boot_name
 
 
 class Recorder(Protocol):
@@ -58,13 +58,16 @@ class RecordingSession:
 
     def begin(self, boot: int) -> None:
         """Go on with a new recording where the one so far would miss something."""
-        self._prefix = f"boot-{boot:04}" if boot >= 0 else f"warmup-{-boot:04}"
+        self._prefix = boot_name(boot)
         if self._recorder is None:
             return
         if self._recorder.is_stale:
             self.close()
             self._recorder = self._record(self._own_file(), None)
         self._recorder.begin_boot()
+
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give what tells of marks."""

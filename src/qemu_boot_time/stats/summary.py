@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from qemu_boot_time.model import Boot, Mark, Phase
+from qemu_boot_time.model import Boot, Clock, Mark, Phase
 from qemu_boot_time.phases import TOTAL
 
 _GROUP_OF_TOTAL = 1
@@ -16,22 +16,23 @@ _GROUP_OF_TOTAL = 1
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Of one quantity over boots, in nanoseconds."""
+    """Of one quantity over boots, in the unit of the summary's clock."""
 
     n: int
-    median_ns: int
-    mean_ns: int
-    min_ns: int
-    max_ns: int
+    median: int
+    mean: int
+    min: int
+    max: int
 
 
 @dataclass(frozen=True, slots=True)
 class MarkSummary:
-    """One trace point over boots: its time since the exec, and the delta before it."""
+    """One trace point over boots: where it lies, and the delta before it."""
 
     name: str
-    time: Stats
-    """Over the boots whose exec was seen; where none was, since the first mark of each."""
+    at: Stats
+    """Since the exec, over the boots whose exec was seen; where none was, since the first mark of
+    each. Instructions count from the guest's first."""
     delta: Stats | None
     """Since ``delta_from``, over the boots in which just that mark came before; None: none did."""
     delta_from: str
@@ -46,13 +47,15 @@ class PhaseSummary:
     name: str
     begin: str
     end: str
-    time: Stats
+    length: Stats
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run over its boots; a boot that failed is counted and left out of the statistics."""
 
+    clock: Clock
+    """What all numbers count: nanoseconds, or instructions."""
     boots: int
     ok: int
     suspect: int
@@ -62,75 +65,87 @@ class Summary:
     """``total`` less the phases that part it; None where no boot has a total."""
 
 
-def stats_of(values_ns: Sequence[int]) -> Stats:
-    """Summarise at least one value; the mean and an even median are rounded to a nanosecond."""
+def stats_of(values: Sequence[int]) -> Stats:
+    """Summarise at least one value; the mean and an even median are rounded to a whole number."""
     return Stats(
-        n=len(values_ns),
-        median_ns=round(median(values_ns)),
-        mean_ns=round(fmean(values_ns)),
-        min_ns=min(values_ns),
-        max_ns=max(values_ns),
+        n=len(values),
+        median=round(median(values)),
+        mean=round(fmean(values)),
+        min=min(values),
+        max=max(values),
     )
 
 
-def summarise(boots: Iterable[Boot]) -> Summary:
-    """Summarise the boots of one run."""
+def summarise(boots: Iterable[Boot], clock: Clock = Clock.TIME) -> Summary:
+    """Summarise the boots of one run on one clock: what was not seen on it is not there."""
     boots = list(boots)
     good = [boot for boot in boots if boot.ok]
-    rest = [left for boot in good if (left := unaccounted_ns(boot)) is not None]
+    rest = [left for boot in good if (left := unaccounted(boot, clock)) is not None]
     return Summary(
+        clock=clock,
         boots=len(boots),
         ok=len(good),
         suspect=sum(bool(boot.suspect) for boot in boots),
-        marks=_marks(good),
-        phases=_phases(good),
+        marks=_marks(good, clock),
+        phases=_phases(good, clock),
         unaccounted=stats_of(rest) if rest else None,
     )
 
 
-def unaccounted_ns(boot: Boot) -> int | None:
+def unaccounted(boot: Boot, clock: Clock = Clock.TIME) -> int | None:
     """Give the part of the total that no phase explains; None without a total or any phase."""
     total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
     if total is None:
         return None
-    parts = boot.phases[: boot.phases.index(total)]
-    if not parts:
+    parts = [phase.length(clock) for phase in boot.phases[: boot.phases.index(total)]]
+    whole = total.length(clock)
+    if not parts or whole is None:
         return None
-    return total.duration_ns - sum(phase.duration_ns for phase in parts)
+    return whole - sum(part for part in parts if part is not None)
 
 
-def _marks(boots: Sequence[Boot]) -> tuple[MarkSummary, ...]:
-    times: dict[str, dict[int, Mark]] = {}
+def _marks(boots: Sequence[Boot], clock: Clock) -> tuple[MarkSummary, ...]:
+    found: dict[str, dict[int, Mark]] = {}
     for i, boot in enumerate([boot for boot in boots if boot.exec_ns is not None] or boots):
         for mark in boot.marks:
-            times.setdefault(mark.name, {}).setdefault(i, mark)
-    rows = sorted(
-        times, key=lambda name: stats_of([m.time_ns for m in times[name].values()]).median_ns
-    )
+            if mark.at(clock) is not None:
+                found.setdefault(mark.name, {}).setdefault(i, mark)
+    places = {name: _places(marks.values(), clock) for name, marks in found.items()}
+    rows = sorted(found, key=lambda name: places[name].median)
     before = dict(zip(rows, ["", *rows], strict=False))
-    return tuple(_mark_row(name, before[name], times[name].values(), boots) for name in rows)
-
-
-def _mark_row(name: str, before: str, marks: Iterable[Mark], boots: Iterable[Boot]) -> MarkSummary:
-    marks = list(marks)
-    deltas = [delta for boot in boots if (delta := _delta_ns(boot, before, name)) is not None]
-    return MarkSummary(
-        name,
-        time=stats_of([mark.time_ns for mark in marks]),
-        delta=stats_of(deltas) if deltas else None,
-        delta_from=before,
-        seen_by=tuple(sorted({f"{mark.source} {mark.event}".strip() for mark in marks})),
+    return tuple(
+        MarkSummary(
+            name,
+            at=places[name],
+            delta=_deltas(boots, before[name], name, clock),
+            delta_from=before[name],
+            seen_by=tuple(
+                sorted({f"{mark.source} {mark.event}".strip() for mark in found[name].values()})
+            ),
+        )
+        for name in rows
     )
 
 
-def _delta_ns(boot: Boot, before: str, name: str) -> int | None:
+def _places(marks: Iterable[Mark], clock: Clock) -> Stats:
+    return stats_of([at for mark in marks if (at := mark.at(clock)) is not None])
+
+
+def _deltas(boots: Iterable[Boot], before: str, name: str, clock: Clock) -> Stats | None:
+    deltas = [d for boot in boots if (d := _delta(boot, before, name, clock)) is not None]
+    return stats_of(deltas) if deltas else None
+
+
+def _delta(boot: Boot, before: str, name: str, clock: Clock) -> int | None:
     """Give this boot's own delta, if ``before`` is what came just before ``name`` in it.
 
     Nothing but the exec comes before the first mark.
     """
     firsts: dict[str, int] = {}
     for mark in boot.marks:
-        firsts.setdefault(mark.name, mark.time_ns)
+        at = mark.at(clock)
+        if at is not None:
+            firsts.setdefault(mark.name, at)
     names = list(firsts)
     if name not in firsts:
         return None
@@ -140,7 +155,7 @@ def _delta_ns(boot: Boot, before: str, name: str) -> int | None:
     return firsts[name] - firsts.get(before, 0)
 
 
-def _phases(boots: Iterable[Boot]) -> tuple[PhaseSummary, ...]:
+def _phases(boots: Iterable[Boot], clock: Clock) -> tuple[PhaseSummary, ...]:
     """Give the parts in the order of a boot, then the total, then the user's own phases.
 
     Phases of one name that begin or end elsewhere in some boots are different things: what most
@@ -151,12 +166,17 @@ def _phases(boots: Iterable[Boot]) -> tuple[PhaseSummary, ...]:
         group = 0
         for phase in boot.phases:
             group = _GROUP_OF_TOTAL if phase.name == TOTAL else 2 * bool(group)
-            found.setdefault((group, phase.name, phase.begin, phase.end), []).append(phase)
+            if phase.length(clock) is not None:
+                found.setdefault((group, phase.name, phase.begin, phase.end), []).append(phase)
     ordered = sorted(found.items(), key=_place)
     return tuple(
-        PhaseSummary(name, begin, end, stats_of([phase.duration_ns for phase in phases]))
+        PhaseSummary(name, begin, end, _lengths(phases, clock))
         for (_, name, begin, end), phases in ordered
     )
+
+
+def _lengths(phases: Iterable[Phase], clock: Clock) -> Stats:
+    return stats_of([length for phase in phases if (length := phase.length(clock)) is not None])
 
 
 def _place(row: tuple[tuple[int, str, str, str], list[Phase]]) -> tuple[int, float, int]:

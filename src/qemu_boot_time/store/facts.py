@@ -18,8 +18,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
-from qemu_boot_time.model import EndedBy
-from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.model import Clock, EndedBy
+from qemu_boot_time.sources.base import Scope, boot_name
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -75,6 +75,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The user's own lines of the console: name to regular expression."""
     kvm_console: bool = False
     """Whether what guests write to their first serial port was recorded, too."""
+    clock: Clock = Clock.TIME
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
 
@@ -124,6 +125,19 @@ def new_run_directory(parent: Path) -> Path:
     raise HostError(f"{parent}: a thousand runs in one second", hint=_ELSEWHERE)
 
 
+def require_empty(directory: Path) -> None:
+    """Raise UsageError where something is in a directory that is to hold a run alone."""
+    try:
+        names = {file.name for file in directory.iterdir()}
+    except OSError:  # it is yet to be made; where that fails, the reason is told then
+        return
+    if names:
+        what = "a run already" if RUN_FILE in names else f"other files ({min(names)})"
+        raise UsageError(
+            f"{directory}: holds {what}", hint="--out takes a new directory, or an empty one"
+        )
+
+
 def find_run(name: str) -> Path:
     """Find a run by path, id or ``last``.
 
@@ -164,12 +178,11 @@ class RunWriter:
     def begin(cls, directory: Path, facts: RunFacts) -> "RunWriter":
         """Write ``run.json`` and make the raw directory.
 
-        Raises UsageError where the directory holds a run already, HostError where it cannot be
+        Raises UsageError where the directory holds something already, HostError where it cannot be
         written.
         """
+        require_empty(directory)
         writer = cls(directory, facts)
-        if (directory / RUN_FILE).exists():
-            raise UsageError(f"{directory}: holds a run already", hint=_ELSEWHERE)
         try:
             writer.raw.mkdir(parents=True, exist_ok=True)
             writer.added(facts.added)
@@ -202,8 +215,7 @@ class RunWriter:
 
     def console(self, index: int, stream: str) -> Path:
         """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
-        name = f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
-        return self.raw / f"{name}.{stream}"
+        return self.raw / f"{boot_name(index)}.{stream}"
 
 
 def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:

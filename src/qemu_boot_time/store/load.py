@@ -55,12 +55,14 @@ def load_run(directory: Path) -> Run:
         source = _source(directory, name)
         for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
             events[index] += found
+        notes += source.remarks(request)
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.index >= 0]
     return Run(
         name=directory.name,
         boots=tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured),
         sources=facts.sources,
+        clock=facts.clock,
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
@@ -30,8 +30,9 @@ class BootRequest:
     """What one boot needs."""
 
     argv: tuple[str, ...]
-    stdout: Path
-    """Where QEMU's standard output goes: the guest's console with ``-serial stdio``."""
+    stdout: Path | int
+    """Where QEMU's standard output goes: the guest's console with ``-serial stdio``. A file to be
+    written, or a descriptor that stays its owner's."""
     stderr: Path
     monitor: Path
     """The UNIX socket that the monitor of ``argv`` connects to."""
@@ -41,6 +42,10 @@ class BootRequest:
 
 
 _WAIT_THEN_EXEC = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
+
+
+def _opened(target: Path | int) -> contextlib.AbstractContextManager[int | IO[bytes]]:
+    return contextlib.nullcontext(target) if isinstance(target, int) else target.open("wb")
 
 
 def _flags(process_directory: Path) -> int:
@@ -77,7 +82,7 @@ class RunningVm:
         held = self._request.before_exec is not None
         argv = (*_WAIT_THEN_EXEC, *self._request.argv) if held else self._request.argv
         stdin = subprocess.PIPE if held else subprocess.DEVNULL
-        with self._request.stdout.open("wb") as out, self._request.stderr.open("wb") as err:
+        with _opened(self._request.stdout) as out, self._request.stderr.open("wb") as err:
             self._child, self.exec_stamp_ns = process.start(
                 process.Start(argv, stdin, out, err, cpus=self._request.cpus)
             )

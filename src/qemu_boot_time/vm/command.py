@@ -15,6 +15,11 @@ from qemu_boot_time.protocol import PORTS
 _QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
 _X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
 _IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|[1-9]\d*)")
+_DEBUGCON = re.compile(
+    r"(?:driver=)?isa-debugcon(?:\.|,property=)iobase(?:=|,value=)(0x[0-9a-fA-F]+|[1-9]\d*)"
+)
+_DEBUGCON_PORT = 0xE9
+"""Of ``-debugcon``, where no ``-global`` moves it (QEMU's hw/char/debugcon.c)."""
 _FLAGS = {
     *("-h", "-help", "-version", "-usb", "-full-screen", "-no-fd-bootchk", "-no-acpi", "-no-hpet"),
     "-audio-help",
@@ -131,8 +136,17 @@ def has_own_control(command: QemuCommand) -> bool:
 
 def taken_ports(command: QemuCommand) -> tuple[int, ...]:
     """Give those of the protocol's ports on which the command puts a device of its own."""
-    bases = [m[1] for value in command.values("-device") for m in _IOBASE.finditer(value)]
-    return tuple(port for port in PORTS if port in {int(base, 0) for base in bases})
+    ports = device_ports(command)
+    return tuple(port for port in PORTS if port in ports)
+
+
+def device_ports(command: QemuCommand) -> frozenset[int]:
+    """Give the I/O ports at which the command says that a device is to be."""
+    found = [m[1] for value in command.values("-device") for m in _IOBASE.finditer(value)]
+    if command.has("-debugcon"):
+        moved = [m[1] for value in command.values("-global") if (m := _DEBUGCON.match(value))]
+        found += moved[-1:] or [hex(_DEBUGCON_PORT)]
+    return frozenset(int(base, 0) for base in found)
 
 
 def writable_disks(command: QemuCommand) -> tuple[str, ...]:

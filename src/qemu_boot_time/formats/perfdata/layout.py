@@ -15,6 +15,7 @@ _MAX_SECTION_BYTES = 64 << 20
 _SECTION_BYTES = 16
 _SMALLEST_ATTR_BYTES = 64
 _FEATURE_WORDS = 4
+_COPY_AGAIN = "copy it again, whole; or record it again"
 
 
 class Section(NamedTuple):
@@ -53,11 +54,15 @@ class Source:
 
     def require(self, section: Section, structure: str, *, at_most: int = sys.maxsize) -> None:
         """Raise CorruptFileError where a section is not all there, or of more bytes than sane."""
-        if section.end > self.size or section.size > at_most:
-            trouble = f"{section.size} bytes in a file of {self.size}"
-            raise CorruptFileError(
-                self.file, section.offset, structure, trouble, hint="copy or record it again"
+        trouble = ""
+        if section.end > self.size:
+            trouble = (
+                f"{section.size} bytes should be there, the file ends at byte {self.size}: cut off?"
             )
+        elif section.size > at_most:
+            trouble = f"{section.size} bytes, more than there can be"
+        if trouble:
+            raise CorruptFileError(self.file, section.offset, structure, trouble, hint=_COPY_AGAIN)
 
     def read(self, section: Section, structure: str) -> Cursor:
         """Read a section into memory; raise CorruptFileError as :meth:`require` does."""

@@ -102,6 +102,7 @@ class Recording:
                 for number, section in read_features(source, header):
                     self._session.add_feature(number, section)
             except CorruptFileError as error:
+                self._session.end_damaged = error
                 self._met(error)
         return source.clip(header.data.offset, source.size if self.killed else header.data.end)
 

@@ -2,12 +2,12 @@
 
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from pathlib import Path
 
-from qemu_boot_time.errors import InputError
+from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats.cursor import ByteOrder, Cursor
 from qemu_boot_time.formats.perfdata.abi import Feature
 from qemu_boot_time.formats.perfdata.attr import Attr
@@ -18,6 +18,7 @@ from qemu_boot_time.formats.perfdata.skim import FirstOf, Shape, Skimmer
 from qemu_boot_time.formats.tracing import EventFormat, read_tracefs, read_tracing_data
 
 _UNKNOWN = "unknown event"
+_READ_THERE = "read it on the host that recorded it, as root, before that is booted again"
 
 Id = int | bytes
 """What tells whose sample it is."""
@@ -75,6 +76,9 @@ class Session:
         self.file = file
         self.order = order
         self.header = Header()
+        self.end_damaged: CorruptFileError | None = None
+        """What is wrong with the end of a file, which has the events' names; None: nothing, or perf
+        was killed before it wrote one."""
         self.unknown: Counter[str] = Counter()
         """What nothing here knows and was skipped, and how often."""
         self._wanted = wanted
@@ -155,13 +159,21 @@ class Session:
     def _require_names(self, events: Sequence[EventDesc]) -> None:
         """Refuse to call the wanted events absent where they may be among the nameless ones."""
         missing = (self._wanted.events or frozenset()) - {event.name for event in events}
-        nameless = [event for event in events if event.name.startswith(_UNKNOWN)]
+        nameless = [event for event in events if _may_be_one_of(missing, event)]
         if missing and nameless:
-            raise InputError(
-                f"{self.file}: {nameless[0].name}: it lacks the names of its events (perf was "
-                f"killed?), so {', '.join(sorted(missing))} cannot be told from others",
-                hint="read it on the host that recorded it, as root, before that is booted again",
+            raise self._nameless(nameless[0].name, missing)
+
+    def _nameless(self, event: str, missing: Collection[str]) -> InputError:
+        lost = f"{', '.join(sorted(missing))} cannot be told from others"
+        if self.end_damaged is not None:
+            return InputError(
+                f"{self.end_damaged.what} The names of its events were at its end: {lost}",
+                hint=f"copy it again, whole; or {_READ_THERE}",
             )
+        return InputError(
+            f"{self.file}: {event}: it lacks the names of its events (perf was killed?), so {lost}",
+            hint=_READ_THERE,
+        )
 
     def _common(self, where: str, offsets: set[int | None]) -> int | None:
         if len(offsets) > 1:
@@ -192,6 +204,12 @@ class Session:
 
     def _where(self, event: EventDesc) -> tuple[FieldIn, ...]:
         return tuple(rule for rule in self._wanted.where if rule.event == event.name)
+
+
+def _may_be_one_of(missing: Collection[str], event: EventDesc) -> bool:
+    """Whether an event whose name is lost may be one of these: tracepoints have two-part names."""
+    is_nameless = event.name.startswith(_UNKNOWN)
+    return is_nameless and (event.attr.is_tracepoint or any(":" not in name for name in missing))
 
 
 def _peek(order: ByteOrder, id_offset: int | None) -> struct.Struct:

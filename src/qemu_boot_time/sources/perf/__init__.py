@@ -12,7 +12,7 @@ from qemu_boot_time import process
 from qemu_boot_time.host import Probe, kvm_device, perf_binary, tracepoint_access
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Needs, Source
 from qemu_boot_time.sources.perf.recorder import NAME, Recorder
 from qemu_boot_time.sources.perfdata_trace import read_raw, recordings
 from qemu_boot_time.sources.session import RecordingSession
@@ -50,7 +50,7 @@ def probe() -> Probe:
 SOURCE = Source(
     name=NAME,
     sees="exec, first guest entry and port writes, through perf record: the kernel's own stamps",
-    needs_kvm=True,
+    needs=Needs.KVM,
     probe=probe,
     arm=arm,
     read=read,

@@ -14,7 +14,7 @@ from pathlib import Path
 from qemu_boot_time.host import Probe, kvm_device, tracepoint_access
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Needs, Source
 from qemu_boot_time.sources.perf_event.opened import descriptors_needed
 from qemu_boot_time.sources.perf_event.recorder import NAME, Recorder
 from qemu_boot_time.sources.perfdata_trace import read_raw, recordings
@@ -62,7 +62,7 @@ def _descriptors() -> Probe:
 SOURCE = Source(
     name=NAME,
     sees="exec, first guest entry and port writes, by the kernel's own stamps; nothing to install",
-    needs_kvm=True,
+    needs=Needs.KVM,
     probe=probe,
     arm=arm,
     read=read,

@@ -16,7 +16,7 @@ from qemu_boot_time.host.rights import find_tracefs, tracefs_instances
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources import tracedat_trace
-from qemu_boot_time.sources.base import Arm, Scope, Source
+from qemu_boot_time.sources.base import Arm, Needs, Scope, Source
 from qemu_boot_time.sources.tracefs.instance import enable, instance, write
 from qemu_boot_time.sources.tracefs.recorder import NAME, Recorder
 from qemu_boot_time.sources.tracepoints import each_event_once, find_forks, find_tracepoints
@@ -47,6 +47,9 @@ class TracefsSession:
         """Take what nobody asked for away from the next boot."""
         del boot
         self._recorder.read()
+
+    def stdout(self) -> None:
+        """Leave QEMU's standard output alone."""
 
     def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
         """Give the descriptor that tells of marks."""
@@ -115,7 +118,7 @@ def probe() -> Probe:
 SOURCE = Source(
     name=NAME,
     sees="exec, first guest entry and port writes, through a tracefs instance: the kernel's stamps",
-    needs_kvm=True,
+    needs=Needs.KVM,
     probe=probe,
     arm=arm,
     read=read,

@@ -66,16 +66,19 @@ class Cpu:
 class Comms:
     """What threads are called, asked of the kernel when one is first seen at work in KVM.
 
-    ftrace remembers the last 128 names of the whole host; those that matter here are kept.
+    ``saved`` is tracefs' ``saved_cmdlines``: lines of a thread id and the name that it had when it
+    last left a CPU (kernel/trace/trace_sched_switch.c). It outlives the thread, but holds the last
+    128 names of the whole host alone; so the names that matter here are kept in ``file``.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, saved: Path) -> None:
         self._file = file
+        self._saved = saved
         self._of: dict[int, str] = {}
         file.touch()
 
     def name(self, record: TraceRecord) -> TraceRecord:
-        """Give the record with its thread's name; empty where that has ended already."""
+        """Give the record with its thread's name; empty where nobody knows it any more."""
         if record.event == kvm_trace.FORK:
             self._of.pop(_int(record.fields.get("child_pid")), None)
             return record
@@ -86,12 +89,16 @@ class Comms:
         return record._replace(comm=self._of[record.tid])
 
     def _ask(self, tid: int) -> None:
-        self._of[tid] = ""
-        with contextlib.suppress(OSError):
-            comm = Path(f"/proc/{tid}/comm").read_bytes().strip()
-            self._of[tid] = comm.decode(errors="backslashreplace")
+        comm = _bytes(Path(f"/proc/{tid}/comm")).strip() or self._last_name(tid)
+        self._of[tid] = comm.decode(errors="backslashreplace")
+        if comm:
             with self._file.open("ab") as raw:
                 raw.write(b"%d %s\n" % (tid, comm))
+
+    def _last_name(self, tid: int) -> bytes:
+        """Give what a thread was called that has ended; empty: the kernel has forgotten it."""
+        lines = (line.partition(b" ") for line in _bytes(self._saved).splitlines())
+        return next((comm.strip() for number, _, comm in lines if number == b"%d" % tid), b"")
 
 
 class Recorder:
@@ -104,7 +111,7 @@ class Recorder:
         kept.mkdir(parents=True, exist_ok=True)
         (kept / parts.HEAD).write_bytes(parts.head(files, page_bytes=self._page_bytes))
         (kept / parts.CLOCK).write_bytes((instance / "trace_clock").read_bytes())
-        self._comms = Comms(kept / parts.COMMS)
+        self._comms = Comms(kept / parts.COMMS, _top(instance) / "saved_cmdlines")
         formats = {each.format.id: each.format for each in found}
         described = tracedat.Described(layout, formats)
         self._decoder = tracedat.PageDecoder(described, str(instance), NEEDED)
@@ -174,6 +181,19 @@ class Recorder:
                 raise CorruptFileError(
                     f"CPU {cpu.number}", 0, "page of the ring buffer", str(error)
                 ) from error
+
+
+def _top(instance: Path) -> Path:
+    """Give the tracefs that an instance lies in."""
+    return instance.parents[1]
+
+
+def _bytes(file: Path) -> bytes:
+    """Read a file of the kernel's; empty where it is not there, or its thread has ended."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _int(value: object) -> int:

@@ -1,0 +1,90 @@
+"""A comparison of counts, for a person and for a program."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from qemu_boot_time.model import Run
+from qemu_boot_time.report.json import SCHEMA, dump, plain
+from qemu_boot_time.report.text import WIDTH, printable
+from qemu_boot_time.stats.exact import Comparison, Shift, Verdict
+
+_COLUMNS = ("first", "second", "shift", "verdict")
+
+
+def to_text(first: Run, second: Run, found: Comparison) -> str:
+    """Render for a terminal of 80 columns: each phase, then what it comes to in one sentence."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("phase (instructions)", overflow="fold", min_width=20)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for shift in (*found.phases, *([found.total] if found.total else ())):
+        counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
+        table.add_row(printable(shift.name), *counts)
+    stream = io.StringIO()
+    Console(file=stream, width=WIDTH, no_color=True, highlight=False).print(table)
+    lines = [
+        f"first:  {printable(first.name)}, {len(first.boots)} boots",
+        f"second: {printable(second.name)}, {len(second.boots)} boots",
+        "",
+        *stream.getvalue().rstrip().splitlines(),
+        "",
+        sentence(found),
+        *_only(found),
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def sentence(found: Comparison) -> str:
+    """Say in words what moved, and which phases carry it."""
+    if found.total is None:
+        return "no total: the sides do not end at the same mark"
+    if not found.guilty:
+        return "the same to the last instruction"
+    parts = ", ".join(f"{_moved(shift)} in {printable(shift.name)}" for shift in found.guilty)
+    same = [printable(s.name) for s in found.phases if s.verdict is Verdict.SAME]
+    rest = f"; the same: {', '.join(same)}" if same else ""
+    return f"{found.total.verdict}: {_moved(found.total)} instructions; {parts}{rest}"
+
+
+def _moved(shift: Shift) -> str:
+    if shift.low == shift.high:
+        return f"{shift.low:+,}"
+    return f"{shift.low:+,}..{shift.high:+,}"
+
+
+def _only(found: Comparison) -> Iterator[str]:
+    for side, names in zip(("first", "second"), found.only, strict=True):
+        if names:
+            yield f"note: only the {side} has {', '.join(map(printable, names))}"
+
+
+def to_json(runs: Sequence[Run], found: Comparison) -> str:
+    """Render as one JSON document: DESIGN.md's keys, with instructions in place of nanoseconds."""
+    return dump(
+        {
+            "schema": SCHEMA,
+            "clock": runs[0].clock,
+            "runs": [plain(run.name) for run in runs],
+            "total": None if found.total is None else _shift(found.total),
+            "phases": [_shift(shift) for shift in found.phases],
+            "only": found.only,
+            "sentence": sentence(found),
+        }
+    )
+
+
+def _shift(shift: Shift) -> dict[str, Any]:
+    return {
+        "name": shift.name,
+        "begin": shift.begin,
+        "end": shift.end,
+        "verdict": shift.verdict,
+        "first_instructions": shift.first,
+        "second_instructions": shift.second,
+        "low_instructions": shift.low,
+        "high_instructions": shift.high,
+    }
