@@ -211,9 +211,12 @@ def _footnotes(run: Run) -> Iterator[str]:
 
 
 def _reach(seen: Mapping[tuple[str, str], Sequence[tuple[int, Mark]]], name: str) -> str:
-    """Say how far the bounds of one place may be off at most, where the source knows."""
-    found = (marks for (bounded, _), marks in seen.items() if bounded == name)
-    off_ns = max(mark.error_ns for marks in found for _, mark in marks)
+    """Say how long after its stamps one place may lie at most, where the source knows.
+
+    The error of a stamp that comes after its place is another one: how late it may be.
+    """
+    found = (mark for (bounded, _), marks in seen.items() for _, mark in marks if bounded == name)
+    off_ns = max((mark.error_ns for mark in found if mark.bound is Bound.GE), default=0)
     return f" (by {ms(off_ns)} ms at most)" if off_ns else ""
 
 
