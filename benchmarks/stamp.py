@@ -24,7 +24,7 @@ from common import (
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import tiny
-from qemu_boot_time.model import Boot
+from qemu_boot_time.model import Boot, Bound
 from qemu_boot_time.store.load import load_run
 from recorders import UNDER_KVM
 
@@ -56,7 +56,8 @@ def lateness(boots: Sequence[Boot]) -> list[list[int]]:
     """
     late = []
     for boot in boots:
-        seen = [mark for mark in (*boot.marks, *boot.also_seen) if mark.name in tiny.PROTOCOL]
+        all_marks = (*boot.marks, *boot.also_seen)
+        seen = [m for m in all_marks if m.name in tiny.PROTOCOL and m.bound is Bound.EXACT]
         ours = {mark.name: mark.time_ns for mark in seen if mark.source == _DEBUGCON}
         kernels = {mark.name: mark.time_ns for mark in seen if mark.source != _DEBUGCON}
         if set(tiny.PROTOCOL) != ours.keys() or ours.keys() != kernels.keys():

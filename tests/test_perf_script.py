@@ -18,7 +18,7 @@ _SCRIPT = _ROOT / "perf-script/qemu-perf-script.py"
 _RECORDINGS = sorted(
     [
         _ROOT / f"tests/data/{name}/perf.data"
-        for name in ("perf-all-cpus", "perf-pipe", "perf-one-process")
+        for name in ("perf-all-cpus", "perf-pipe", "perf-one-process", "perf-stock")
     ]
     + [*(_ROOT.parent / "shared/data/recordings").glob("*.perf.data")]
 )

@@ -274,6 +274,15 @@ def test_the_attempt_that_reached_until_counts() -> None:
     assert [80, 70] == sorted((mark.time_ns for mark in boot.other_attempts), reverse=True)
 
 
+def test_what_bounds_a_place_is_of_the_attempt_that_was_going_on() -> None:
+    """A kernel that was not reached before the reset is the second attempt's, not the first's."""
+    handed_over = passed(1065, "linux_start_boot", bound="le")
+
+    boot = one([*booted(values=(1, 5, 1, 5)), handed_over, wrote(1070, 7)])
+
+    assert (2, [10, 40, 50, 65, 70]) == (boot.attempts, [mark.time_ns for mark in boot.marks])
+
+
 # --- several sources --------------------------------------------------------------------------
 
 
@@ -315,6 +324,26 @@ def test_a_bound_stands_where_nothing_better_is() -> None:
 
     assert ["exact"] * 3 + ["le"] + ["exact"] * 2 == [mark.bound for mark in boot.marks]
     assert 4 == lengths(boot)["loader"]
+
+
+def test_places_at_one_time_come_in_the_order_in_which_they_were_seen() -> None:
+    """What was the last before a stamp and what was the first after it share it."""
+    before = passed(1035, "decompress_end", bound="le")
+
+    boot = one([executed(1000), before, passed(1035, "linux_start_kernel", bound="ge")])
+
+    assert ["decompress_end", "linux_start_kernel"] == names(boot)
+
+
+def test_switching_the_machine_off_is_no_part_of_the_boot() -> None:
+    """The total ends with the mark before, unless the user wants it until then."""
+    off = passed(1500, "power_off")
+
+    totals = [
+        lengths(one([*booted(), off], Rules(until=until)))["total"] for until in (None, "power_off")
+    ]
+
+    assert [60, 500] == totals
 
 
 def test_a_place_brings_its_instructions() -> None:

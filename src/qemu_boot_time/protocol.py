@@ -50,6 +50,7 @@ DECOMPRESS_END = "decompress_end"
 LINUX_REST_INIT = "linux_rest_init"
 LINUX_SMP_INIT = "linux_smp_init"
 FIRST_USER_INSTRUCTION = "first_user_instruction"
+POWER_OFF = "power_off"
 
 FINER_POINTS = (
     TracePoint(DECOMPRESS_START, None, None, "entry of the bzImage's 32-bit or 64-bit code"),
@@ -57,6 +58,7 @@ FINER_POINTS = (
     TracePoint(LINUX_REST_INIT, None, None, "Linux: rest_init(), the end of start_kernel()"),
     TracePoint(LINUX_SMP_INIT, None, None, "Linux: smp_init(), further CPUs are brought up"),
     TracePoint(FIRST_USER_INSTRUCTION, None, None, "the init process's first instruction"),
+    TracePoint(POWER_OFF, None, None, "the guest switches its machine off (ACPI S5)"),
 )
 """Places that some sources see and nobody writes; they bound no phase of their own."""
 

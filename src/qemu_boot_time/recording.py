@@ -18,13 +18,14 @@ from qemu_boot_time import process
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.phases.seen import name_of
-from qemu_boot_time.sources.base import Arm, Session, Source
+from qemu_boot_time.sources.base import Arm, Asked, Session, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import is_until
 
 _TICK_S = 1.0
 _STDERR = 2
+_MARKS = {EventKind.PORT_WRITE, EventKind.PASSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class RecordPlan:
     seconds: float | None = None
     boots: int | None = None
     """Until so many VMs have reached the mark of ``rules.until``."""
+    asked: Asked = field(default_factory=Asked)
+    """What the sources are to see besides."""
     command: tuple[str, ...] = ()
     """As long as this runs; its output goes to our standard error."""
 
@@ -48,7 +51,7 @@ class Tally:
     rules: Rules
     execs: int = 0
     vms: int = 0
-    """That wrote a mark."""
+    """That passed a trace point."""
     reached: int = 0
     _begun: set[int] = field(default_factory=set)
     _there: set[int] = field(default_factory=set)
@@ -60,7 +63,7 @@ class Tally:
                 self.execs += 1
                 self._begun.discard(event.vm)
                 self._there.discard(event.vm)
-            elif event.kind is EventKind.PORT_WRITE and name_of(event, self.rules.names):
+            elif event.kind in _MARKS and name_of(event, self.rules.names):
                 self.vms += event.vm not in self._begun
                 self._begun.add(event.vm)
             if is_until(event, self.rules):
@@ -96,7 +99,9 @@ def record(plan: RecordPlan, writer: RunWriter, observer: Observer) -> Recorded:
     tally = Tally(plan.rules)
     with contextlib.ExitStack() as stack:
         guard = stack.enter_context(process.Guard())
-        request = Arm(writer.raw, vmm=plan.vmm, parallel=True)
+        request = Arm(
+            writer.raw, vmm=plan.vmm, parallel=True, asked=plan.asked, until=plan.rules.until
+        )
         sessions = [stack.enter_context(source.arm(request, guard)) for source in plan.sources]
         for session in sessions:
             session.begin(0)

@@ -7,10 +7,18 @@ from typing import Any
 import click
 import pytest
 
-from qemu_boot_time.cli.options import asked, json_option, rules, rules_options, vmm
-from qemu_boot_time.errors import ExitStatus, QbtError
+from qemu_boot_time.cli.options import (
+    asked,
+    json_option,
+    rules,
+    rules_options,
+    vmm,
+    with_kvm_console,
+)
+from qemu_boot_time.errors import ExitStatus, QbtError, UsageError
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked
+from qemu_boot_time.sources.table import SOURCES
 
 
 def said(config: str | None = None, **words: Any) -> Rules:
@@ -64,6 +72,7 @@ def test_a_file_says_the_same(config: Path) -> None:
         {"marks": ("x=up",)},
         {"marks": ("9=fw_start",)},
         {"marks": ("9=exec",)},
+        {"marks": ("9=power_off",)},
         {"marks": ("9=login_prompt",)},
         {"phases": ("net",)},
         {"phases": ("net=fw_start",)},
@@ -113,6 +122,23 @@ def test_a_file_that_is_not_there_or_no_text(config: Path) -> None:
     config.write_bytes(b"\xff")
     with pytest.raises(QbtError, match=r"qbt\.toml: "):
         said(str(config))
+
+
+def test_a_place_that_nobody_writes_may_end_a_boot() -> None:
+    """It is a mark as any other, and bounds the user's phases."""
+    found = said(until="decompress_end", phases=("unpack=decompress_start..decompress_end",))
+
+    assert ("decompress_end", ["unpack"]) == (found.until, list(found.phases))
+
+
+def test_the_console_needs_a_source_that_records_kvm() -> None:
+    """Of several one is enough; where there is none it cannot be had."""
+    both = [SOURCES["debugcon"], SOURCES["perf"]]
+
+    assert Asked(kvm_console=True) == with_kvm_console(Asked(), both, wanted=True)
+    assert Asked() == with_kvm_console(Asked(), both[:1], wanted=False)
+    with pytest.raises(UsageError, match="--kvm-console: source debugcon records no event of KVM"):
+        with_kvm_console(Asked(), both[:1], wanted=True)
 
 
 def commanded(*words: str, asked: Asked | None = None) -> tuple[Rules, dict[str, Any]]:

@@ -138,6 +138,24 @@ def test_a_stand_in_is_told() -> None:
     assert expected in text
 
 
+def test_how_far_off_a_stand_in_may_be_is_told() -> None:
+    """Where the source knows an end to it: the widest of all boots.
+
+    How late a stamp may come is no such end.
+    """
+    (boot,) = boots_of([*booted(1000)], Rules())
+    start, wider = (
+        replace(boot.marks[1], event="it", bound=Bound.GE, error_ns=off)
+        for off in (1_500_000, 2_500_000)
+    )
+
+    text = shown([replace(boot, marks=(start,)), replace(boot, index=1, marks=(wider,))])
+    late = shown([replace(boot, marks=(replace(wider, bound=Bound.LE),))])
+
+    assert "is a stand-in, it: the true time is at or after it (by 2.500 ms\nat most)\n" in text
+    assert "is a stand-in, it: the true time is before it\n" in late
+
+
 def test_what_one_source_only_bounds_is_told_once() -> None:
     """A stock guest has many such marks, and one line says it of all."""
     (boot,) = boots_of([*booted(1000)], Rules())

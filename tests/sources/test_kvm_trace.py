@@ -66,9 +66,47 @@ def test_a_boot_is_read() -> None:
 
     events = read(records)
 
-    expected = [("exec", 10, 1), ("entry", 20, 1), ("port_write", 30, 1), ("port_write", 40, 1)]
-    assert expected == kinds(events)
-    assert {"port": 0xF5, "value": 1, "event": "kvm:kvm_pio"} == events[2].fields
+    begun = [("exec", 10, 1), ("entry", 20, 1), ("passed", 20, 1)]
+    assert [*begun, ("port_write", 30, 1), ("port_write", 40, 1)] == kinds(events)
+    assert {"port": 0xF5, "value": 1, "event": "kvm:kvm_pio"} == events[3].fields
+
+
+def test_the_firmware_begins_at_the_first_entry() -> None:
+    """The instruction at the reset vector is the firmware's first: its mark of that comes later."""
+    events = read([execed(10), kvm(kvm_trace.ENTRY, 20, rip=0xFFF0), pio(30, 1, port=0xF5)])
+
+    expected = {"name": "fw_start", "event": "kvm:kvm_entry 0xfff0", "bound": "ge"}
+    assert expected == events[2].fields
+
+
+@pytest.mark.parametrize(
+    "first", [kvm(kvm_trace.ENTRY, 20, rip=0x1000), kvm(kvm_trace.FPU, 20, load=1)]
+)
+def test_where_the_guest_begins_elsewhere_or_nobody_knows_no_firmware_begins(
+    first: TraceRecord,
+) -> None:
+    """A VMM may enter a kernel directly, and a stand-in does not tell where."""
+    expected = [("exec", 10, 1), ("entry", 20, 1), ("port_write", 30, 1)]
+
+    assert expected == kinds(read([execed(10), first, pio(30, 6)]))
+
+
+def test_an_unpatched_guest_shows_where_it_is() -> None:
+    """What it does anyway is given with its VM, after its first entry."""
+    handed_over = [pio(30, 0, port=0xF0), pio(40, 0, port=0xF1)]
+
+    events = read([execed(10), kvm(kvm_trace.ENTRY, 20, rip=0xFFF0), *handed_over])
+
+    expected = {"name": "linux_start_boot", "event": "kvm:kvm_pio 0xf1", "bound": "le"}
+    assert [("entry", 20, 1), ("passed", 20, 1), ("passed", 40, 1)] == kinds(events)[1:]
+    assert {**expected, "error_ns": 0} == events[-1].fields
+
+
+def test_what_unknown_programs_do_is_no_sign() -> None:
+    """Nobody knows that it is a VM."""
+    other = [pio(30, 0, port=0xF0, comm="other"), pio(40, 0, port=0xF1, comm="other")]
+
+    assert [] == read(other)
 
 
 @pytest.mark.parametrize(
@@ -163,14 +201,25 @@ def test_the_reset_vector_is_a_first_entry_without_an_exec() -> None:
     """Nothing in a guest runs before it."""
     events = read([kvm(kvm_trace.ENTRY, 20, rip=0xFFF0), pio(30, 1)])
 
-    assert [("entry", 20, 1), ("port_write", 30, 1)] == kinds(events)
+    assert [("entry", 20, 1), ("passed", 20, 1), ("port_write", 30, 1)] == kinds(events)
 
 
 def test_the_reset_vector_after_a_mark_is_a_reset() -> None:
-    """The guest begins again; other entries after a mark say nothing."""
+    """The guest begins again, and so does its firmware; other entries after a mark say nothing."""
     records = [pio(30, 1), kvm(kvm_trace.ENTRY, 40, rip=5), kvm(kvm_trace.ENTRY, 50, rip=0xFFF0)]
 
-    assert [("reset", 50, 1)] == kinds(read([execed(10), *records]))[-1:]
+    assert [("reset", 50, 1), ("passed", 50, 1)] == kinds(read([execed(10), *records]))[-2:]
+
+
+def test_after_a_reset_an_unpatched_guest_shows_all_again() -> None:
+    """The second hand-over is as good as the first, and so is the second end."""
+    over = [pio(30, 0, port=0xF0), pio(40, 0, port=0xF1), pio(50, 0x2001, port=0x604)]
+    again = [record._replace(time_ns=record.time_ns + 100) for record in over]
+    at_reset = kvm(kvm_trace.ENTRY, 120, rip=0xFFF0)
+
+    events = read([execed(10), *over, at_reset, *again])
+
+    assert [40, 50, 120, 140, 150] == [e.time_ns for e in events if e.kind is EventKind.PASSED]
 
 
 # --- whose events -----------------------------------------------------------------------------
@@ -246,9 +295,8 @@ def test_a_guest_without_marks_keeps_its_entry_when_its_number_comes_again() -> 
     """The next exec ends the wait for its first write."""
     silent = [execed(10), kvm(kvm_trace.ENTRY, 20, rip=0xFFF0)]
 
-    assert [("exec", 10, 1), ("entry", 20, 1), ("exec", 110, 1)] == kinds(
-        read([*silent, execed(110)])
-    )
+    expected = [("exec", 10, 1), ("entry", 20, 1), ("passed", 20, 1), ("exec", 110, 1)]
+    assert expected == kinds(read([*silent, execed(110)]))
 
 
 def test_a_wrapper_that_is_called_like_qemu() -> None:
@@ -289,5 +337,6 @@ def test_two_vms_at_once() -> None:
         pio(31, 1, 4),
     ]
 
-    expected = {("entry", 21, 1), ("port_write", 30, 1), ("entry", 20, 4), ("port_write", 31, 4)}
-    assert expected == set(kinds(read(records))[2:])
+    of_1 = [("entry", 21, 1), ("passed", 21, 1), ("port_write", 30, 1)]
+    of_4 = [("entry", 20, 4), ("passed", 20, 4), ("port_write", 31, 4)]
+    assert [*of_1, *of_4] == kinds(read(records))[2:]

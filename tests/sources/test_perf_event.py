@@ -15,18 +15,31 @@ from hypothesis import strategies as st
 from build import EXEC, event_format
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.host import Probe
-from qemu_boot_time.sources import kvm_trace, perf_event
+from qemu_boot_time.sources import kvm_stock, kvm_trace, perf_event
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perf_event import opened
 from qemu_boot_time.sources.perf_event.ring import Ring
-from qemu_boot_time.sources.tracepoints import Enabled, find_tracepoints, tracing_files
+from qemu_boot_time.sources.tracepoints import (
+    Enabled,
+    each_event_once,
+    find_tracepoints,
+    tracing_files,
+)
 
 FORMATS = {
     kvm_trace.PIO: event_format("kvm_pio", 7, "unsigned int rw;8;4;0"),
     kvm_trace.EXEC: EXEC,
     kvm_trace.ENTRY: event_format("kvm_entry", 8, "unsigned long rip;8;8;0"),
     kvm_trace.FPU: event_format("kvm_fpu", 10, "u32 load;8;4;0"),
+    kvm_stock.MSR: event_format("kvm_msr", 11, "u32 ecx;12;4;0"),
+    kvm_stock.IPI: event_format("kvm_apic_ipi", 12, "__u32 icr_low;8;4;0"),
 }
+_STOCK_WRITES = (
+    "(val==0&&(port==0xf0||port==0xf1))||(val&0x2000&&(port==0x604||port==0xb004))"
+    "||(port==0x64&&val==0xfe)||(port==0xcf9&&val&0x4)"
+)
+_MSRS = "ecx==0x8b||(write==1&&(ecx==0xc0000080||ecx==0x4b564d01))"
+MARKS = "rw==1&&(port==0xf4||port==0xf5)"
 PAGE = mmap.PAGESIZE
 
 
@@ -45,13 +58,33 @@ def test_the_kernel_keeps_what_matters_alone(tmp_path: Path) -> None:
     found = find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm(("qemu-kvm",)))
 
     assert [
-        ("kvm:kvm_pio", 7, "rw==1&&(port==0xf4||port==0xf5)", Enabled.ALWAYS, True),
+        ("kvm:kvm_pio", 7, MARKS, Enabled.ALWAYS, True),
         ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', Enabled.ALWAYS, True),
         ("kvm:kvm_entry", 8, "rip==0xfff0", Enabled.UNTIL_MARK, False),
         ("kvm:kvm_fpu", 10, "load==1", Enabled.ONCE, False),
+        ("kvm:kvm_pio", 7, f"rw==1&&({_STOCK_WRITES})", Enabled.ALWAYS, False),
+        ("kvm:kvm_msr", 11, _MSRS, Enabled.ALWAYS, False),
+        ("kvm:kvm_apic_ipi", 12, "icr_low==0x4500||icr_low==0xc500", Enabled.ALWAYS, False),
     ] == [
         (each.format.full_name, each.id, each.condition, each.enabled, each.wakes) for each in found
     ]
+
+
+def test_the_console_is_let_through_only_if_asked_for(tmp_path: Path) -> None:
+    """It is a record a byte, and wakes nobody."""
+    found = find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm(), console=True)
+
+    conditions = [each.condition for each in found if each.format.full_name == kvm_trace.PIO]
+    console = "(port==0x3f8||port==0x3fb)"
+    assert [MARKS, f"rw==1&&({_STOCK_WRITES}||{console})"] == conditions
+
+
+def test_an_event_that_can_be_had_once_has_both_filters(tmp_path: Path) -> None:
+    """An instance of tracefs has one filter an event; the first says whether it wakes."""
+    found = each_event_once(find_tracepoints(_tracefs(tmp_path, FORMATS), Vmm()))
+
+    assert [7, 9, 8, 10, 11, 12] == [each.id for each in found]
+    assert (f"({MARKS})||(rw==1&&({_STOCK_WRITES}))", True) == (found[0].condition, found[0].wakes)
 
 
 def test_an_entry_that_cannot_be_filtered_is_not_recorded(tmp_path: Path) -> None:
@@ -79,7 +112,7 @@ def test_a_recording_carries_its_formats_by_system(tmp_path: Path) -> None:
 
     files = tracing_files(tracefs, find_tracepoints(tracefs, Vmm()))
 
-    kvm = [FORMATS[event].encode() for event in (kvm_trace.PIO, kvm_trace.ENTRY, kvm_trace.FPU)]
+    kvm = [text.encode() for event, text in FORMATS.items() if event.startswith("kvm:")]
     assert {"kvm": kvm, "sched": [EXEC.encode()]} == files.formats
     assert (b"header_page", b"header_event") == (files.header_page, files.header_event)
 
@@ -140,7 +173,7 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "what", "hint"),
     [
-        (errno.EMFILE, "too many open files: perf_event takes 16", "ulimit -n 32"),
+        (errno.EMFILE, "too many open files: perf_event takes 86", "ulimit -Hn 172"),
         (errno.EACCES, "perf_event_open: Permission denied", "qbt doctor"),
     ],
 )
@@ -191,13 +224,33 @@ def test_a_cpu_that_has_gone_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_too_few_descriptors_are_known_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a large machine with a small limit the probe says so, and auto takes another source."""
-    monkeypatch.setattr(perf_event, "online_cpus", lambda: frozenset(range(128)))
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(opened, "online_cpus", lambda: frozenset(range(128)))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
     fine = Probe(ok=True, what="fine")
     monkeypatch.setattr(perf_event, "kvm_device", lambda: fine)
     monkeypatch.setattr(perf_event, "tracepoint_access", lambda: fine)
 
     probe = perf_event.probe()
 
-    expected = (False, "1088 open files are needed, 1024 allowed", "ulimit -n 1088")
+    expected = (False, "1472 open files are needed, 1024 allowed", "ulimit -Hn 1472")
     assert expected == (probe.ok, probe.what, probe.remedy)
+
+
+@pytest.mark.parametrize(
+    ("limits", "raised"),
+    [((1024, 4096), [(1472, 4096)]), ((64, 512), [(512, 512)]), ((4096, 4096), [])],
+)
+def test_the_limit_of_descriptors_is_raised_as_far_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], raised: list[tuple[int, int]]
+) -> None:
+    """What programs get at first is too little for 128 CPUs; where it is enough it stays."""
+    _refuse(monkeypatch, errno.EMFILE)
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(opened, "online_cpus", lambda: frozenset(range(128)))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: asked.append(wanted))
+
+    with pytest.raises(HostError), contextlib.ExitStack() as stack:
+        opened.open_cpus(stack, [], [b"attr"], pid=opened.EVERYONE)
+
+    assert raised == asked

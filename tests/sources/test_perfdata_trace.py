@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from build import PIO, Builder
+from build import PIO, Builder, event_format
 from qemu_boot_time.formats.perfdata import Exit, LossKind, Lost, Sample
 from qemu_boot_time.formats.perfdata.abi import RecordType
 from qemu_boot_time.inputs import Options, open_input
@@ -94,6 +94,24 @@ def test_a_stream_gives_what_the_file_gives() -> None:
 
     assert 15 == len(writes(live))
     assert writes(events_in(file, "perf", Vmm()).events) == writes(live)
+
+
+def test_what_comes_together_is_put_in_order(tmp_path: Path) -> None:
+    """A vCPU that moved on leaves the second half of a sign in the ring that is emptied first."""
+    b = Builder()
+    fields = ("unsigned rw;8;4;0", "unsigned port;12;4;0", "unsigned val;16;4;0")
+    attr = b.record(RecordType.HEADER_ATTR, b.attr(7) + b.pack("Q", 1))
+    comm = b.record(RecordType.COMM, b.pack("ii", 41, 41) + b"qemu-system-x86\0" + b.trailer())
+    second, first = (
+        b.sample(b.pack("HBBiIII", 7, 0, 0, 42, 1, port, 0), time_ns=time_ns)
+        for port, time_ns in ((0xF1, 20), (0xF0, 10))
+    )
+    described = b.described({"kvm": [event_format("kvm_pio", 7, *fields)]})
+    trace = LiveTrace("perf", Vmm(), tmp_path / "perf.data")
+
+    events = list(trace.feed(b.stream(attr, described, comm, second, first)))
+
+    assert [("linux_start_boot", 20)] == [(e.fields["name"], e.time_ns) for e in events]
 
 
 def test_losses_are_told_once() -> None:

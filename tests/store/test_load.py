@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from boots import booted, entered, executed, lengths, names, seen, times, wrote
+from boots import booted, entered, executed, lengths, names, passed, seen, times, wrote
 from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.model import EndedBy, Event, EventKind, Outcome
 from qemu_boot_time.sources import table
@@ -109,6 +109,37 @@ def test_what_came_after_the_mark_asked_for_is_left_out(tmp_path: Path) -> None:
     (boot,) = load_run(until).boots
 
     assert ["fw_start", "fw_do_boot", "linux_start_boot"] == names(boot)
+
+
+def test_what_bounds_the_mark_asked_for_does_not_replace_it(
+    tmp_path: Path, perf: list[Event]
+) -> None:
+    """The mark itself comes after its lower bound, and before what is left out."""
+    entered_at = passed(10**9 + 15, "fw_start", bound="ge")
+    perf += [*booted(10**9), entered_at]
+    facts = [boot_facts(0, pids=(1,), ended_by=EndedBy.MARK)]
+
+    run = load_run(make_run(tmp_path / "run", facts, sources=("perf",), until="fw_start"))
+
+    assert [("qemu_init_end", 10), ("fw_start", 20)] == times(run.boots[0])
+
+
+def test_what_was_not_yet_known_at_the_mark_asked_for_is_left_out(
+    tmp_path: Path, perf: list[Event]
+) -> None:
+    """It has the stamp of that mark, but how far off it may be was seen only later."""
+    perf += [
+        executed(10**9),
+        passed(10**9 + 30, "linux_start_boot", bound="le"),
+        passed(10**9 + 30, "decompress_start", bound="ge", error_ns=5),
+    ]
+    facts = [boot_facts(0, pids=(1,), ended_by=EndedBy.MARK)]
+    untils = ("linux_start_boot", "decompress_start")
+
+    runs = [make_run(tmp_path / u, facts, sources=("perf",), until=u) for u in untils]
+
+    shown = [names(load_run(run).boots[0]) for run in runs]
+    assert [["linux_start_boot"], ["linux_start_boot", "decompress_start"]] == shown
 
 
 # --- events by process ------------------------------------------------------------------------

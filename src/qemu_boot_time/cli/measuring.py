@@ -134,6 +134,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         phases=dict(plan.rules.phases),
         probes=dict(plan.asked.probes),
         matches=dict(plan.asked.matches),
+        kvm_console=plan.asked.kvm_console,
         clock=plan.clock,
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),

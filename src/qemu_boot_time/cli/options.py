@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
@@ -15,7 +16,7 @@ from qemu_boot_time.formats.table import UNITS
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
-from qemu_boot_time.sources.base import Asked
+from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _Command = Callable[..., int | None]
@@ -141,6 +142,12 @@ unit_option = click.option(
 comm_option = click.option(
     "--comm", metavar="NAME", help="The VMM's program, if it is not QEMU (wildcards allowed)."
 )
+kvm_console_option = click.option(
+    "--kvm-console",
+    is_flag=True,
+    help="Record the guest's first serial port too, byte by byte as KVM sees it (linux_start_user "
+    "of an unpatched guest).",
+)
 _EVERY_BOOT = "Show every boot, counted from 1 (index in JSON: from 0)"
 verbose_option = click.option("-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}.")
 verbose_option_of_qemu = click.option(
@@ -211,6 +218,17 @@ def vmm(comm: str | None) -> Vmm:
     return Vmm((comm,)) if comm else Vmm()
 
 
+def with_kvm_console(asked: Asked, sources: Sequence[Source], *, wanted: bool) -> Asked:
+    """Ask for what guests write to their first serial port. Raises UsageError where no source can."""
+    if wanted and not any(source.needs_kvm for source in sources):
+        names = ", ".join(source.name for source in sources)
+        raise UsageError(
+            f"--kvm-console: source {names} records no event of KVM",
+            hint="--source perf_event, for a guest with -accel kvm",
+        )
+    return replace(asked, kvm_console=wanted)
+
+
 def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -269,5 +287,5 @@ def _check_mark(name: str, known: Collection[str]) -> None:
     near = get_close_matches(name, known, n=1)
     raise UsageError(
         f"no mark is called {name!r}" + (f": {near[0]}?" if near else ""),
-        hint=f"one of {', '.join(RANK)}; or name your own with --mark 42={name}",
+        hint=f"one of {', '.join(_TAKEN)}; or name your own with --mark 42={name}",
     )

@@ -20,7 +20,7 @@ from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.recording import Recorded, RecordPlan, Tally, record
-from qemu_boot_time.sources.base import Source
+from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import (
     RunFacts,
@@ -72,6 +72,7 @@ class _Duration(click.ParamType[float]):
     "-n", "--boots", type=click.IntRange(1), help="Until so many VMs have reached --until."
 )
 @source_option
+@options.kvm_console_option
 @out_option
 @options.comm_option
 @options.rules_options
@@ -83,6 +84,7 @@ def command(
     seconds: float | None,
     boots: int | None,
     sources: tuple[str, ...],
+    kvm_console: bool,
     out: Path | None,
     comm: str | None,
     rules: Rules,
@@ -100,7 +102,8 @@ def command(
     if words:
         process.require(words[0], hint="check the command")
     chosen = _choose(sources)
-    plan = RecordPlan(rules, chosen, options.vmm(comm), seconds, boots, words)
+    asked = options.with_kvm_console(Asked(), chosen, wanted=kvm_console)
+    plan = RecordPlan(rules, chosen, options.vmm(comm), seconds, boots, asked, words)
     return _record_and_print(plan, out, as_json=as_json, every_boot=verbose)
 
 
@@ -202,6 +205,7 @@ def _facts(plan: RecordPlan) -> RunFacts:
         vmm=plan.vmm.patterns,
         names=dict(plan.rules.names.custom),
         phases=dict(plan.rules.phases),
+        kvm_console=plan.asked.kvm_console,
         host=msgspec.to_builtins(asdict(host.facts(None))),
     )
 
@@ -220,6 +224,5 @@ def _nothing(run: Run, plan: RecordPlan) -> BootError:
     patterns = ", ".join(plan.vmm.patterns)
     return BootError(
         f"no VM was seen that wrote a mark{said}",
-        hint=f"VMs are programs called {patterns} (--comm NAME for others) under KVM, whose guest "
-        "writes trace points: qbt patch list",
+        hint=f"VMs are programs called {patterns} (--comm NAME for others) that run under KVM",
     )

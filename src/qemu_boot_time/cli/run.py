@@ -67,6 +67,7 @@ Examples:
     help="Seconds after which a boot has failed.",
 )
 @source_option
+@options.kvm_console_option
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
@@ -97,6 +98,7 @@ def command(
     warmup: int,
     timeout_s: float,
     sources: tuple[str, ...],
+    kvm_console: bool,
     scope: str,
     prepare: str | None,
     cpus: str | None,
@@ -136,7 +138,7 @@ def command(
         timeout_s=timeout_s,
         prepare=prepare,
         cpus=_cpus(cpus),
-        asked=asked,
+        asked=options.with_kvm_console(asked, chosen, wanted=kvm_console),
         clock=Clock(clock),
         keep_going=keep_going,
     )

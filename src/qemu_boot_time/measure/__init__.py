@@ -49,6 +49,7 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
             plan.vmm,
             command=plan.command,
             asked=plan.asked,
+            until=plan.rules.until,
             clock=plan.clock,
         )
         armed = [(s, stack.enter_context(s.arm(request, guard))) for s in plan.sources]

@@ -14,6 +14,7 @@ from qemu_boot_time.protocol import (
     LINUX_START_KERNEL,
     LINUX_START_PVHBOOT,
     LINUX_START_USER,
+    POWER_OFF,
     QEMU_INIT_END,
     RANK,
     Names,
@@ -149,7 +150,8 @@ def _user_phase(chain: Sequence[Mark], marks: Iterable[Mark], rules: Rules) -> l
 
 
 def _total(first: Mark, marks: Iterable[Mark], until: str | None) -> list[Phase]:
-    ends = [mark for mark in marks if until in {None, mark.name}]
+    """Give all of the boot; that the guest switched itself off afterwards is no part of it."""
+    ends = [mark for mark in marks if mark.name == until or (not until and mark.name != POWER_OFF)]
     end = max(ends, key=_time, default=None)
     return [_phase(TOTAL, first, end)] if end else []
 

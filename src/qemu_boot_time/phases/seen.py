@@ -61,7 +61,11 @@ def marks_by_way(ordered: Sequence[Event], names: Names) -> dict[Way, list[Mark]
         if name is not None:
             mark = _mark_of(event, name)
             found.setdefault(Way(mark.source, mark.bound is Bound.EXACT), []).append(mark)
-    return {way: list(_numbered(_entered_once(marks), resets)) for way, marks in found.items()}
+    numbered = {way: list(_numbered(_entered_once(marks), resets)) for way, marks in found.items()}
+    for way, marks in numbered.items():
+        itself = numbered.get(way._replace(exact=True), ())
+        numbered[way] = marks if way.exact else list(_aligned(marks, itself))
+    return numbered
 
 
 def name_of(event: Event, names: Names) -> str | None:
@@ -114,6 +118,16 @@ def _numbered(marks: Iterable[Mark], resets: Sequence[int]) -> Iterator[Mark]:
         yield replace(mark, attempt=attempt)
 
 
+def _aligned(marks: Iterable[Mark], itself: Sequence[Mark]) -> Iterator[Mark]:
+    """Put what only bounds a place into the attempt that the source saw by itself at that time.
+
+    Not all that bounds is passed in an attempt which ends early, so it may not show that it did.
+    """
+    for mark in marks:
+        going_on = max((each.attempt for each in itself if each.time_ns <= mark.time_ns), default=0)
+        yield replace(mark, attempt=max(mark.attempt, going_on))
+
+
 def merge(found: Mapping[Way, Sequence[Mark]], until: str | None) -> Seen:
     """Believe the most accurate way, mark by mark; keep what the others saw.
 
@@ -129,12 +143,14 @@ def merge(found: Mapping[Way, Sequence[Mark]], until: str | None) -> Seen:
             nth[place] += 1
             if place in seen_itself or best.setdefault((*place, nth[place]), mark) is not mark:
                 also.append(mark)
-    marks = sorted(best.values(), key=lambda mark: (mark.time_ns, RANK.get(mark.name, 99)))
+    marks, others = (
+        sorted(found, key=lambda mark: mark.time_ns) for found in (best.values(), also)
+    )
     attempt = _attempt_that_got_there(marks, until)
     chosen = [mark for mark in marks if mark.attempt == attempt or mark.name == QEMU_INIT_END]
     earlier = [mark for mark in marks if mark not in chosen]
     attempts = 1 + max((mark.attempt for mark in marks), default=0)
-    return Seen(tuple(chosen), tuple(earlier), tuple(also), attempts)
+    return Seen(tuple(chosen), tuple(earlier), tuple(others), attempts)
 
 
 def _attempt_that_got_there(marks: Iterable[Mark], until: str | None) -> int:

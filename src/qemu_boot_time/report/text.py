@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Clock, Outcome, Run
+from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.summary import Stats, Summary
@@ -187,26 +187,37 @@ def _listed(numbers: Sequence[int], most: int = 8) -> str:
 
 
 def _footnotes(run: Run) -> Iterator[str]:
-    stand_ins: dict[tuple[str, Bound], dict[tuple[str, str], list[int]]] = {}
+    stand_ins: dict[tuple[str, Bound], dict[tuple[str, str], list[tuple[int, Mark]]]] = {}
     for boot in run.boots:
         for mark in boot.marks:
             if mark.bound is not Bound.EXACT:
                 seen = stand_ins.setdefault((mark.source, mark.bound), {})
-                seen.setdefault((mark.name, mark.event), []).append(boot.number)
+                seen.setdefault((mark.name, mark.event), []).append((boot.number, mark))
     several = sum(map(len, stand_ins.values())) > len(
         {name for seen in stand_ins.values() for name, _ in seen}
     )
     for (source, bound), seen in stand_ins.items():
         names = dict.fromkeys(name for name, _ in seen)
         if len(names) > 1:
-            listed = ", ".join(names)
+            listed = ", ".join(f"{name}{_reach(seen, name)}" for name in names)
             yield printable(f"note: {source} only bounds {listed}: {_BOUND_WORDS[bound]}")
             continue
-        for (name, event), numbers in seen.items():
-            where = f" in boot {_listed(numbers)}" if several else ""
-            yield printable(f"note: {name} is a stand-in{where}, {event}: {_BOUND_WORDS[bound]}")
+        for (name, event), marks in seen.items():
+            where = f" in boot {_listed([number for number, _ in marks])}" if several else ""
+            words = f"{_BOUND_WORDS[bound]}{_reach(seen, name)}"
+            yield printable(f"note: {name} is a stand-in{where}, {event}: {words}")
     for note in (*_sameness(run.boots), *run.notes):
         yield f"note: {printable(note)}"
+
+
+def _reach(seen: Mapping[tuple[str, str], Sequence[tuple[int, Mark]]], name: str) -> str:
+    """Say how long after its stamps one place may lie at most, where the source knows.
+
+    The error of a stamp that comes after its place is another one: how late it may be.
+    """
+    found = (mark for (bounded, _), marks in seen.items() for _, mark in marks if bounded == name)
+    off_ns = max((mark.error_ns for mark in found if mark.bound is Bound.GE), default=0)
+    return f" (by {ms(off_ns)} ms at most)" if off_ns else ""
 
 
 def _sameness(boots: Iterable[Boot]) -> Iterator[str]:

@@ -40,7 +40,8 @@ class Asked:
     """Name to the symbol of the guest's kernel, or the address (``0x...``), whose first run it is."""
     matches: Mapping[str, str] = field(default_factory=dict)
     """Name to the regular expression that a line of the console must hold."""
-
+    kvm_console: bool = False
+    """Whether KVM's events are to hold what guests write to their first serial port."""
     symbols: Path | None = None
     """Where the symbols of the guest's kernel are; None: in the kernel that the command boots."""
     counted: bool = False
@@ -66,6 +67,8 @@ class Arm:
     """The command of the boots to come; None: somebody else starts them, or they are over."""
     asked: Asked = field(default_factory=Asked)
     clock: Clock = Clock.TIME
+    until: str | None = None
+    """The mark at which a boot is ended: whoever sees it must tell soon."""
 
 
 def boot_name(index: int) -> str:

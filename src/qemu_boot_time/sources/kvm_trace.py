@@ -11,16 +11,17 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, NamedTuple
 
 from qemu_boot_time.model import Bound, Event, EventKind
-from qemu_boot_time.protocol import PORTS
+from qemu_boot_time.protocol import FW_START, PORTS
+from qemu_boot_time.sources import kvm_stock
 
 EXEC = "sched:sched_process_exec"
 FORK = "sched:sched_process_fork"
-PIO = "kvm:kvm_pio"
+PIO = kvm_stock.PIO
 ENTRY = "kvm:kvm_entry"
 FPU = "kvm:kvm_fpu"
 MASTER_CLOCK = "kvm:kvm_update_master_clock"
 
-WANTED = (EXEC, PIO, ENTRY, FPU, MASTER_CLOCK)
+WANTED = (EXEC, PIO, ENTRY, FPU, MASTER_CLOCK, kvm_stock.MSR, kvm_stock.IPI)
 """The events of a recording that say something about a boot."""
 
 RESET_VECTOR_RIP = 0xFFF0
@@ -103,21 +104,25 @@ def starters(event: Event) -> tuple[int, ...]:
 
 @dataclass(slots=True)
 class _Vm:
-    """One VM so far: what may turn out to be its first guest entry."""
+    """One VM so far: what may turn out to be its first guest entry, and what it did since."""
 
     pid: int
     exec_seen: bool = False
-    wrote: bool = False
+    ran: bool = False
+    """Whether the guest was seen at work, so that it has been entered."""
+    at_reset_vector: bool = False
+    """Of the first guest entry."""
     candidates: dict[str, int] = field(default_factory=dict)
     """Event to the time of its first that counts."""
+    stock: kvm_stock.StockBoot = field(default_factory=kvm_stock.StockBoot)
 
 
 class KvmTrace:
     """Turns trace records, fed in time order, into events whose ``vm`` is the VMM's process id.
 
     A recording may hold millions of guest entries, and one of each VM counts: it is given once the
-    first port write (or the end) shows which candidate was the best, so its stamp may lie before
-    those of events given earlier.
+    first sign of its guest (or the end) shows which candidate was the best, so its stamp may lie
+    before those of events given earlier.
     """
 
     def __init__(self, source: str, vmm: Vmm | None = None) -> None:
@@ -180,7 +185,10 @@ class KvmTrace:
 
     def _pio(self, record: TraceRecord) -> Iterator[Event]:
         port, value = record.fields.get("port"), record.fields.get("val")
-        is_write = record.fields.get("rw") == _WRITE and port in PORTS
+        if port not in PORTS:
+            yield from self._stock(record)
+            return
+        is_write = record.fields.get("rw") == _WRITE
         if not is_write or not isinstance(port, int) or not isinstance(value, int):
             return
         vm = self._vm_of(record)
@@ -188,24 +196,35 @@ class KvmTrace:
             self.unclaimed[_called(record)] += 1
             self._early.setdefault(record.pid, deque(maxlen=_EARLY)).append(record)
             return
-        yield from self._entry_of(vm)
-        vm.wrote = True
+        yield from self._at_work(vm)
         written: dict[str, int | str] = {"port": port, "value": value, "event": PIO}
         yield self._event(record, EventKind.PORT_WRITE, vm.pid, written)
+
+    def _stock(self, record: TraceRecord) -> Iterator[Event]:
+        """Give what this tells of a guest that writes no marks."""
+        vm = self._vm_of(record)
+        if vm is None:
+            return
+        for seen in vm.stock.feed(record.time_ns, record.event, record.fields):
+            yield from self._at_work(vm)
+            yield Event(seen.time_ns, self._source, seen.kind, vm.pid, seen.fields)
 
     def _entry(self, record: TraceRecord) -> Iterator[Event]:
         vm = self._vm_of(record)
         if vm is None:
             return
         at_reset_vector = record.fields.get("rip") == RESET_VECTOR_RIP
-        if vm.wrote and at_reset_vector:
+        if vm.ran and at_reset_vector:
+            vm.stock = kvm_stock.StockBoot()
             yield self._event(record, EventKind.RESET, vm.pid, {"event": ENTRY})
-        elif not vm.wrote and (vm.exec_seen or at_reset_vector):
-            vm.candidates.setdefault(ENTRY, record.time_ns)
+            yield self._firmware_of(vm, record.time_ns)
+        elif not vm.ran and (vm.exec_seen or at_reset_vector) and ENTRY not in vm.candidates:
+            vm.candidates[ENTRY] = record.time_ns
+            vm.at_reset_vector = at_reset_vector
 
     def _stand_in(self, record: TraceRecord) -> Iterator[Event]:
         vm = self._vm_of(record)
-        if vm is not None and vm.exec_seen and not vm.wrote and _IS_ENTERING[record.event](record):
+        if vm is not None and vm.exec_seen and not vm.ran and _IS_ENTERING[record.event](record):
             vm.candidates.setdefault(record.event, record.time_ns)
         yield from ()
 
@@ -215,6 +234,8 @@ class KvmTrace:
         ENTRY: _entry,
         FPU: _stand_in,
         MASTER_CLOCK: _stand_in,
+        kvm_stock.MSR: _stock,
+        kvm_stock.IPI: _stock,
     }
 
     def _vm_of(self, record: TraceRecord) -> _Vm | None:
@@ -223,13 +244,26 @@ class KvmTrace:
             self._vms[pid] = _Vm(pid)
         return self._vms.get(pid)
 
+    def _at_work(self, vm: _Vm) -> Iterator[Event]:
+        """Take note that the guest runs; give its first entry if that is still to be given."""
+        yield from self._entry_of(vm)
+        vm.ran = True
+
     def _entry_of(self, vm: _Vm) -> Iterator[Event]:
         """Give the first guest entry once, seen by the best event that fired for this VM."""
         best = next((event for event in _ENTRY_BOUNDS if event in vm.candidates), None)
-        if best is not None and not vm.wrote:
+        if best is not None and not vm.ran:
             fields = {"event": best, "bound": _ENTRY_BOUNDS[best].value}
             time_ns = vm.candidates[best]
             yield Event(time_ns, self._source, EventKind.ENTRY, vm.pid, fields)
+            if best == ENTRY and vm.at_reset_vector:
+                yield self._firmware_of(vm, time_ns)
+
+    def _firmware_of(self, vm: _Vm, entered_ns: int) -> Event:
+        """Give the begin of the firmware: the instruction at the reset vector is its first."""
+        event = f"{ENTRY} {RESET_VECTOR_RIP:#x}"
+        fields = {"name": FW_START, "event": event, "bound": Bound.GE.value}
+        return Event(entered_ns, self._source, EventKind.PASSED, vm.pid, fields)
 
     def _event(
         self, record: TraceRecord, kind: EventKind, vm: int, fields: Mapping[str, int | str]

@@ -10,14 +10,16 @@ from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats import perfdata
 from qemu_boot_time.model import Event
 from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources import kvm_console, kvm_stock, kvm_trace
 from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord, Vmm
 
 _BUCKET_NS = 100_000_000
 _FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.MASTER_CLOCK})
 _TELLING = (
-    perfdata.FieldIn(kvm_trace.PIO, "port", PORTS),
+    perfdata.FieldIn(kvm_trace.PIO, "port", (*PORTS, *kvm_stock.PORTS, *kvm_console.PORTS)),
+    perfdata.FieldIn(kvm_stock.MSR, "ecx", kvm_stock.MSRS),
+    perfdata.FieldIn(kvm_stock.IPI, "icr_low", kvm_stock.INIT_COMMANDS),
     perfdata.FieldIn(kvm_trace.FPU, "load", {1}),
 )
 _AT_RESET = perfdata.FieldIn(kvm_trace.ENTRY, "rip", {kvm_trace.RESET_VECTOR_RIP})
@@ -95,8 +97,9 @@ class LiveTrace:
         self._trace = KvmTrace(source, vmm)
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Give the events that this chunk completes; CPUs may be out of order with each other."""
-        for record in self._adapter.of(self._decoder.feed(chunk)):
+        """Give the events that this chunk completes; a CPU's may be older than those given before."""
+        records = self._adapter.of(self._decoder.feed(chunk))
+        for record in sorted(records, key=lambda record: record.time_ns):
             yield from self._trace.feed(record)
 
 

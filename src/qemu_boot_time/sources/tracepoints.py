@@ -1,18 +1,18 @@
 """Which tracepoints are recorded, and what the kernel leaves out of them before it costs anything."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats.tracing import EventFormat, parse_format
 from qemu_boot_time.formats.tracing_data import TracingFiles
 from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources import kvm_console, kvm_stock, kvm_trace
 from qemu_boot_time.sources.kvm_trace import Vmm
 
-_REQUIRED = frozenset({kvm_trace.PIO, kvm_trace.EXEC})
 _FIELD_NEEDED = {kvm_trace.ENTRY: "rip"}
 """Without it the event cannot be filtered, and would come with every exit of the guest: not at all."""
 
@@ -37,75 +37,114 @@ class Tracepoint:
     condition: str
     """The kernel's filter; empty: none."""
     enabled: Enabled
+    wakes: bool = False
+    """Whether the reader must be told at once: it is a mark, or the exec.
+
+    To wake a reader takes an interrupt, and that makes a guest which is about to be entered leave
+    again before its next instruction: a kvm_entry that wakes causes another one, on and on.
+    """
 
     @property
     def id(self) -> int:
         """The number that the running kernel has for it."""
         return self.format.id
 
-    @property
-    def wakes(self) -> bool:
-        """Whether the reader must be told at once: it is a mark, or the exec.
 
-        To wake a reader takes an interrupt, and that makes a guest which is about to be entered leave
-        again before its next instruction: a kvm_entry that wakes causes another one, on and on.
-        """
-        return self.format.full_name in _REQUIRED
+class _Wanted(NamedTuple):
+    """What is asked of the running kernel."""
 
-
-_ENABLED = {kvm_trace.ENTRY: Enabled.UNTIL_MARK, kvm_trace.FPU: Enabled.ONCE}
+    event: str
+    condition: str
+    enabled: Enabled = Enabled.ALWAYS
+    required: bool = False
+    """Whether nothing can stand in for it: then it wakes, too."""
 
 
-def _conditions(vmm: Vmm) -> Mapping[str, str]:
-    ports = "||".join(f"port=={port:#x}" for port in PORTS)
-    return {
-        kvm_trace.PIO: f"rw==1&&({ports})",
-        kvm_trace.EXEC: vmm.exec_filter(),
-        kvm_trace.ENTRY: f"rip=={kvm_trace.RESET_VECTOR_RIP:#x}",
-        kvm_trace.MASTER_CLOCK: "",
-        kvm_trace.FPU: "load==1",
-    }
+def _one_of(field: str, values: Iterable[int]) -> str:
+    return "||".join(f"{field}=={value:#x}" for value in values)
 
 
-def find_tracepoints(tracefs: Path, vmm: Vmm) -> tuple[Tracepoint, ...]:
-    """Look the tracepoints up in the running kernel; the stand-ins that it lacks are left out.
+def _stock_writes(*, console: bool) -> str:
+    """Give the filter of the port writes by which an unpatched guest shows where it is."""
+    reset_control = f"port=={kvm_stock.RESET_CONTROL_PORT:#x}&&val&{kvm_stock.RESET_CPU_BIT:#x}"
+    kinds = [
+        f"val==0&&({_one_of('port', kvm_stock.COPROCESSOR_PORTS)})",
+        f"val&{kvm_stock.SLEEP_BIT:#x}&&({_one_of('port', kvm_stock.PM1_CONTROL_PORTS)})",
+        f"port=={kvm_stock.KEYBOARD_PORT:#x}&&val=={kvm_stock.PULSE_RESET:#x}",
+        reset_control,
+    ]
+    kinds += [_one_of("port", kvm_console.PORTS)] if console else []
+    return f"rw==1&&({'||'.join(f'({kind})' for kind in kinds)})"
 
-    Raises HostError where one lacks that nothing can stand in for.
+
+def _wanted(vmm: Vmm, *, console: bool) -> tuple[_Wanted, ...]:
+    read_too = f"ecx=={kvm_stock.UCODE_REV:#x}"
+    written = _one_of("ecx", (kvm_stock.EFER, kvm_stock.KVMCLOCK))
+    at_reset = f"rip=={kvm_trace.RESET_VECTOR_RIP:#x}"
+    return (
+        _Wanted(kvm_trace.PIO, f"rw==1&&({_one_of('port', PORTS)})", required=True),
+        _Wanted(kvm_trace.EXEC, vmm.exec_filter(), required=True),
+        _Wanted(kvm_trace.ENTRY, at_reset, Enabled.UNTIL_MARK),
+        _Wanted(kvm_trace.MASTER_CLOCK, ""),
+        _Wanted(kvm_trace.FPU, "load==1", Enabled.ONCE),
+        _Wanted(kvm_stock.PIO, _stock_writes(console=console)),
+        _Wanted(kvm_stock.MSR, f"{read_too}||(write==1&&({written}))"),
+        _Wanted(kvm_stock.IPI, _one_of("icr_low", kvm_stock.INIT_COMMANDS)),
+    )
+
+
+def find_tracepoints(tracefs: Path, vmm: Vmm, *, console: bool = False) -> tuple[Tracepoint, ...]:
+    """Look the tracepoints up in the running kernel; what it lacks is left out.
+
+    One event may come twice: writes that wake the reader, and others that do not. ``console`` asks
+    for what guests write to their first serial port as well: thousands of records a boot. Raises
+    HostError where one lacks that nothing can stand in for.
     """
     found: list[Tracepoint] = []
-    for event, condition in _conditions(vmm).items():
+    for wanted in _wanted(vmm, console=console):
         try:
-            tracepoint = _tracepoint(tracefs, event, condition)
+            tracepoint = _tracepoint(tracefs, wanted)
         except HostError:
-            if event in _REQUIRED:
+            if wanted.required:
                 raise
             continue
-        needed = _FIELD_NEEDED.get(event)
+        needed = _FIELD_NEEDED.get(wanted.event)
         if needed is None or any(field.name == needed for field in tracepoint.format.fields):
             found.append(tracepoint)
     return tuple(found)
 
 
+def each_event_once(found: Sequence[Tracepoint]) -> tuple[Tracepoint, ...]:
+    """Join the filters of those with one event, where it can be had with one filter alone."""
+    joined: dict[str, Tracepoint] = {}
+    for each in found:
+        first = joined.setdefault(each.format.full_name, each)
+        if first is not each:
+            either = f"({first.condition})||({each.condition})"
+            joined[each.format.full_name] = replace(first, condition=either)
+    return tuple(joined.values())
+
+
 def find_forks(tracefs: Path, condition: str) -> Tracepoint:
     """Look up the tracepoint of new processes and threads. Raises HostError where there is none."""
-    return _tracepoint(tracefs, kvm_trace.FORK, condition)
+    return _tracepoint(tracefs, _Wanted(kvm_trace.FORK, condition))
 
 
-def _tracepoint(tracefs: Path, event: str, condition: str) -> Tracepoint:
-    system, _, name = event.partition(":")
+def _tracepoint(tracefs: Path, wanted: _Wanted) -> Tracepoint:
+    system, _, name = wanted.event.partition(":")
     try:
         text = (tracefs / "events" / system / name / "format").read_bytes()
     except OSError as error:
-        what = f"the kernel's event {event}: {error.strerror}"
+        what = f"the kernel's event {wanted.event}: {error.strerror}"
         raise HostError(what, hint="qbt doctor; or --source debugcon") from error
     parsed = parse_format(text.decode(), system=system)
-    return Tracepoint(parsed, text, condition, _ENABLED.get(event, Enabled.ALWAYS))
+    return Tracepoint(parsed, text, wanted.condition, wanted.enabled, wakes=wanted.required)
 
 
 def tracing_files(tracefs: Path, tracepoints: Iterable[Tracepoint]) -> TracingFiles:
     """Gather what a recording must carry of tracefs for others to read it. Raises OSError."""
     formats: dict[str, list[bytes]] = {}
-    for tracepoint in tracepoints:
+    for tracepoint in each_event_once(tuple(tracepoints)):
         formats.setdefault(tracepoint.format.system, []).append(tracepoint.text)
     events = tracefs / "events"
     return TracingFiles(

@@ -73,6 +73,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The user's own places in the guest's kernel: name to symbol."""
     matches: dict[str, str] = {}
     """The user's own lines of the console: name to regular expression."""
+    kvm_console: bool = False
+    """Whether what guests write to their first serial port was recorded, too."""
     clock: Clock = Clock.TIME
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from operator import or_
 from pathlib import Path
 
 from qemu_boot_time.errors import CorruptFileError
-from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Run
+from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Run
 from qemu_boot_time.phases import Ending, Rules, boot_of, boots_of, split_vms
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
@@ -36,7 +36,7 @@ def rules_of(facts: RunFacts) -> Rules:
 
 def asked_of(facts: RunFacts) -> Asked:
     """Give what the run was to see beyond the trace points that there are."""
-    return Asked(facts.probes, facts.matches)
+    return Asked(facts.probes, facts.matches, facts.kvm_console)
 
 
 def load_run(directory: Path) -> Run:
@@ -127,12 +127,22 @@ def boot_from_facts(facts: BootFacts, events: Iterable[Event], rules: Rules) -> 
 
 
 def _up_to_the_end(events: Sequence[Event], rules: Rules) -> list[Event]:
-    """Leave out what the guest still did before we had stopped it; each source has its own stamp."""
-    ends: dict[str, int] = {}
+    """Leave out what the guest still did before we had stopped it; each source has its own stamp.
+
+    What only bounds the mark ends nothing where the source saw the mark itself.
+    """
+    ends: dict[str, tuple[bool, int]] = {}
     for event in filter(lambda event: is_until(event, rules), events):
-        ends[event.source] = min(event.time_ns, ends.get(event.source, event.time_ns))
-    end_ns = max(ends.values(), default=math.inf)
-    return [event for event in events if event.time_ns <= end_ns]
+        end = event.fields.get("bound", Bound.EXACT) != Bound.EXACT, _known_ns(event)
+        ends[event.source] = min(end, ends.get(event.source, end))
+    end_ns = max((time_ns for _, time_ns in ends.values()), default=math.inf)
+    return [event for event in events if _known_ns(event) <= end_ns]
+
+
+def _known_ns(event: Event) -> int:
+    """Give when an event was known: one between two stamps, which has the first, at the second."""
+    is_between = event.fields.get("bound") == Bound.GE
+    return event.time_ns + (int(event.fields.get("error_ns", 0)) if is_between else 0)
 
 
 def _source(directory: Path, name: str) -> Source:

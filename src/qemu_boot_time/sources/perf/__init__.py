@@ -29,7 +29,7 @@ def arm(request: Arm, guard: Guard) -> Iterator[RecordingSession]:
     process.require("perf", hint=perf_binary().remedy)
 
     def record(file: Path, pid: int | None) -> Recorder:
-        return Recorder(request.vmm, file, guard, pid=pid)
+        return Recorder(request, file, guard, pid=pid)
 
     with contextlib.closing(RecordingSession(request, _RAW_FILE, record)) as session:
         yield session

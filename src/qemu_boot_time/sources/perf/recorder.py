@@ -12,20 +12,24 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BufferedWriter
 from pathlib import Path
 
 from qemu_boot_time import process
-from qemu_boot_time.errors import ProgramError
+from qemu_boot_time.errors import HostError, ProgramError
 from qemu_boot_time.host.rights import find_tracefs
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
-from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.clocks import periodic_timer
-from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perfdata_trace import LiveTrace
+from qemu_boot_time.sources.tracepoints import (
+    Enabled,
+    Tracepoint,
+    each_event_once,
+    find_tracepoints,
+)
 
 NAME = "perf"
 _STARTS_WITHIN_S = 30.0
@@ -37,25 +41,17 @@ _ENABLE, _PING, _ACK = b"enable\n", b"ping\n", b"ack"
 _PING_WITHIN_S = 1.0
 _PIPE_BYTES = 1 << 16
 _USAGE_STATUS = 129
-_FORMAT_OF_ENTRY = "events/kvm/kvm_entry/format"
 
 
 def record_argv(
-    vmm: Vmm, *, control: tuple[int, int], pid: int | None, entry_has_rip: bool, has_synth: bool
+    found: Sequence[Tracepoint], *, control: tuple[int, int], pid: int | None, has_synth: bool
 ) -> tuple[str, ...]:
     """Give the command that records one VM (``pid``) or all (None) to its standard output.
 
-    Filters keep what matters: writes of the protocol's ports, execs, and the first entry, which is
-    at the reset vector. Never with ``--no-buffering``: it has each event wake perf through an
+    What must be armed for one hit is left out: perf cannot. Never with ``--no-buffering``: it has each event wake perf through an
     interrupt, which is pending when the guest is entered, so that it leaves before its first
-    instruction, is entered again at the reset vector, and so for ever. The master clock event is
-    the cheap stand-in for the first entry.
+    instruction, is entered again at the reset vector, and so for ever.
     """
-    ports = "||".join(f"port=={port:#x}" for port in PORTS)
-    events = [(kvm_trace.PIO, f"rw==1&&({ports})"), (kvm_trace.EXEC, vmm.exec_filter())]
-    if entry_has_rip:
-        events.append((kvm_trace.ENTRY, f"rip=={kvm_trace.RESET_VECTOR_RIP:#x}"))
-    events.append((kvm_trace.MASTER_CLOCK, ""))
     words = [
         "perf",
         "record",
@@ -68,22 +64,24 @@ def record_argv(
     ]
     words += ["--synth=no"] if has_synth else []
     words += ["-D", "-1", "--control", f"fd:{control[0]},{control[1]}"]
-    for event, condition in events:
-        words += ["-e", event, *(["--filter", condition] if condition else [])]
+    for each in each_event_once(found):
+        if each.enabled is not Enabled.ONCE:
+            words += ["-e", each.format.full_name]
+            words += ["--filter", each.condition] if each.condition else []
     return (*words, *(["-a"] if pid is None else ["-p", str(pid)]))
 
 
-def _argv_here(vmm: Vmm, *, control: tuple[int, int], pid: int | None) -> tuple[str, ...]:
-    tracefs, entry_format = find_tracefs(), ""
-    if tracefs is not None:
-        with contextlib.suppress(OSError):
-            entry_format = (tracefs.directory / _FORMAT_OF_ENTRY).read_text()
+def _argv_here(request: Arm, *, control: tuple[int, int], pid: int | None) -> tuple[str, ...]:
+    tracefs = find_tracefs()
+    if tracefs is None:
+        raise HostError("no tracefs is mounted", hint="qbt doctor; or --source debugcon")
+    console = request.asked.kvm_console
+    found = find_tracepoints(tracefs.directory, request.vmm, console=console)
     offered = process.run(("perf", "record", "-h"), accept=(0, _USAGE_STATUS))
     return record_argv(
-        vmm,
+        found,
         control=control,
         pid=pid,
-        entry_has_rip=" rip;" in entry_format,
         has_synth="--synth" in offered.stdout + offered.stderr,
     )
 
@@ -94,19 +92,21 @@ class Recorder:
     Raises ProgramError where perf may not record.
     """
 
-    def __init__(self, vmm: Vmm, file: Path, guard: Guard, *, pid: int | None) -> None:
+    def __init__(self, request: Arm, file: Path, guard: Guard, *, pid: int | None) -> None:
         self._guard = guard
         self._ends_with_target = pid is not None
         self._over = False
         self._unanswered = 0
         self._pings = True
         self._ticks = periodic_timer(_ASK_EVERY_NS)
-        self._trace = LiveTrace(NAME, vmm, file)
+        self._trace = LiveTrace(NAME, request.vmm, file)
         self._errors = file.with_suffix(".stderr")
         command_in, self._command = os.pipe()
         self._answer, answer_out = os.pipe()
         try:
-            self._child = self._start(_argv_here(vmm, control=(command_in, answer_out), pid=pid))
+            self._child = self._start(
+                _argv_here(request, control=(command_in, answer_out), pid=pid)
+            )
         finally:
             os.close(command_in)
             os.close(answer_out)

@@ -12,17 +12,15 @@ from functools import partial
 from pathlib import Path
 
 from qemu_boot_time.host import Probe, kvm_device, tracepoint_access
-from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Needs, Source
-from qemu_boot_time.sources.perf_event.opened import DESCRIPTORS_PER_CPU
+from qemu_boot_time.sources.perf_event.opened import descriptors_needed
 from qemu_boot_time.sources.perf_event.recorder import NAME, Recorder
 from qemu_boot_time.sources.perfdata_trace import read_raw, recordings
 from qemu_boot_time.sources.session import RecordingSession
 
 _RAW_FILE = "perf_event.data"
-_OTHER_DESCRIPTORS = 64
 
 
 def session(request: Arm) -> RecordingSession:
@@ -54,11 +52,11 @@ def probe() -> Probe:
 
 
 def _descriptors() -> Probe:
-    needed = DESCRIPTORS_PER_CPU * len(online_cpus()) + _OTHER_DESCRIPTORS
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = descriptors_needed()
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     what = f"{needed} open files are needed, {allowed} allowed"
     enough = needed <= allowed or allowed == resource.RLIM_INFINITY
-    return Probe(ok=enough, what=what, remedy="" if enough else f"ulimit -n {needed}")
+    return Probe(ok=enough, what=what, remedy="" if enough else f"ulimit -Hn {needed}")
 
 
 SOURCE = Source(

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import mmap
 import os
+import resource
 import struct
 import time
 from collections.abc import Iterator, Sequence
@@ -28,14 +29,20 @@ EVERYONE = -1
 MARK_PAGES = 32
 QUIET_PAGES = 64
 """With the two control pages 392 KiB a CPU: below kernel.perf_event_mlock_kb, 516 by default."""
-DESCRIPTORS_PER_CPU = 8
-"""Five tracepoints, the dummy, and one that :mod:`mmap` keeps of each of the two rings."""
+DESCRIPTORS_PER_CPU = 11
+"""Eight tracepoints, the dummy, and one that :mod:`mmap` keeps of each of the two rings."""
+_OTHER_DESCRIPTORS = 64
 
 _SELF = 0
 _ANY_CPU = -1
 _AT_ONCE = 1
 _STATE = struct.Struct("=QQQ")
 _LOCKED_KB = (MARK_PAGES + QUIET_PAGES + 2) * mmap.PAGESIZE // 1024
+
+
+def descriptors_needed() -> int:
+    """Give how many files are open while we record, others of ours included."""
+    return DESCRIPTORS_PER_CPU * len(online_cpus()) + _OTHER_DESCRIPTORS
 
 
 class State(NamedTuple):
@@ -107,6 +114,7 @@ def open_cpus(
 
     Raises HostError where that is not possible.
     """
+    _make_room()
     try:
         opened = tuple(_open_each(stack, found, asked, pid))
     except OSError as error:
@@ -114,6 +122,15 @@ def open_cpus(
     if not opened:
         raise HostError("no CPU is online, as /sys has it", hint="qbt doctor")
     return opened
+
+
+def _make_room() -> None:
+    """Raise the limit of open files as far as it takes and as we may: large machines have many CPUs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = descriptors_needed()
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _open_each(
@@ -169,8 +186,8 @@ def _ring(stack: contextlib.ExitStack, descriptor: int, pages: int) -> Ring:
 
 def _refused(error: OSError) -> HostError:
     if error.errno == errno.EMFILE:
-        needed = DESCRIPTORS_PER_CPU * len(online_cpus())
+        needed = descriptors_needed()
         return HostError(
-            f"too many open files: perf_event takes {needed}", hint=f"ulimit -n {2 * needed}"
+            f"too many open files: perf_event takes {needed}", hint=f"ulimit -Hn {2 * needed}"
         )
     return HostError(f"perf_event_open: {error.strerror}", hint="qbt doctor; or --source debugcon")

@@ -16,8 +16,9 @@ from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.host.perf_event import Request, allow_once, control
 from qemu_boot_time.host.rights import find_tracefs
 from qemu_boot_time.model import Event, EventKind
+from qemu_boot_time.sources import kvm_console, kvm_stock
 from qemu_boot_time.sources.base import Arm
-from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.clocks import clock_pair, periodic_timer
 from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.sources.perf_event.opened import (
     EVERYONE,
@@ -36,6 +37,9 @@ from qemu_boot_time.sources.tracepoints import (
 
 NAME = "perf_event"
 _NEVER = -1
+_LOOK_EVERY_NS = 10_000_000
+"""So late a mark that wakes nobody may end a boot."""
+_AT_WORK = {EventKind.PORT_WRITE, EventKind.PASSED}
 
 
 class Recorder:
@@ -52,7 +56,8 @@ class Recorder:
         self._ours: set[int] = set()
         with contextlib.ExitStack() as stack:
             tracefs = _tracefs()
-            found = find_tracepoints(tracefs, request.vmm)
+            console = request.asked.kvm_console
+            found = find_tracepoints(tracefs, request.vmm, console=console)
             if pid is not None:
                 # Inherited events cannot be armed for one hit (perf_event_refresh()).
                 found = tuple(each for each in found if each.enabled is not Enabled.ONCE)
@@ -64,6 +69,10 @@ class Recorder:
             self._poll = stack.enter_context(select.epoll())
             self._now = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             stack.callback(os.close, self._now)
+            self._ticks: int | None = None
+            if request.until in _quiet_marks(console=console):
+                self._ticks = periodic_timer(_LOOK_EVERY_NS)
+                stack.callback(os.close, self._ticks)
             self._enable(found)
             self._undo = stack.pop_all()
 
@@ -81,13 +90,20 @@ class Recorder:
             control(descriptor, Request.ENABLE)
 
     def readers(self) -> dict[int, Callable[[], list[Event]]]:
-        """Give the descriptor that tells of marks, and one that is readable once, now.
+        """Give the descriptor that tells of marks, one that is readable once, now, and a clock.
+
+        The clock is there where the mark that ends a boot may be one that wakes nobody.
 
         The kernel tells of a mark to whoever looks first, and epoll_ctl(2) looks: what came before
         our caller waits for the rings would be announced to nobody.
         """
         os.eventfd_write(self._now, 1)
-        return {self._poll.fileno(): self.read, self._now: self._read_now}
+        regularly = {} if self._ticks is None else {self._ticks: self._look}
+        return {self._poll.fileno(): self.read, self._now: self._read_now, **regularly}
+
+    def _look(self) -> list[Event]:
+        os.read(self._ticks or 0, 8)
+        return self.read()
 
     def _read_now(self) -> list[Event]:
         os.eventfd_read(self._now)
@@ -132,7 +148,7 @@ class Recorder:
             alone = not self._sees_others or os.getpid() in starters(event)
             if alone and not self._in_parallel:
                 self._ours.add(event.vm)
-        elif event.kind is EventKind.PORT_WRITE and event.vm in self._ours:
+        elif event.kind in _AT_WORK and event.vm in self._ours:
             self._ours.clear()
             self._disarm()
 
@@ -177,6 +193,11 @@ class Recorder:
     def _disarm(self) -> None:
         for descriptor in (*self._until_mark, *self._once):
             control(descriptor, Request.DISABLE)
+
+
+def _quiet_marks(*, console: bool) -> frozenset[str]:
+    """Give the trace points that may be seen by events which wake nobody."""
+    return kvm_stock.NAMES | (frozenset(kvm_console.SHOWS) if console else frozenset())
 
 
 def _tracefs() -> Path:

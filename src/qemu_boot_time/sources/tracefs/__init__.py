@@ -19,7 +19,7 @@ from qemu_boot_time.sources import tracedat_trace
 from qemu_boot_time.sources.base import Arm, Needs, Scope, Source
 from qemu_boot_time.sources.tracefs.instance import enable, instance, write
 from qemu_boot_time.sources.tracefs.recorder import NAME, Recorder
-from qemu_boot_time.sources.tracepoints import find_forks, find_tracepoints
+from qemu_boot_time.sources.tracepoints import each_event_once, find_forks, find_tracepoints
 
 _RAW_DIRECTORY = "tracefs"
 
@@ -78,7 +78,9 @@ def arm(request: Arm, guard: Guard) -> Iterator[TracefsSession]:
         raise HostError("tracefs cannot be read", hint="qbt doctor; or --source debugcon")
     # Who started a VM matters only where that may have been us; every fork of the host wakes us.
     forks = find_forks(mounted.directory, request.vmm.fork_filter() if request.parallel else "")
-    found = (*find_tracepoints(mounted.directory, request.vmm), forks)
+    console = request.asked.kvm_console
+    events = find_tracepoints(mounted.directory, request.vmm, console=console)
+    found = (*each_event_once(events), forks)
     with instance(mounted.directory, guard) as directory:
         kept = request.raw / _RAW_DIRECTORY
         with contextlib.closing(Recorder(directory, found, kept, request.vmm)) as recorder:
