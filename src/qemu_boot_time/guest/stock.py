@@ -51,7 +51,7 @@ def fetch(progress: Callable[[str], None] = lambda _: None) -> StockKernel:
         package = distro.fetch_binary(_package(progress), progress=progress)
         progress(f"unpacking {package.path.name}")
         kernel = _kernel(_unpack(package, staging))
-    package.path.unlink()
+    package.path.unlink(missing_ok=True)
     return kernel
 
 

@@ -64,40 +64,43 @@ def _one_of(field: str, values: Iterable[int]) -> str:
     return "||".join(f"{field}=={value:#x}" for value in values)
 
 
-def _stock_writes(*, console: bool) -> str:
-    """Give the filter of the port writes by which an unpatched guest shows where it is."""
-    reset_control = f"port=={kvm_stock.RESET_CONTROL_PORT:#x}&&val&{kvm_stock.RESET_CPU_BIT:#x}"
-    kinds = [
-        f"val==0&&({_one_of('port', kvm_stock.COPROCESSOR_PORTS)})",
-        f"val&{kvm_stock.SLEEP_BIT:#x}&&({_one_of('port', kvm_stock.PM1_CONTROL_PORTS)})",
-        f"port=={kvm_stock.KEYBOARD_PORT:#x}&&val=={kvm_stock.PULSE_RESET:#x}",
-        reset_control,
-    ]
-    kinds += [_one_of("port", kvm_console.PORTS)] if console else []
-    return f"rw==1&&({'||'.join(f'({kind})' for kind in kinds)})"
+def _port_writes() -> str:
+    """Give the filter of the writes that are marks, or show where an unpatched guest is.
+
+    One filter, not two: each costs every exit of the guest that writes a port.
+    """
+    kinds = (
+        _one_of("port", PORTS),
+        f"(val==0&&({_one_of('port', kvm_stock.COPROCESSOR_PORTS)}))",
+        f"(val&{kvm_stock.SLEEP_BIT:#x}&&({_one_of('port', kvm_stock.PM1_CONTROL_PORTS)}))",
+        f"(port=={kvm_stock.KEYBOARD_PORT:#x}&&val=={kvm_stock.PULSE_RESET:#x})",
+        f"(port=={kvm_stock.RESET_CONTROL_PORT:#x}&&val&{kvm_stock.RESET_CPU_BIT:#x})",
+    )
+    return f"rw==1&&({'||'.join(kinds)})"
 
 
 def _wanted(vmm: Vmm, *, console: bool) -> tuple[_Wanted, ...]:
     read_too = f"ecx=={kvm_stock.UCODE_REV:#x}"
     written = _one_of("ecx", (kvm_stock.EFER, kvm_stock.KVMCLOCK))
     at_reset = f"rip=={kvm_trace.RESET_VECTOR_RIP:#x}"
+    text = _Wanted(kvm_stock.PIO, f"rw==1&&({_one_of('port', kvm_console.PORTS)})")
     return (
-        _Wanted(kvm_trace.PIO, f"rw==1&&({_one_of('port', PORTS)})", required=True),
+        _Wanted(kvm_trace.PIO, _port_writes(), required=True),
         _Wanted(kvm_trace.EXEC, vmm.exec_filter(), required=True),
         _Wanted(kvm_trace.ENTRY, at_reset, Enabled.UNTIL_MARK),
         _Wanted(kvm_trace.MASTER_CLOCK, ""),
         _Wanted(kvm_trace.FPU, "load==1", Enabled.ONCE),
-        _Wanted(kvm_stock.PIO, _stock_writes(console=console)),
         _Wanted(kvm_stock.MSR, f"{read_too}||(write==1&&({written}))"),
         _Wanted(kvm_stock.IPI, _one_of("icr_low", kvm_stock.INIT_COMMANDS)),
+        *((text,) if console else ()),
     )
 
 
 def find_tracepoints(tracefs: Path, vmm: Vmm, *, console: bool = False) -> tuple[Tracepoint, ...]:
     """Look the tracepoints up in the running kernel; what it lacks is left out.
 
-    One event may come twice: writes that wake the reader, and others that do not. ``console`` asks
-    for what guests write to their first serial port as well: thousands of records a boot. Raises
+    ``console`` asks for what guests write to their first serial port as well: thousands of records a
+    boot, of an event that is there already and wakes the reader, so it comes a second time. Raises
     HostError where one lacks that nothing can stand in for.
     """
     found: list[Tracepoint] = []
