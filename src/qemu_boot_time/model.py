@@ -105,7 +105,7 @@ class Mark:
     """Since the exec of QEMU."""
     source: str
     event: str = ""
-    """What the source saw: ``kvm:kvm_pio``, ``kvm:kvm_fpu`` (a stand-in), ``isa-debugcon``."""
+    """What the source saw: ``kvm:kvm_pio``, ``kvm:kvm_update_master_clock`` (a stand-in), ``isa-debugcon``."""
     attempt: int = 0
     """0 for the first try; a guest reset begins the next one."""
     bound: Bound = Bound.EXACT

@@ -114,25 +114,6 @@ def test_twenty_boots_as_all_sources_see_them(traced: str, perf: str, world: Wor
         assert [] == boot["suspect"]
 
 
-def test_the_stand_in_is_armed_by_each_exec(traced: str, world: World) -> None:
-    """The kernel enables it at the exec, and disables it after the first run of a vCPU.
-
-    Other people's VMs may disarm it: then the next run is looked at.
-    """
-    command = tiny_qemu(_whole(world), accelerator=traced)
-    for _ in range(_QUIET_MOMENTS):
-        done = world.run(*SOURCE, "-n", "2", "--", *command)
-        pids = {boot["pid"] for boot in done.document["boots"]}
-        seen = _joined(world)
-        ours = {r.fields["child_pid"] for r in seen if r.event == kvm_trace.FORK and r.tid in pids}
-        stand_ins = sum(r.event == kvm_trace.FPU and r.tid in ours for r in seen)
-        assert stand_ins <= 2
-        if stand_ins == 2:
-            break
-
-    assert 2 == stand_ins
-
-
 def _joined(world: World) -> list[TraceEvent]:
     file = world.directory / "joined.dat"
     parts.assemble(world.runs[-1] / "raw/tracefs", file)

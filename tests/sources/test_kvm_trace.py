@@ -175,13 +175,15 @@ def test_the_master_clock_stands_in_from_a_vcpu_alone() -> None:
 def test_the_best_of_several_witnesses_counts() -> None:
     """An entry beats its stand-ins, though they come first."""
     records = [
-        kvm(kvm_trace.MASTER_CLOCK, 17),
-        kvm(kvm_trace.FPU, 19, load=1),
+        kvm(kvm_trace.FPU, 17, load=1),
+        kvm(kvm_trace.MASTER_CLOCK, 19),
         kvm(kvm_trace.ENTRY, 20, rip=0xFFF0),
     ]
 
     expected = (20, kvm_trace.ENTRY, Bound.EXACT)
     assert expected == first_entry(read([execed(10), *records, pio(30, 1)]))
+    later = (19, kvm_trace.MASTER_CLOCK, Bound.GE)
+    assert later == first_entry(read([execed(10), *records[:2], pio(30, 1)]))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ FORMATS = {
     kvm_trace.PIO: event_format("kvm_pio", 7, "unsigned int rw;8;4;0"),
     kvm_trace.EXEC: EXEC,
     kvm_trace.ENTRY: event_format("kvm_entry", 8, "unsigned long rip;8;8;0"),
-    kvm_trace.FPU: event_format("kvm_fpu", 10, "u32 load;8;4;0"),
+    kvm_trace.MASTER_CLOCK: event_format("kvm_update_master_clock", 10, "bool use;8;1;0"),
     kvm_stock.MSR: event_format("kvm_msr", 11, "u32 ecx;12;4;0"),
     kvm_stock.IPI: event_format("kvm_apic_ipi", 12, "__u32 icr_low;8;4;0"),
 }
@@ -61,7 +61,7 @@ def test_the_kernel_keeps_what_matters_alone(tmp_path: Path) -> None:
         ("kvm:kvm_pio", 7, WRITES, Enabled.ALWAYS, True),
         ("sched:sched_process_exec", 9, 'filename ~ "*qemu-kvm"', Enabled.ALWAYS, True),
         ("kvm:kvm_entry", 8, "rip==0xfff0", Enabled.UNTIL_MARK, False),
-        ("kvm:kvm_fpu", 10, "load==1", Enabled.ONCE, False),
+        ("kvm:kvm_update_master_clock", 10, "", Enabled.ALWAYS, False),
         ("kvm:kvm_msr", 11, _MSRS, Enabled.ALWAYS, False),
         ("kvm:kvm_apic_ipi", 12, "icr_low==0x4500||icr_low==0xc500", Enabled.ALWAYS, False),
     ] == [

@@ -16,7 +16,6 @@ _ATTR_SIZE = 64
 """PERF_ATTR_SIZE_VER0: all that is set below lies in it."""
 _EVERYONE = -1
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_U64 = struct.Struct("=Q")
 
 
 class Request(IntEnum):
@@ -24,9 +23,7 @@ class Request(IntEnum):
 
     ENABLE = 0x2400
     DISABLE = 0x2401
-    REFRESH = 0x2402
     """Enable it for so many further overflows; refused for inherited events."""
-    PERIOD = 0x40082404
     SET_OUTPUT = 0x2405
     """Write to the ring of another event on the same CPU."""
     SET_FILTER = 0x40082406
@@ -69,17 +66,6 @@ def set_filter(descriptor: int, condition: str) -> None:
     """Have the kernel drop samples that are not so (Documentation/trace/events.rst). Raises OSError."""
     # Of any length: ioctl() takes an immutable argument of at most 1024 bytes.
     fcntl.ioctl(descriptor, Request.SET_FILTER, bytearray(condition.encode() + b"\0"))
-
-
-def allow_once(descriptor: int, *, again: bool) -> None:
-    """Enable an event until its next sample, at which the kernel disables it.
-
-    ``again`` says that the last permission was used. Raises OSError.
-    """
-    control(descriptor, Request.REFRESH if again else Request.ENABLE, int(again))
-    # Seen on Linux 6.18: the disabling also stops the event, and enabling it does not start it
-    # again (it stays PERF_HES_STOPPED); setting the period of an event that is active does.
-    fcntl.ioctl(descriptor, Request.PERIOD, _U64.pack(1))
 
 
 def count(descriptor: int) -> int:

@@ -275,10 +275,10 @@ def _called(record: TraceRecord) -> str:
     return record.comm or f"process {record.pid}"
 
 
-_ENTRY_BOUNDS = {ENTRY: Bound.EXACT, FPU: Bound.GE, MASTER_CLOCK: Bound.GE}
+_ENTRY_BOUNDS = {ENTRY: Bound.EXACT, MASTER_CLOCK: Bound.GE, FPU: Bound.GE}
 """The first guest entry and its stand-ins, best first. Both come on the vCPU's way into its first
-run: kvm_load_guest_fpu() in kvm_arch_vcpu_ioctl_run(), and the request that every new vCPU is given
-and vcpu_enter_guest() works off (arch/x86/kvm/x86.c)."""
+run: the request that every new vCPU is given and vcpu_enter_guest() works off, and just before it
+kvm_load_guest_fpu() in kvm_arch_vcpu_ioctl_run() (arch/x86/kvm/x86.c)."""
 
 _IS_ENTERING: Mapping[str, Callable[[TraceRecord], bool]] = {
     FPU: lambda record: record.fields.get("load") == 1,

@@ -23,8 +23,6 @@ class Enabled(Enum):
     ALWAYS = "always"
     UNTIL_MARK = "until mark"
     """From before the exec until the guest has written its first mark."""
-    ONCE = "once"
-    """From the exec on, until it fires, which the kernel sees to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,6 @@ def _wanted(vmm: Vmm, *, console: bool) -> tuple[_Wanted, ...]:
         _Wanted(kvm_trace.EXEC, vmm.exec_filter(), required=True),
         _Wanted(kvm_trace.ENTRY, at_reset, Enabled.UNTIL_MARK),
         _Wanted(kvm_trace.MASTER_CLOCK, ""),
-        _Wanted(kvm_trace.FPU, "load==1", Enabled.ONCE),
         _Wanted(kvm_stock.MSR, f"{read_too}||(write==1&&({written}))"),
         _Wanted(kvm_stock.IPI, _one_of("icr_low", kvm_stock.INIT_COMMANDS)),
         *((text,) if console else ()),

@@ -25,7 +25,6 @@ from qemu_boot_time.sources.base import Arm
 from qemu_boot_time.sources.clocks import periodic_timer
 from qemu_boot_time.sources.perfdata_trace import LiveTrace
 from qemu_boot_time.sources.tracepoints import (
-    Enabled,
     Tracepoint,
     each_event_once,
     find_tracepoints,
@@ -65,9 +64,8 @@ def record_argv(
     words += ["--synth=no"] if has_synth else []
     words += ["-D", "-1", "--control", f"fd:{control[0]},{control[1]}"]
     for each in each_event_once(found):
-        if each.enabled is not Enabled.ONCE:
-            words += ["-e", each.format.full_name]
-            words += ["--filter", each.condition] if each.condition else []
+        words += ["-e", each.format.full_name]
+        words += ["--filter", each.condition] if each.condition else []
     return (*words, *(["-a"] if pid is None else ["-p", str(pid)]))
 
 

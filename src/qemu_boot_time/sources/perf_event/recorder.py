@@ -13,7 +13,7 @@ from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats.perfdata import writer
 from qemu_boot_time.formats.perfdata.abi import Feature
 from qemu_boot_time.host.files import online_cpus
-from qemu_boot_time.host.perf_event import Request, allow_once, control
+from qemu_boot_time.host.perf_event import Request, control
 from qemu_boot_time.host.rights import find_tracefs
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.sources import kvm_console, kvm_stock
@@ -36,7 +36,6 @@ from qemu_boot_time.sources.tracepoints import (
 )
 
 NAME = "perf_event"
-_NEVER = -1
 _LOOK_EVERY_NS = 10_000_000
 """So late a mark that wakes nobody may end a boot."""
 _AT_WORK = {EventKind.PORT_WRITE, EventKind.PASSED}
@@ -58,9 +57,6 @@ class Recorder:
             tracefs = _tracefs()
             console = request.asked.kvm_console
             found = find_tracepoints(tracefs, request.vmm, console=console)
-            if pid is not None:
-                # Inherited events cannot be armed for one hit (perf_event_refresh()).
-                found = tuple(each for each in found if each.enabled is not Enabled.ONCE)
             asked = attrs(found, inherit=pid is not None)
             self._cpus = open_cpus(stack, found, asked, pid=EVERYONE if pid is None else pid)
             self._raw = stack.enter_context(file.open("wb"))
@@ -85,7 +81,6 @@ class Recorder:
             for descriptor, enabled in zip(cpu.descriptors, when, strict=True):
                 by_time[enabled].append(descriptor)
         self._until_mark = by_time[Enabled.UNTIL_MARK]
-        self._once = dict.fromkeys(by_time[Enabled.ONCE], _NEVER)
         for descriptor in by_time[Enabled.ALWAYS]:
             control(descriptor, Request.ENABLE)
 
@@ -142,9 +137,8 @@ class Recorder:
         return events
 
     def _react(self, event: Event) -> None:
-        """Arm and disarm what would cost too much if it were always enabled."""
+        """Disarm what would cost too much if it were always enabled, once our own VM is at work."""
         if event.kind is EventKind.EXEC:
-            self._arm_once()
             alone = not self._sees_others or os.getpid() in starters(event)
             if alone and not self._in_parallel:
                 self._ours.add(event.vm)
@@ -183,15 +177,8 @@ class Recorder:
         self._told += sum(int(event.fields["count"]) for event in losses)
         return events
 
-    def _arm_once(self) -> None:
-        """Let each CPU see one further hit."""
-        for descriptor, hits in self._once.items():
-            now = state_of(descriptor).hits
-            allow_once(descriptor, again=now != hits)
-            self._once[descriptor] = now
-
     def _disarm(self) -> None:
-        for descriptor in (*self._until_mark, *self._once):
+        for descriptor in self._until_mark:
             control(descriptor, Request.DISABLE)
 
 

@@ -12,8 +12,8 @@ from qemu_boot_time.sources import kvm_trace
 from qemu_boot_time.sources.tracepoints import Enabled, Tracepoint
 
 CLOCK = "mono"
-_DISARMS = {Enabled.UNTIL_MARK: kvm_trace.PIO, Enabled.ONCE: "kvm:kvm_userspace_exit"}
-"""What disables an event again. Not itself: its first record would be discarded, since a trigger
+_DISARMS = kvm_trace.PIO
+"""What disables an event again, not itself: its first record would be discarded, since a trigger
 runs before the commit, and marks the event as disabled."""
 
 
@@ -75,10 +75,10 @@ def enable(directory: Path, found: Sequence[Tracepoint], *, disarm: bool) -> Non
         event = _event(directory, each.format.full_name)
         if each.condition:
             write(event / "filter", each.condition)
-        if each.enabled is Enabled.ALWAYS or (each.enabled is Enabled.UNTIL_MARK and not disarm):
-            write(event / "enable", "1")
-        else:
+        if disarm and each.enabled is Enabled.UNTIL_MARK:
             _rearm(directory, each, conditions)
+        else:
+            write(event / "enable", "1")
 
 
 def _rearm(directory: Path, each: Tracepoint, conditions: dict[str, str]) -> None:
@@ -87,11 +87,9 @@ def _rearm(directory: Path, each: Tracepoint, conditions: dict[str, str]) -> Non
     Triggers do not look at ``set_event_pid``: another VM may disarm an event of ours, and then the
     next best stands in.
     """
-    name, disarms = each.format.full_name, _DISARMS[each.enabled]
-    if not _event(directory, disarms).exists():
-        return
+    name = each.format.full_name
     _trigger(directory, kvm_trace.EXEC, f"enable_event:{name}", conditions[kvm_trace.EXEC])
-    _trigger(directory, disarms, f"disable_event:{name}", conditions.get(disarms, ""))
+    _trigger(directory, _DISARMS, f"disable_event:{name}", conditions[_DISARMS])
 
 
 def _trigger(directory: Path, on: str, action: str, condition: str) -> None:
