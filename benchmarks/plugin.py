@@ -1,8 +1,8 @@
-"""What the plugin costs a guest under TCG: no plugin, its hooks alone, and counting instructions.
+"""What the plugin costs a guest under TCG: no plugin, an idle one, its hooks, and counting.
 
 The guest is the distribution's own kernel and our init, which ends QEMU through isa-debug-exit: from
 QEMU's execve to its end. Each round boots once each way, in another order; the ratios are of pairs
-from one round. With ``--clock instructions`` QEMU itself counts too (-icount): that is another way
+from one round. A plugin that looks for nothing shows what QEMU takes for having one. With ``--clock instructions`` QEMU itself counts too (-icount): that is another way
 of running a guest, so its row says what the whole costs.
 """
 
@@ -29,9 +29,11 @@ from qemu_boot_time import process
 from qemu_boot_time.model import Clock
 from qemu_boot_time.sources import plugin
 from qemu_boot_time.sources.base import Arm, Asked, Session
+from qemu_boot_time.sources.plugin.compiled import escaped, library
 from qemu_boot_time.vm.command import parse
 from recorders import NONE, Recorder, Timed, nobody
 
+NO_PLACE = "looks for nothing"
 _NS_PER_MS = 1_000_000
 
 
@@ -45,10 +47,11 @@ def _plugin(
 
 
 def ways(argv: tuple[str, ...]) -> dict[str, Recorder]:
-    """Give the ways to run this guest, by name."""
+    """Give the ways to run this guest, by name; a plugin that looks for nothing has no recorder."""
     plugged = partial(_plugin, argv=argv)
     return {
         NONE: nobody,
+        NO_PLACE: nobody,
         "hooks": partial(plugged, counted=False, clock=Clock.TIME),
         "--count": partial(plugged, counted=True, clock=Clock.TIME),
         "--clock instructions": partial(plugged, counted=True, clock=Clock.INSTRUCTIONS),
@@ -62,9 +65,11 @@ def body() -> None:
     with scratch() as directory:
         argv = guests.stock_linux(directory)
         recorders = ways(argv)
+        empty = ("-plugin", escaped(library(guests.QEMU)))
         boots: dict[str, list[Timed]] = {name: [] for name in recorders}
         for each, name in in_turn(tuple(recorders), rounds):
-            boots[name].append(watched_boot(argv, recorders[name]))
+            words = empty if name == NO_PLACE else ()
+            boots[name].append(watched_boot((*argv, *words), recorders[name]))
             progress(f"round {each + 1} of {rounds}: {name}")
     walls = {name: [timed.wall_ns for timed in many] for name, many in boots.items()}
     cpus = {name: [timed.cpu_ns for timed in many] for name, many in boots.items()}

@@ -26,7 +26,7 @@ ROWS = {
     "harness.py": NAMES,
     "agreement.py": ["first write", "later writes"] * len(list(permutations(SEEING, 2))),
     "console.py": [*["tcg"] * 3, *["kvm"] * 3, "first", "last"],
-    "plugin.py": ["none", "hooks", "--count", "--clock instructions"],
+    "plugin.py": ["none", "looks for nothing", "hooks", "--count", "--clock instructions"],
 }
 
 

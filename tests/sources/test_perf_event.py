@@ -172,7 +172,7 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "what", "hint"),
     [
-        (errno.EMFILE, "too many open files: perf_event takes 84", "ulimit -Hn 172"),
+        (errno.EMFILE, "too many open files: perf_event takes 84", "ulimit -Hn 168"),
         (errno.EACCES, "perf_event_open: Permission denied", "qbt doctor"),
     ],
 )

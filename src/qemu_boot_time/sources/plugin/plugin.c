@@ -14,8 +14,9 @@
  *     anchor=ADDRESS              link address of the first function that Linux calls at its
  *                                 virtual addresses: where it runs tells the slide of KASLR
  *     place=LO:HI:MASK:SLID:AFTER the first instruction at A with LO <= A <= HI and no bit of
- *                                 A - LO in MASK set; SLID: LO and HI are link addresses; AFTER:
- *                                 number of the place that must have been passed before, -1: none
+ *                                 A - LO in MASK set, where LO < HI one that is jumped to; SLID: LO
+ *                                 and HI are link addresses; AFTER: number of the place that must
+ *                                 have been passed before, -1: none
  *     check=on                    end QEMU with status 0: it has taken this plugin
  *
  * Place 0 is the reset vector: from there on every place counts anew.
@@ -151,17 +152,16 @@ static uint64_t anchor, slide;
 static bool has_anchor, slide_known, counts;
 static int out = -1;
 
-static bool matches(const struct place *place, uint64_t address)
+/* Whether a place's addresses are known by now: before the slide is, those that slide are not. */
+static bool is_known(const struct place *place)
 {
-    uint64_t lo = place->lo, hi = place->hi;
+    return !place->slid || !has_anchor || slide_known;
+}
 
-    if (place->slid) {
-        if (has_anchor && !slide_known)
-            return false;
-        lo += slide;
-        hi += slide;
-    }
-    return address >= lo && address <= hi && !((address - lo) & place->mask);
+/* By how much a place is moved. */
+static uint64_t moved(const struct place *place)
+{
+    return place->slid ? slide : 0;
 }
 
 /* --- what is told ------------------------------------------------------------------------- */
@@ -215,30 +215,61 @@ static void watch(struct qemu_plugin_insn *insn, int place, uint64_t address, ui
     qemu_plugin_register_vcpu_insn_exec_cb(insn, pass, QEMU_PLUGIN_CB_NO_REGS, sight);
 }
 
-/* A place of one address is watched for ever: a reset may come, and the translation stays. One of
- * many addresses is watched until it was passed. */
-static bool is_wanted(const struct place *place)
+static bool is_one_address(const struct place *place)
 {
-    return !place->passed || place->lo == place->hi;
+    return place->lo == place->hi;
+}
+
+static bool has_passed(int place)
+{
+    return place == NO_PLACE || places[place].passed;
+}
+
+/* A place of many addresses is entered by a jump, and costs each block that begins in it until it was
+ * passed: so it is watched from the last place but one before it on. Not from the last, for a block
+ * that was translated earlier is not translated again. */
+static bool is_near(const struct place *place)
+{
+    return !place->passed && (has_passed(place->after) || has_passed(places[place->after].after));
+}
+
+/* A place of one address is watched for ever: a reset may come, and the translation stays. */
+static void look_for(int number, struct qemu_plugin_tb *tb, size_t n, uint64_t first, uint64_t last)
+{
+    const struct place *place = &places[number];
+    uint64_t lo = place->lo + moved(place), hi = place->hi + moved(place);
+    size_t most = is_one_address(place) ? n : 1;
+
+    /* Most blocks have no place in them: this is all that these cost. */
+    if (last < lo || first > hi || !is_known(place))
+        return;
+    if (!is_one_address(place) && !is_near(place))
+        return;
+    for (size_t i = 0; i < most; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint64_t address = qemu_plugin_insn_vaddr(insn);
+
+        if (address >= lo && address <= hi && !((address - lo) & place->mask))
+            watch(insn, number, address, n - i);
+    }
+}
+
+static uint64_t address_of(struct qemu_plugin_tb *tb, size_t index)
+{
+    return qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, index));
 }
 
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     size_t n = qemu_plugin_tb_n_insns(tb);
+    uint64_t first = address_of(tb, 0), last = address_of(tb, n - 1);
 
     (void)id;
     if (counts)
         count_block(tb, n);
-    for (size_t i = 0; i < n; i++) {
-        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        uint64_t address = qemu_plugin_insn_vaddr(insn);
-
-        if (i == 0)
-            find_slide(address);
-        for (int place = 0; place < n_places; place++)
-            if (is_wanted(&places[place]) && matches(&places[place], address))
-                watch(insn, place, address, n - i);
-    }
+    find_slide(first);
+    for (int place = 0; place < n_places; place++)
+        look_for(place, tb, n, first, last);
 }
 
 /* --- how it begins ------------------------------------------------------------------------ */
