@@ -183,6 +183,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         probes=dict(plan.asked.probes),
         matches=dict(plan.asked.matches),
         clock=plan.clock,
+        inside=plan.inside,
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import (
     AUTO,
     Printing,
@@ -34,6 +35,7 @@ Examples:
   qbt run --until linux_start_kernel -- ./start-my-vm.sh
   qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
   qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
+  qbt run -n 5 --inside initcalls,units -- qemu-system-x86_64 -kernel ... -initrd ...
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
 """
 
@@ -86,6 +88,7 @@ Examples:
     show_default=True,
     help="Measure time, or the guest's instructions: the same in each boot; TCG.",
 )
+@inside_option
 @options.comm_option
 @options.rules_options
 @options.json_option
@@ -106,6 +109,7 @@ def command(
     symbols: Path | None,
     counted: bool,
     clock: str,
+    inside: str | None,
     comm: str | None,
     until: str | None,
     marks: tuple[str, ...],
@@ -131,6 +135,7 @@ def command(
     if why:
         note(why)
     _warn(parsed)
+    looked_at = purposes(inside, parsed, chosen)
     plan = Plan(
         command=parsed,
         boots=boots,
@@ -145,6 +150,7 @@ def command(
         asked=asked,
         clock=Clock(clock),
         keep_going=keep_going,
+        inside=looked_at,
     )
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
-from qemu_boot_time.model import Clock, EndedBy
+from qemu_boot_time.model import Clock, EndedBy, Purpose
 from qemu_boot_time.sources.base import Scope
 
 SCHEMA = 1
@@ -74,6 +74,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     matches: dict[str, str] = {}
     """The user's own lines of the console: name to regular expression."""
     clock: Clock = Clock.TIME
+    inside: tuple[Purpose, ...] = ()
+    """What boots of their own look at, after the measured ones."""
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
 
@@ -83,6 +85,8 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     """From 0; a warm-up boot counts from -1 downwards."""
+    purpose: Purpose = Purpose.MEASURED
+    """Only what is measured counts."""
     pids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
     """The processes that may be this VM: the one we started, and the one behind the monitor."""
     exec_stamp_ns: int
@@ -201,8 +205,13 @@ class RunWriter:
 
     def console(self, index: int, stream: str) -> Path:
         """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
-        name = f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
-        return self.raw / f"{name}.{stream}"
+        return console(self.raw, index, stream)
+
+
+def console(raw: Path, index: int, stream: str) -> Path:
+    """Give the file for what one boot wrote: ``stdout``, ``stderr``, or ``inside`` (port 0xf6)."""
+    name = f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
+    return raw / f"{name}.{stream}"
 
 
 def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The first process of a guest that is looked into: it says on both clocks what time it is, leaves
+ * a child behind that hands out what the guest knows of its own boot, and becomes the real init.
+ *
+ * All that is handed out goes to I/O port 0xf6, byte by byte: QEMU's isa-debugcon writes it to a file
+ * of the host's. No driver, module, console or disk of the guest is needed.
+ *
+ *   qbt_inside=initcalls  hand out the kernel's log as it grows (anything else: at the end)
+ *   qbt_init=PATH         become this program, with the arguments and environment that came
+ */
+
+enum {
+	SYS_READ = 0, SYS_CLOSE = 3, SYS_STAT = 4, SYS_NANOSLEEP = 35, SYS_FORK = 57, SYS_CHDIR = 80,
+	SYS_MKDIR = 83, SYS_SYMLINK = 88, SYS_SCHED_SETSCHEDULER = 144, SYS_CLOCK_GETTIME = 228,
+};
+enum { DATA_PORT = 0xf6, PORTS = DATA_PORT - LINUX_PORT + 1 };
+/* protocol.py: the reserved values. */
+enum { BEFORE_CLOCK = 250, AFTER_CLOCK = 251, AFTER_LOG = 252, ALL_HANDED_OUT = 253 };
+enum { O_RDWR = 2, O_CREAT = 0100, O_NONBLOCK = 04000, EPIPE = 32 };
+enum { SCHED_OTHER = 0, SCHED_IDLE = 5 };
+/* The kernel takes ten lines in five seconds from those who write to its log. */
+enum { TRIES = 5 };
+
+#define RUN "/../run" /* the top of what is mounted over our root, too (path_resolution(7)) */
+#define UNIT "qbt-inside.service"
+#define UNITS "systemd/system"
+#define RESULT "qbt-inside/done"
+
+struct seconds {
+	long s;
+	long ns;
+};
+
+static const struct seconds tick = { 0, 20 * 1000 * 1000 };
+
+struct look {
+	long log; /* /dev/kmsg */
+	unsigned long unit_bytes;
+	int streams;
+	char unit[4096];
+	char buffer[16384];
+};
+
+static struct look look;
+
+static void emit(const char *text, unsigned long length)
+{
+	unsigned short port = DATA_PORT;
+
+	__asm__ volatile("rep outsb" : "+S"(text), "+c"(length) : "d"(port) : "memory");
+}
+
+static void emit_line(struct line *line)
+{
+	emit(line->text, line->length);
+	emit("\n", 1);
+}
+
+static void begin_line(struct line *line, const char *text)
+{
+	line->length = 0;
+	append(line, text);
+}
+
+static void section(const char *name)
+{
+	struct line line;
+
+	begin_line(&line, "@");
+	append(&line, name);
+	emit_line(&line);
+}
+
+/* One moment on four clocks: the host's at each port write, CLOCK_MONOTONIC, and that of the log. */
+static unsigned long stamp(void)
+{
+	struct seconds now;
+	struct line line;
+	unsigned long now_ns;
+
+	out(LINUX_PORT, BEFORE_CLOCK);
+	system_call(SYS_CLOCK_GETTIME, 1, (long)&now, 0);
+	out(LINUX_PORT, AFTER_CLOCK);
+	now_ns = now.s * 1000000000UL + now.ns;
+	begin_line(&line, "<7>qbt-inside: clock ");
+	append_number(&line, now_ns);
+	append(&line, "\n");
+	system_call(SYS_WRITE, look.log, (long)line.text, line.length);
+	out(LINUX_PORT, AFTER_LOG);
+	return now_ns;
+}
+
+static void align(void)
+{
+	unsigned long taken_ns[TRIES];
+	struct line line;
+	int i;
+
+	for (i = 0; i < TRIES; i++)
+		taken_ns[i] = stamp();
+	section("clock");
+	for (i = 0; i < TRIES; i++) {
+		line.length = 0;
+		append_number(&line, taken_ns[i]);
+		emit_line(&line);
+	}
+}
+
+/* Records come one a read; one that was overwritten meanwhile is an error, and the next is there. */
+static void emit_log(void)
+{
+	long length = -EPIPE;
+	int named = 0;
+
+	while (length > 0 || length == -EPIPE) {
+		length = system_call(SYS_READ, look.log, (long)look.buffer, sizeof(look.buffer));
+		if (length > 0 && !named++)
+			section("kmsg");
+		if (length > 0)
+			emit(look.buffer, length);
+	}
+}
+
+static int emit_file(const char *path)
+{
+	long file = system_call(SYS_OPEN, (long)path, 0, 0);
+	long length;
+
+	if (file < 0)
+		return 0;
+	while ((length = system_call(SYS_READ, file, (long)look.buffer, sizeof(look.buffer))) > 0)
+		emit(look.buffer, length);
+	system_call(SYS_CLOSE, file, 0, 0);
+	return 1;
+}
+
+static void read_unit(void)
+{
+	long file = system_call(SYS_OPEN, (long)"/qbt-inside.service", 0, 0);
+	long length = system_call(SYS_READ, file, (long)look.unit, sizeof(look.unit));
+
+	look.unit_bytes = length > 0 ? length : 0;
+	system_call(SYS_CLOSE, file, 0, 0);
+}
+
+static unsigned long device_of(const char *path)
+{
+	unsigned long status[18] = { 0 }; /* struct stat: the device is first */
+
+	return system_call(SYS_STAT, (long)path, (long)status, 0) ? 0 : status[0];
+}
+
+/* Put the unit where systemd will look; 0: /run is not there yet. */
+static int place_unit(void)
+{
+	static const char *const directories[] = {
+		"systemd", UNITS, UNITS "/multi-user.target.wants", "qbt-inside",
+	};
+	unsigned long i;
+	long file;
+
+	if (!device_of(RUN) || device_of(RUN) == device_of("/"))
+		return 0;
+	system_call(SYS_CHDIR, (long)RUN, 0, 0);
+	for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+		system_call(SYS_MKDIR, (long)directories[i], 0755, 0);
+	file = system_call(SYS_OPEN, (long)(UNITS "/" UNIT), O_WRONLY | O_CREAT, 0644);
+	system_call(SYS_WRITE, file, (long)look.unit, look.unit_bytes);
+	system_call(SYS_CLOSE, file, 0, 0);
+	system_call(SYS_SYMLINK, (long)("../" UNIT), (long)(UNITS "/multi-user.target.wants/" UNIT), 0);
+	return 1;
+}
+
+static void schedule(int policy)
+{
+	int priority = 0;
+
+	system_call(SYS_SCHED_SETSCHEDULER, 0, policy, (long)&priority);
+}
+
+static void wait(void)
+{
+	if (look.streams)
+		emit_log();
+	system_call(SYS_NANOSLEEP, (long)&tick, 0, 0);
+}
+
+/* Wait until the unit has left its result in /run, which moves to the real root with us in it. */
+static __attribute__((noreturn)) void watch(char *own_name)
+{
+	own_name[0] = '@'; /* systemd's sign for what it shall not end with the initrd */
+	while (!place_unit())
+		wait();
+	schedule(SCHED_IDLE);
+	while (!emit_file(RESULT))
+		wait();
+	schedule(SCHED_OTHER);
+	align();
+	emit_log();
+	section("end");
+	out(LINUX_PORT, ALL_HANDED_OUT);
+	for (;;)
+		system_call(SYS_EXIT, 0, 0, 0);
+}
+
+static void prepare(char **environment)
+{
+	char *how = lookup(environment, "qbt_inside=");
+	char *rest = how ? after("initcalls", how) : 0;
+
+	look.streams = rest && !*rest;
+	look.log = system_call(SYS_OPEN, (long)"/qbt-kmsg", O_RDWR | O_NONBLOCK, 0);
+	read_unit();
+}
+
+static void complain(const char *trouble, long error)
+{
+	struct line line;
+
+	begin_line(&line, "qbt-inside: ");
+	append(&line, trouble);
+	append(&line, ": error ");
+	append_number(&line, -error);
+	print(&line);
+}
+
+__attribute__((used, noreturn)) void begin(long *stack)
+{
+	char **arguments = (char **)stack + 1;
+	char **environment = arguments + *stack + 1;
+	char *program = lookup(environment, "qbt_init=");
+	long refused;
+
+	if (system_call(SYS_GETPID, 0, 0, 0) != 1) {
+		complain("not process 1, so nothing is done", 0);
+		for (;;)
+			system_call(SYS_EXIT, 1, 0, 0);
+	}
+	refused = system_call(SYS_IOPERM, LINUX_PORT, PORTS, 1);
+	if (refused) {
+		complain("ports 0xf4 to 0xf6 refused (lockdown?)", refused);
+	} else {
+		prepare(environment);
+		align();
+		if (look.streams)
+			emit_log();
+		if (!system_call(SYS_FORK, 0, 0, 0))
+			watch(arguments[0]);
+		system_call(SYS_CLOSE, look.log, 0, 0);
+		system_call(SYS_IOPERM, LINUX_PORT, PORTS, 0);
+	}
+	program = program ? program : "/init";
+	arguments[0] = program;
+	refused = system_call(SYS_EXECVE, (long)program, (long)arguments, (long)environment);
+	complain(program, refused);
+	for (;;)
+		system_call(SYS_EXIT, 1, 0, 0);
+}
