@@ -7,7 +7,7 @@
  * of the host's. No driver, module, console or disk of the guest is needed.
  *
  *   qbt_inside=initcalls  hand out the kernel's log as it grows (anything else: at the end)
- *   qbt_init=PATH         become this program, with the arguments and environment that came
+ *   qbt_next=PATH         become this program, with the arguments and environment that came
  */
 
 enum {
@@ -229,7 +229,7 @@ __attribute__((used, noreturn)) void begin(long *stack)
 {
 	char **arguments = (char **)stack + 1;
 	char **environment = arguments + *stack + 1;
-	char *program = lookup(environment, "qbt_init=");
+	char *program = lookup(environment, "qbt_next=");
 	long refused;
 
 	if (system_call(SYS_GETPID, 0, 0, 0) != 1) {

@@ -63,6 +63,6 @@ def extended(initrd: bytes) -> bytes:
 
 def parameters(purpose: Purpose, program: str) -> tuple[str, ...]:
     """Give the words for the kernel's command line; ``program`` is the init that comes after ours."""
-    ours = (f"rdinit=/{PROGRAM}", f"qbt_init={program}", f"qbt_inside={purpose}")
+    ours = (f"rdinit=/{PROGRAM}", f"qbt_next={program}", f"qbt_inside={purpose}")
     # Else the kernel drops what comes fast from user space, our stamps too.
     return (*_WORDS[purpose], "printk.devkmsg=on", *ours)
