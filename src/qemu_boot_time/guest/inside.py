@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 
 from qemu_boot_time.formats import cpio
+from qemu_boot_time.formats.handed_out import UNIT
 from qemu_boot_time.guest import init, initramfs
 from qemu_boot_time.model import Purpose
 
 PROGRAM = "qbt-inside"
-UNIT = "qbt-inside.service"
 
 _HERE = resources.files("qemu_boot_time.guest")
 _ALIGN = 4

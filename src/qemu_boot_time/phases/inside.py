@@ -101,7 +101,7 @@ def _nothing(handed: _HandedOut) -> str:
     if not handed.sections:
         return (
             "nothing was handed out: our init was not run, or may not use ports 0xf4 to 0xf6 "
-            "(a kernel that is locked down)"
+            "(a kernel that is locked down, or built without X86_IOPL_IOPERM)"
         )
     return "the clocks are not tied: no source saw the guest's writes to port 0xf4, or not all"
 

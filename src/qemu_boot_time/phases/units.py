@@ -6,6 +6,7 @@ Times are CLOCK_MONOTONIC of the guest in ns; 0 means that it never happened.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from qemu_boot_time.formats.handed_out import UNIT
 from qemu_boot_time.formats.properties import time_ns
 
 _TIMESTAMP = "TimestampMonotonic"
@@ -55,11 +56,11 @@ def units(blocks: Iterable[Mapping[str, str]]) -> Iterator[Times]:
     """Give the units that were activated, each from its activation's begin to its end.
 
     As in ``systemd-analyze blame`` the end is when it was active; of what never stayed active
-    (a oneshot) when it was inactive again; else it is no longer than a moment.
+    (a oneshot) when it was inactive again; else it is no longer than a moment. Our own is left out.
     """
     for block in blocks:
         names = ("InactiveExit", "ActiveEnter", "InactiveEnter")
         activating, activated, deactivated = (time_ns(block, n + _TIMESTAMP) for n in names)
         ends = (end for end in (activated, deactivated) if end >= activating)
-        if activating and "Id" in block:
+        if activating and block.get("Id", UNIT) != UNIT:
             yield Times(block["Id"], activating, next(ends, activating))
