@@ -1,6 +1,6 @@
 """What a guest that is looked into hands out: text in sections, each begun by a line ``@NAME``.
 
-guest/inside.c writes ``clock`` (CLOCK_MONOTONIC in ns, one a line), ``kmsg`` and ``end``; the rest is
+guest/inside.c writes ``clock`` (in ns: how fine CLOCK_MONOTONIC is, then its readings), ``kmsg`` and ``end``; the rest is
 what guest/inside.service asks systemd for. A section may come more than once.
 """
 

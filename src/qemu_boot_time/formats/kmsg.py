@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-_RECORD = re.compile(r"\d{1,10},\d{1,20},(\d{1,18}),[^;]*;(.*)")
+_RECORD = re.compile(r"\d{1,10},\d{1,20},(\d{1,18}),[^;]*;(.*)", re.ASCII)
 _NS_PER_US = 1000
 
 

@@ -4,7 +4,7 @@ The guest writes a port, reads its clock, writes the port again: its reading lie
 stamps of the host's. It does so several times, early and late, and the tightest of each counts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,16 @@ from qemu_boot_time.protocol import CLOCK_AFTER, CLOCK_BEFORE, LINUX_PORT, LOG_A
 
 _LOG_ROUNDING_NS = 1000
 """The log's stamps are cut to the microsecond."""
+_LONGEST_TICK_NS = 10_000_000
+"""A log clock whose TSC is not trusted may stand still for a tick (kernel/sched/clock.c); HZ=100."""
+
+
+class Readings(NamedTuple):
+    """What the guest read of its CLOCK_MONOTONIC, in one go."""
+
+    finest_ns: int
+    """How fine it is (clock_getres(2)): a tick, where the guest has no better clock."""
+    taken_ns: Sequence[int]
 
 
 class Stamps(NamedTuple):
@@ -87,32 +97,65 @@ def stamps_of(events: Iterable[Event]) -> Iterator[Stamps]:
 
 
 def clocks_of(
-    stamps: Sequence[Stamps], readings: Sequence[Sequence[int]], logged: Mapping[int, int]
+    stamps: Sequence[Stamps], readings: Sequence[Readings], logged: Mapping[int, int]
 ) -> GuestClocks | None:
     """Tie the clocks; None: the host's stamps are not those of the guest's readings, or none are.
 
-    ``readings`` are the guest's, early and late ones; ``logged`` the log's stamp of each reading.
+    ``readings`` are the guest's, early and late ones; after a reset its clock begins anew, and what
+    was before is left out. ``logged`` is the log's stamp of each reading.
     """
-    if not stamps or len(stamps) < sum(map(len, readings)):
+    if len(stamps) < sum(len(group.taken_ns) for group in readings):
         return None
     rest = iter(stamps)
-    groups = [list(zip(group, rest, strict=False)) for group in readings if group]
+    groups = [
+        _Group(group.finest_ns, tuple(zip(group.taken_ns, rest, strict=False)))
+        for group in readings
+        if group.taken_ns
+    ]
+    groups = _since_reset(groups)
     if not groups:
         return None
-    monotonic = _clock([[_tie(read, s.before_ns, s.after_ns, s) for read, s in g] for g in groups])
-    in_log = [[_logged_tie(logged[read], s) for read, s in g if read in logged] for g in groups]
-    return GuestClocks(monotonic, _clock(found) if (found := [g for g in in_log if g]) else None)
+    in_log = [[(logged[read], s) for read, s in g.tries if read in logged] for g in groups]
+    moving = [g for g in in_log if len({log_ns for log_ns, _ in g}) == len(g) > 0]
+    still = [g for g in in_log if g] if not moving else []
+    log = [_best(_LOG_ROUNDING_NS, g, _logged) for g in moving]
+    log += [_best(_LONGEST_TICK_NS, g, _logged) for g in still]
+    ties = [_best(group.finest_ns, group.tries, _read) for group in groups]
+    return GuestClocks(GuestClock(ties[0], ties[-1]), GuestClock(log[0], log[-1]) if log else None)
 
 
-def _tie(guest_ns: int, begin_ns: int, end_ns: int, stamps: Stamps) -> Tie:
-    return Tie(guest_ns, (begin_ns + end_ns) // 2, (end_ns - begin_ns) // 2 + stamps.error_ns)
+class _Group(NamedTuple):
+    finest_ns: int
+    tries: tuple[tuple[int, Stamps], ...]
+    """The guest's reading, and what the host saw of it."""
 
 
-def _logged_tie(log_ns: int, stamps: Stamps) -> Tie:
-    tie = _tie(log_ns, stamps.after_ns, stamps.logged_ns, stamps)
-    return tie._replace(error_ns=tie.error_ns + _LOG_ROUNDING_NS)
+def _since_reset(groups: Sequence[_Group]) -> list[_Group]:
+    alive: list[_Group] = []
+    for group in groups:
+        if alive and group.tries[0][0] < alive[-1].tries[-1][0]:
+            alive = []
+        alive.append(group)
+    return alive
 
 
-def _clock(groups: Sequence[Sequence[Tie]]) -> GuestClock:
-    best = [min(group, key=lambda tie: tie.error_ns) for group in groups]
-    return GuestClock(best[0], best[-1])
+def _read(stamps: Stamps) -> tuple[int, int]:
+    return stamps.before_ns, stamps.after_ns
+
+
+def _logged(stamps: Stamps) -> tuple[int, int]:
+    return stamps.after_ns, stamps.logged_ns
+
+
+def _best(
+    finest_ns: int,
+    tries: Iterable[tuple[int, Stamps]],
+    between: Callable[[Stamps], tuple[int, int]],
+) -> Tie:
+    """Give the tightest tie of a group."""
+    ties = []
+    for guest_ns, stamps in tries:
+        begin_ns, end_ns = between(stamps)
+        error_ns = (end_ns - begin_ns) // 2 + stamps.error_ns + finest_ns
+        ties.append(Tie(guest_ns, (begin_ns + end_ns) // 2, error_ns))
+    return min(ties, key=lambda tie: tie.error_ns)

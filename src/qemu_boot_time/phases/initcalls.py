@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from qemu_boot_time.formats.kmsg import Record
 
-_CALLING = re.compile(r"calling  (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? @ (\d{1,10})")
+_CALLING = re.compile(r"calling  (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? @ (\d{1,10})", re.ASCII)
 _RETURNED = re.compile(
-    r"initcall (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? returned (-?\d{1,10}) after (\d{1,15}) usecs.*"
+    r"initcall (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? returned (-?\d{1,10}) after (\d{1,15}) usecs.*",
+    re.ASCII,
 )
 _OFFSET = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+$")
 _NS_PER_US = 1000

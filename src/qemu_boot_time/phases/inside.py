@@ -7,7 +7,13 @@ from functools import cached_property
 from qemu_boot_time.formats import kmsg, properties
 from qemu_boot_time.formats.handed_out import Section
 from qemu_boot_time.model import Boot, Event, EventKind, Inside, Purpose, Span
-from qemu_boot_time.phases.guest_clock import GuestClock, GuestClocks, clocks_of, stamps_of
+from qemu_boot_time.phases.guest_clock import (
+    GuestClock,
+    GuestClocks,
+    Readings,
+    clocks_of,
+    stamps_of,
+)
 from qemu_boot_time.phases.initcalls import Initcall, initcalls
 from qemu_boot_time.phases.parts import Rules
 from qemu_boot_time.phases.seen import SOURCES_BY_ACCURACY
@@ -39,16 +45,29 @@ class _HandedOut:
     sections: Sequence[Section]
 
     def lines(self, name: str) -> list[str]:
-        return [line for section in self.sections if section.name == name for line in section.lines]
+        """Give the lines of all sections of this name, since the guest's last reset."""
+        alive = self.sections[self.reset_at :]
+        return [line for section in alive if section.name == name for line in section.lines]
 
     def has(self, name: str) -> bool:
-        return any(section.name == name for section in self.sections)
+        return any(section.name == name for section in self.sections[self.reset_at :])
 
-    @property
-    def readings(self) -> list[list[int]]:
-        """The guest's readings of its clock in ns, the early ones and the late ones."""
-        clocks = (section.lines for section in self.sections if section.name == "clock")
-        return [[int(line) for line in lines if _is_count(line)] for lines in clocks]
+    @cached_property
+    def readings(self) -> list[Readings]:
+        """The guest's readings of its clock, the early ones and the late ones, resets or not."""
+        found = (_readings(section) for section in self.sections)
+        return [one for one in found if one is not None]
+
+    @cached_property
+    def reset_at(self) -> int:
+        """The section where the guest's last life begins: its clock had gone back; 0: its only one."""
+        begins, before_ns = 0, 0
+        for at, section in enumerate(self.sections):
+            one = _readings(section)
+            if one is not None and one.taken_ns:
+                begins = at if one.taken_ns[0] < before_ns else begins
+                before_ns = one.taken_ns[-1]
+        return begins
 
     @cached_property
     def log(self) -> list[kmsg.Record]:
@@ -66,6 +85,11 @@ class _HandedOut:
             and _is_count(reading := record.text.removeprefix(_OUR_LINE))
         }
         return clocks_of(list(stamps_of(_best(events))), self.readings, marked)
+
+
+def _readings(section: Section) -> Readings | None:
+    numbers = [int(line) for line in section.lines if _is_count(line)]
+    return Readings(numbers[0], numbers[1:]) if section.name == "clock" and numbers else None
 
 
 def _is_count(text: str) -> bool:
@@ -166,6 +190,8 @@ _VIEWS: Mapping[Purpose, Callable[[_HandedOut, _Place], Iterator[Span]]] = {
 
 def _missing(purpose: Purpose, handed: _HandedOut) -> Iterator[str]:
     """Say what could not be seen."""
+    if handed.reset_at:
+        yield "the guest was reset; what was before is left out"
     if not handed.has("end"):
         yield "the guest left, or its time was up, before it had handed out all"
     if purpose is Purpose.INITCALLS:
