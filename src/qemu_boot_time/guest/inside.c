@@ -231,8 +231,10 @@ static void complain(const char *trouble, long error)
 
 	begin_line(&line, "qbt-inside: ");
 	append(&line, trouble);
-	append(&line, ": error ");
-	append_number(&line, -error);
+	if (error) {
+		append(&line, ": error ");
+		append_number(&line, -error);
+	}
 	print(&line);
 }
 
