@@ -75,10 +75,10 @@ class World:
             finally:
                 child.kill()
 
-    def qbt(self, *words: str, **how: Any) -> Done:
+    def qbt(self, *words: str, deadline_s: float = DEADLINE_S, **how: Any) -> Done:
         """Run ``qbt`` to its end."""
         with self.start(*words, **how) as child:
-            stdout, stderr = child.communicate(timeout=DEADLINE_S)
+            stdout, stderr = child.communicate(timeout=deadline_s)
         return Done(child.returncode, stdout or "", stderr or "")
 
     def run(self, *words: str) -> Done:
