@@ -212,6 +212,11 @@ class Alignment:
     """From the first such moment to the last; 0: there was but one."""
     drift_ns: int = 0
     """How much longer that was for the host than for the guest; between them it is shared out."""
+    first_ns: int = 0
+    """The first such moment, since the exec of QEMU; what was before is counted back from it."""
+    lost_ns: int = 0
+    """How much the guest's clocks had lost while its kernel started, by its own count: what was before
+    the first such moment may have been so much earlier than it says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import pytest
 
 from boots import seen, wrote
+from qemu_boot_time.formats.kmsg import Record
 from qemu_boot_time.model import Alignment, EventKind
 from qemu_boot_time.phases.guest_clock import (
     GuestClock,
@@ -11,6 +12,7 @@ from qemu_boot_time.phases.guest_clock import (
     Stamps,
     Tie,
     clocks_of,
+    lost_ns,
     stamps_of,
 )
 
@@ -135,3 +137,20 @@ def test_readings_without_stamps_tie_nothing(
 ) -> None:
     """Where the host has seen fewer tries than there are readings nobody can tell which."""
     assert clocks_of(stamps, readings, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "sched_clock: Marking stable (1773197877, -43232195)->(2166387687, -436422005)",
+            436422005,
+        ),
+        ("sched_clock: Marking stable (1, 0)->(1, 25)", 25),
+        ("sched_clock: Marking unstable (1, 0)<-(1, 25)", 0),
+        ("clocksource: Switched to clocksource tsc", 0),
+    ],
+)
+def test_the_kernel_says_what_its_clocks_had_lost(text: str, expected: int) -> None:
+    """Where it says so."""
+    assert expected == lost_ns([Record(5, "Linux version 6.1"), Record(7, text)])

@@ -4,10 +4,12 @@ The guest writes a port, reads its clock, writes the port again: its reading lie
 stamps of the host's. It does so several times, early and late, and the tightest of each counts.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from qemu_boot_time.formats.kmsg import Record
 from qemu_boot_time.model import Alignment, Event, EventKind
 from qemu_boot_time.protocol import CLOCK_AFTER, CLOCK_BEFORE, LINUX_PORT, LOG_AFTER
 
@@ -15,6 +17,11 @@ _LOG_ROUNDING_NS = 1000
 """The log's stamps are cut to the microsecond."""
 _LONGEST_TICK_NS = 10_000_000
 """A log clock whose TSC is not trusted may stand still for a tick (kernel/sched/clock.c); HZ=100."""
+
+
+_STABLE = re.compile(
+    r"sched_clock: Marking stable \(-?\d+, -?\d+\)->\(-?\d+, (-?\d{1,18})\)", re.ASCII
+)
 
 
 class Readings(NamedTuple):
@@ -94,6 +101,16 @@ def stamps_of(events: Iterable[Event]) -> Iterator[Stamps]:
                 before, after, logged = tried
                 error_ns = max(int(one.fields.get("error_ns", 0)) for one in tried)
                 yield Stamps(before.time_ns, after.time_ns, logged.time_ns, error_ns)
+
+
+def lost_ns(log: Iterable[Record]) -> int:
+    """Say how much time the guest's clocks had lost when the kernel began to trust its TSC.
+
+    Until then they count ticks, and lose those that come while interrupts are off. The kernel says by how much
+    the TSC has run ahead (kernel/sched/clock.c, __set_sched_clock_stable()); 0: it does not say.
+    """
+    found = (_STABLE.fullmatch(record.text) for record in log)
+    return next((abs(int(line[1])) for line in found if line), 0)
 
 
 def clocks_of(

@@ -1,7 +1,7 @@
 """What a guest handed out of its boot becomes spans on the host's timeline."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from qemu_boot_time.formats import kmsg, properties
@@ -12,6 +12,7 @@ from qemu_boot_time.phases.guest_clock import (
     GuestClocks,
     Readings,
     clocks_of,
+    lost_ns,
     stamps_of,
 )
 from qemu_boot_time.phases.initcalls import Initcall, initcalls
@@ -118,7 +119,13 @@ def inside_of(
         key=lambda span: (span.begin_ns, -span.end_ns),
     )
     clock = clocks.log if purpose is Purpose.INITCALLS and clocks.log else clocks.monotonic
-    return Inside(purpose, boot, tuple(found), clock.alignment, tuple(_missing(purpose, handed)))
+    alignment = replace(
+        clock.alignment,
+        first_ns=clock.first.host_ns - boot.exec_ns,
+        lost_ns=lost_ns(handed.log),
+    )
+    notes = (*_untied(clocks), *_missing(purpose, handed))
+    return Inside(purpose, boot, tuple(found), alignment, notes)
 
 
 def _nothing(handed: _HandedOut) -> str:
@@ -128,6 +135,14 @@ def _nothing(handed: _HandedOut) -> str:
             "(a kernel that is locked down, or built without X86_IOPL_IOPERM)"
         )
     return "the clocks are not tied: no source saw the guest's writes to port 0xf4, or not all"
+
+
+def _untied(clocks: GuestClocks) -> list[str]:
+    if clocks.log is not None:
+        return []
+    return [
+        "the clock of the kernel's log is not tied: it has none of our lines, so nothing of it is shown"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +155,12 @@ class _Place:
     def monotonic_ns(self, guest_ns: int) -> int:
         return self._since_exec(self.clocks.monotonic, guest_ns)
 
-    def log_ns(self, log_ns: int) -> int:
-        return self._since_exec(self.clocks.log or self.clocks.monotonic, log_ns)
+    def logged(self, name: str, begin_ns: int, end_ns: int, parent: str, source: str) -> list[Span]:
+        """Place what the log tells; nothing, where its clock is not tied."""
+        if self.clocks.log is None:
+            return []
+        begin_ns, end_ns = (self._since_exec(self.clocks.log, ns) for ns in (begin_ns, end_ns))
+        return [Span(name, begin_ns, end_ns, parent, source)]
 
     @property
     def init_ns(self) -> int:
@@ -161,8 +180,7 @@ def _shared(handed: _HandedOut, place: _Place) -> Iterator[Span]:
     begins = [r.time_ns for r in handed.log if r.text.startswith(_UNPACKING)]
     ends = [r.time_ns for r in handed.log if r.text.startswith(_UNPACKED)]
     if begins and ends:
-        times_ns = (place.log_ns(begins[0]), place.log_ns(ends[0]))
-        yield Span("unpack initramfs", *times_ns, _KERNEL, _LOG)
+        yield from place.logged("unpack initramfs", begins[0], ends[0], _KERNEL, _LOG)
     if handed.manager.userspace_ns:
         end_ns = place.monotonic_ns(handed.manager.userspace_ns)
         yield Span(_INITRAMFS, place.init_ns, end_ns, source="qbt-inside")
@@ -171,8 +189,8 @@ def _shared(handed: _HandedOut, place: _Place) -> Iterator[Span]:
 def _initcall_spans(handed: _HandedOut, place: _Place) -> Iterator[Span]:
     for call in initcalls(handed.log):
         if call.end_ns is not None:
-            ends = (place.log_ns(call.begin_ns), place.log_ns(call.end_ns))
-            yield Span(call.name, *ends, call.module or _KERNEL, "initcall_debug")
+            parent = call.module or _KERNEL
+            yield from place.logged(call.name, call.begin_ns, call.end_ns, parent, "initcall_debug")
 
 
 def _unit_spans(handed: _HandedOut, place: _Place) -> Iterator[Span]:

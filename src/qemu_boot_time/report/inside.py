@@ -13,6 +13,10 @@ MOST = 10
 
 _COLUMNS = ("begin", "end", "length")
 _TARGET = ".target"
+_BEFORE = (
+    "before that it is counted back, by a clock that had lost {} ms: times of the kernel may be as much "
+    "earlier"
+)
 _KINDS = {Purpose.INITCALLS: "initcall_debug", Purpose.UNITS: "systemd"}
 """The source of what each kind of looking is for."""
 
@@ -22,6 +26,7 @@ def inside_parts(inside: Inside) -> Iterator[RenderableType]:
     yield Text(f"inside: {inside.purpose}, in a boot that does not count", style="bold")
     if inside.alignment is not None:
         yield Text(_known(inside.alignment))
+        yield Text(_BEFORE.format(ms(inside.alignment.lost_ns)))
     for note in inside.notes:
         yield Text(f"note: {printable(note)}")
     stages, targets, others = _parted(inside)
@@ -34,13 +39,12 @@ def inside_parts(inside: Inside) -> Iterator[RenderableType]:
 
 
 def _known(alignment: Alignment) -> str:
-    words = f"the guest's clock is tied to the host's within {ms(alignment.error_ns)} ms"
+    within = f"the guest's clock is tied to the host's within {ms(alignment.error_ns)} ms"
+    at = f"at {ms(alignment.first_ns)} ms"
     if not alignment.apart_ns:
-        return f"{words}, once: its drift is not known"
-    return (
-        f"{words}, {ms(alignment.apart_ns)} ms apart; in between it drifted by "
-        f"{ms(alignment.drift_ns)} ms"
-    )
+        return f"{within}, {at} alone: how it drifts is not known"
+    later, drift = ms(alignment.apart_ns), ms(alignment.drift_ns)
+    return f"{within}, {at} and {later} ms later; between these it drifted by {drift} ms"
 
 
 def _parted(inside: Inside) -> tuple[list[Span], list[Span], list[Span]]:
