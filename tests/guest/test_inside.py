@@ -53,8 +53,9 @@ def test_the_words_for_the_kernel() -> None:
 
     assert (*ours, "qbt_inside=units") == inside.parameters(Purpose.UNITS, "/init")
     assert (
-        *("initcall_debug", "log_buf_len=16M", *ours),
-        "qbt_inside=initcalls",
+        *("initcall_debug", "log_buf_len=16M"),
+        *("trace_event=initcall:initcall_start,initcall:initcall_finish", "trace_clock=x86-tsc"),
+        *(*ours, "qbt_inside=initcalls"),
     ) == inside.parameters(Purpose.INITCALLS, "/init")
 
 
@@ -71,7 +72,7 @@ def test_the_program_and_the_protocol_agree() -> None:
 def test_every_section_is_known_to_the_reader() -> None:
     """Those of the program, and those of the unit."""
     unit = next(entry.data for entry in cpio.unpack(inside.archive()) if entry.name == UNIT)
-    named = re.findall(r'section\("(\w+)"\)', inside.source())
+    named = re.findall(r'(?:section\(|drain\(.*, )"(\w+)"\)', inside.source())
 
     assert set(named) | set(re.findall(r"echo @(\w+)", unit.decode())) == NAMES
 

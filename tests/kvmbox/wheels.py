@@ -21,7 +21,7 @@ def site(scratch: Path) -> Path:
     (built,) = dist.glob("*.whl")
     install = ("install", *_BOX_PYTHON, "--target", str(target), str(built))
     run((*_PIP, *install), timeout_s=300, hint="pip needs its index")
-    for script in (target / "bin").iterdir():
+    for script in filter(Path.is_file, (target / "bin").iterdir()):
         _, rest = script.read_bytes().split(b"\n", 1)
         script.write_bytes(b"#!/usr/bin/python3\n" + rest)
     return target

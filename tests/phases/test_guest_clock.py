@@ -14,6 +14,7 @@ from qemu_boot_time.phases.guest_clock import (
     clocks_of,
     lost_ns,
     stamps_of,
+    tsc_per_ms,
 )
 
 US, MS = 1000, 1_000_000
@@ -154,3 +155,55 @@ def test_readings_without_stamps_tie_nothing(
 def test_the_kernel_says_what_its_clocks_had_lost(text: str, expected: int) -> None:
     """Where it says so."""
     assert expected == lost_ns([Record(5, "Linux version 6.1"), Record(7, text)])
+
+
+def test_the_tsc_is_measured_between_two_ties() -> None:
+    """Whatever the guest believes its rate to be; it is as sure before as after."""
+    readings = [Readings(1, [10], [4_000]), Readings(1, [1010], [8_000])]
+
+    tsc = clocks(tries(5 * MS, 9 * MS), readings, {}, 999).tsc
+
+    assert tsc is not None
+    assert Alignment(error_ns=US, apart_ns=4 * MS) == tsc.alignment
+    assert [MS + US, 5 * MS + US, 6 * MS + US] == [tsc.host_ns(c) for c in (0, 4_000, 5_000)]
+
+
+def test_with_one_tie_the_guests_word_counts() -> None:
+    """So many cycles are a millisecond."""
+    tsc = clocks(tries(5 * MS), [Readings(1, [10], [4_000])], {}, 2_000).tsc
+
+    assert tsc is not None
+    assert 3 * MS + US == tsc.host_ns(0)
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        [Readings(1, [10], [4_000])],
+        [Readings(1, [10])],
+        [Readings(1, [10], [4_000]), Readings(1, [20], [3_000])],
+    ],
+)
+def test_a_tsc_whose_rate_nobody_knows_is_not_tied(readings: list[Readings]) -> None:
+    """Nor is one that was not read, or goes backwards."""
+    assert clocks(tries(5 * MS, 9 * MS), readings, {}).tsc is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (("tsc: Detected 2593.141 MHz processor",), 2593141),
+        (("tsc: Detected 2593.906 MHz TSC",), 2593906),
+        (
+            (
+                "tsc: Detected 2593.141 MHz processor",
+                "tsc: Refined TSC clocksource calibration: 2596.109 MHz",
+            ),
+            2596109,
+        ),
+        (("tsc: Fast TSC calibration failed",), 0),
+    ],
+)
+def test_the_kernels_last_word_on_its_tsc(texts: tuple[str, ...], expected: int) -> None:
+    """The later, the better."""
+    assert expected == tsc_per_ms([Record(0, text) for text in texts])

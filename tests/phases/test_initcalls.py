@@ -3,7 +3,7 @@
 import pytest
 
 from qemu_boot_time.formats.kmsg import Record
-from qemu_boot_time.phases.initcalls import Initcall, initcalls
+from qemu_boot_time.phases.initcalls import Initcall, initcalls, traced_initcalls
 
 US = 1000
 
@@ -86,3 +86,36 @@ def test_without_symbols_it_is_an_address() -> None:
 def test_other_lines_are_no_calls(text: str) -> None:
     """They are text like any other."""
     assert [] == list(initcalls(log((1, text))))
+
+
+def traced(*lines: tuple[int, str], task: str = "swapper/0-1") -> list[Initcall]:
+    """Read a trace of these cycles and texts."""
+    return list(
+        traced_initcalls(f"  {task}       [000] ...1.   {at}: {text}" for at, text in lines)
+    )
+
+
+def test_a_trace_is_in_cycles() -> None:
+    """A module's calls are named by it; tasks may be called anything."""
+    found = traced(
+        (100, "initcall_start: func=inet_init+0x0/0x36a"),
+        (150, "initcall_start: func=init+0x0/0x1000 [virtio]"),
+        (160, "initcall_finish: func=init+0x0/0x1000 [virtio] ret=-19"),
+        (900, "initcall_finish: func=inet_init+0x0/0x36a ret=0"),
+        task="[1] x: initcall_start: -7",
+    )
+
+    assert [Initcall("init", "virtio", 150, 160), Initcall("inet_init", "", 100, 900)] == found
+
+
+def test_a_trace_that_is_torn() -> None:
+    """A call whose beginning was overwritten is left out; one that has not returned has no end."""
+    found = traced(
+        (100, "initcall_finish: func=a+0x0/0x5 ret=0"),
+        (150, "initcall_start: func=b+0x0/0x5"),
+        (160, "initcall_start: func="),
+        (170, "initcall_level: level=early"),
+    )
+
+    assert [Initcall("b", "", 150, None)] == found
+    assert [] == list(traced_initcalls(["CPU:0 [LOST 5 EVENTS]", ""]))

@@ -101,9 +101,33 @@ def test_a_log_without_our_lines_has_no_times() -> None:
     found = looked(Purpose.INITCALLS, *CLOCKS, theirs, MANAGER, END)
 
     assert ["initramfs"] == [span.name for span in found.spans]
-    assert ["the clock of the kernel's log is not tied"] == [
-        n.partition(":")[0] for n in found.notes
-    ]
+    expected = "no initcalls: the clock of the kernel's log is not tied"
+    assert [expected] == [note.partition(",")[0] for note in found.notes]
+
+
+TSC = (
+    *(CLOCKS[0], Section("tsc", (str(4 * OUR_INIT_NS),))),
+    *(CLOCKS[1], Section("tsc", (str(4 * LATE_NS),))),
+)
+"""Four cycles are a nanosecond; it counts from when the clock does."""
+TRACE = Section(
+    "trace",
+    (
+        "     swapper/0-1       [000] ...1.   4000000000: initcall_start: func=inet_init+0x0/0x36a",
+        "     swapper/0-1       [000] ...1.   4400000000: initcall_finish: func=inet_init+0x0/0x36a ret=0",
+    ),
+)
+
+
+def test_a_trace_is_better_than_the_log() -> None:
+    """Its clock counts from the guest's first instruction, and has lost nothing."""
+    lost = Section("kmsg", ("6,9,1,-;sched_clock: Marking stable (1, 2)->(3, -436422005)",))
+
+    found = looked(Purpose.INITCALLS, *TSC, KMSG, lost, TRACE, END)
+
+    calls = [span for span in found.spans if span.source == "trace_event"]
+    assert [Span("inet_init", 1500 * MS, 1600 * MS, "kernel", "trace_event")] == calls
+    assert (Alignment(US, 8 * S, 0, 2500 * MS), ()) == (found.alignment, found.notes)
 
 
 def test_what_the_clocks_had_lost_is_told() -> None:

@@ -6,7 +6,7 @@ what guest/inside.service asks systemd for. A section may come more than once.
 
 from typing import NamedTuple
 
-NAMES = frozenset({"clock", "kmsg", "manager", "units", "time", "blame", "end"})
+NAMES = frozenset({"clock", "tsc", "kmsg", "trace", "manager", "units", "time", "blame", "end"})
 UNIT = "qbt-inside.service"
 """What asks systemd: a unit of the guest's for as long as it is looked into."""
 LARGEST_BYTES = 64 << 20

@@ -6,24 +6,25 @@
  * All that is handed out goes to I/O port 0xf6, byte by byte: QEMU's isa-debugcon writes it to a file
  * of the host's. No driver, module, console or disk of the guest is needed.
  *
- *   qbt_inside=initcalls  hand out the kernel's log as it grows (anything else: at the end)
+ *   qbt_inside=initcalls  hand out the kernel's log and trace as they grow (anything else: at the end)
  *   qbt_next=PATH         become this program, with the arguments and environment that came
  */
 
 enum {
 	SYS_READ = 0, SYS_CLOSE = 3, SYS_STAT = 4, SYS_NANOSLEEP = 35, SYS_FORK = 57, SYS_CHDIR = 80,
 	SYS_MKDIR = 83, SYS_SYMLINK = 88, SYS_SCHED_SETSCHEDULER = 144, SYS_CLOCK_GETTIME = 228,
-	SYS_CLOCK_GETRES = 229,
+	SYS_CLOCK_GETRES = 229, SYS_MOUNT = 165, SYS_UMOUNT2 = 166,
 };
 enum { DATA_PORT = 0xf6, PORTS = DATA_PORT - LINUX_PORT + 1 };
 /* protocol.py: the reserved values. */
 enum { BEFORE_CLOCK = 250, AFTER_CLOCK = 251, AFTER_LOG = 252, ALL_HANDED_OUT = 253 };
-enum { O_RDWR = 2, O_CREAT = 0100, O_NONBLOCK = 04000, EPIPE = 32 };
+enum { O_RDWR = 2, O_CREAT = 0100, O_NONBLOCK = 04000, EPIPE = 32, MNT_DETACH = 2 };
 enum { CLOCK_MONOTONIC = 1 };
 enum { SCHED_OTHER = 0, SCHED_IDLE = 5 };
 /* The kernel takes ten lines in five seconds from those who write to its log. */
 enum { TRIES = 5 };
 
+#define TRACE "/qbt-trace"
 #define RUN "/../run" /* the top of what is mounted over our root, too (path_resolution(7)) */
 #define UNIT "qbt-inside.service"
 #define UNITS "systemd/system"
@@ -36,8 +37,14 @@ struct seconds {
 
 static const struct seconds tick = { 0, 20 * 1000 * 1000 };
 
+struct reading {
+	unsigned long ns;
+	unsigned long tsc;
+};
+
 struct look {
 	long log; /* /dev/kmsg */
+	long trace; /* trace_pipe; negative: this kernel has none */
 	unsigned long unit_bytes;
 	int streams;
 	char unit[4096];
@@ -74,23 +81,30 @@ static void section(const char *name)
 	emit_line(&line);
 }
 
-/* One moment on four clocks: the host's at each port write, CLOCK_MONOTONIC, and that of the log. */
-static unsigned long stamp(void)
+static unsigned long read_tsc(void)
+{
+	unsigned int low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (unsigned long)high << 32 | low;
+}
+
+/* One moment on the host's clock, at each port write, and on three of the guest's. */
+static void stamp(struct reading *reading)
 {
 	struct seconds now;
 	struct line line;
-	unsigned long now_ns;
 
 	out(LINUX_PORT, BEFORE_CLOCK);
+	reading->tsc = read_tsc();
 	system_call(SYS_CLOCK_GETTIME, CLOCK_MONOTONIC, (long)&now, 0);
 	out(LINUX_PORT, AFTER_CLOCK);
-	now_ns = now.s * 1000000000UL + now.ns;
+	reading->ns = now.s * 1000000000UL + now.ns;
 	begin_line(&line, "<7>qbt-inside: clock ");
-	append_number(&line, now_ns);
+	append_number(&line, reading->ns);
 	append(&line, "\n");
 	system_call(SYS_WRITE, look.log, (long)line.text, line.length);
 	out(LINUX_PORT, AFTER_LOG);
-	return now_ns;
 }
 
 static void emit_number(unsigned long number)
@@ -102,35 +116,45 @@ static void emit_number(unsigned long number)
 	emit_line(&line);
 }
 
-/* Hand out how fine the clock is, then its readings. */
+/* Hand out how fine the clock is and its readings, then those of the TSC. */
 static void align(void)
 {
-	unsigned long taken_ns[TRIES];
+	struct reading taken[TRIES];
 	struct seconds finest;
 	int i;
 
 	for (i = 0; i < TRIES; i++)
-		taken_ns[i] = stamp();
+		stamp(&taken[i]);
 	system_call(SYS_CLOCK_GETRES, CLOCK_MONOTONIC, (long)&finest, 0);
 	section("clock");
 	emit_number(finest.ns);
 	for (i = 0; i < TRIES; i++)
-		emit_number(taken_ns[i]);
+		emit_number(taken[i].ns);
+	section("tsc");
+	for (i = 0; i < TRIES; i++)
+		emit_number(taken[i].tsc);
 }
 
-/* Records come one a read; one that was overwritten meanwhile is an error, and the next is there. */
-static void emit_log(void)
+/* Records that were overwritten meanwhile are an error, and the next is there. */
+static void drain(long file, const char *name)
 {
 	long length = -EPIPE;
 	int named = 0;
 
 	while (length > 0 || length == -EPIPE) {
-		length = system_call(SYS_READ, look.log, (long)look.buffer, sizeof(look.buffer));
+		length = system_call(SYS_READ, file, (long)look.buffer, sizeof(look.buffer));
 		if (length > 0 && !named++)
-			section("kmsg");
+			section(name);
 		if (length > 0)
 			emit(look.buffer, length);
 	}
+}
+
+static void emit_log(void)
+{
+	drain(look.log, "kmsg");
+	if (look.trace >= 0)
+		drain(look.trace, "trace");
 }
 
 static int emit_file(const char *path)
@@ -153,6 +177,29 @@ static void read_unit(void)
 
 	look.unit_bytes = length > 0 ? length : 0;
 	system_call(SYS_CLOSE, file, 0, 0);
+}
+
+static void mount_trace(void)
+{
+	register const char *data __asm__("r8") = 0;
+	register long flags __asm__("r10") = 0;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(SYS_MOUNT), "D"("tracefs"), "S"(TRACE), "d"("tracefs"), "r"(flags), "r"(data)
+			 : "rcx", "r11", "memory");
+}
+
+/* What is open stays so when its file system is gone from the tree, which is not ours. */
+static long open_trace(void)
+{
+	long file;
+
+	mount_trace();
+	file = system_call(SYS_OPEN, (long)(TRACE "/trace_pipe"), O_NONBLOCK, 0);
+	system_call(SYS_UMOUNT2, (long)TRACE, MNT_DETACH, 0);
+	return file;
 }
 
 static unsigned long device_of(const char *path)
@@ -221,6 +268,7 @@ static void prepare(char **environment)
 	char *rest = how ? after("initcalls", how) : 0;
 
 	look.streams = rest && !*rest;
+	look.trace = look.streams ? open_trace() : -1;
 	look.log = system_call(SYS_OPEN, (long)"/qbt-kmsg", O_RDWR | O_NONBLOCK, 0);
 	read_unit();
 }

@@ -20,7 +20,10 @@ _HERE = resources.files("qemu_boot_time.guest")
 _ALIGN = 4
 _SYSTEM = "etc/systemd/system"
 _WORDS: dict[Purpose, tuple[str, ...]] = {
-    Purpose.INITCALLS: ("initcall_debug", "log_buf_len=16M"),
+    Purpose.INITCALLS: (
+        *("initcall_debug", "log_buf_len=16M"),
+        *("trace_event=initcall:initcall_start,initcall:initcall_finish", "trace_clock=x86-tsc"),
+    ),
     Purpose.UNITS: (),
 }
 
@@ -49,6 +52,7 @@ def archive() -> bytes:
     unit = _HERE.joinpath("inside.service").read_bytes()
     extra = (
         cpio.character_device("qbt-kmsg", 1, 11),
+        cpio.directory("qbt-trace"),
         cpio.file(UNIT, unit),
         cpio.file(f"{_SYSTEM}/{UNIT}", unit),
         cpio.symlink(f"{_SYSTEM}/multi-user.target.wants/{UNIT}", f"../{UNIT}"),

@@ -7,7 +7,7 @@ stamps of the host's. It does so several times, early and late, and the tightest
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from qemu_boot_time.formats.kmsg import Record
 from qemu_boot_time.model import Alignment, Event, EventKind
@@ -15,6 +15,7 @@ from qemu_boot_time.protocol import CLOCK_AFTER, CLOCK_BEFORE, LINUX_PORT, LOG_A
 
 _LOG_ROUNDING_NS = 1000
 """The log's stamps are cut to the microsecond."""
+_MS = 1_000_000
 _LONGEST_TICK_NS = 10_000_000
 """A log clock whose TSC is not trusted may stand still for a tick (kernel/sched/clock.c); HZ=100."""
 
@@ -23,6 +24,12 @@ _STABLE = re.compile(
     r"sched_clock: Marking stable \(-?\d+, -?\d+\)->\(-?\d+, (-?\d{1,18})\)", re.ASCII
 )
 
+_TSC_RATE = re.compile(
+    r"tsc: (?:Detected|Refined TSC clocksource calibration:) (\d{1,6})\.(\d{3}) MHz(?: processor| TSC)?",
+    re.ASCII,
+)
+"""arch/x86/kernel/tsc.c: at first, and a second later."""
+
 
 class Readings(NamedTuple):
     """What the guest read of its CLOCK_MONOTONIC, in one go."""
@@ -30,6 +37,8 @@ class Readings(NamedTuple):
     finest_ns: int
     """How fine it is (clock_getres(2)): a tick, where the guest has no better clock."""
     taken_ns: Sequence[int]
+    cycles: Sequence[int] = ()
+    """Of the TSC, just before each."""
 
 
 class Stamps(NamedTuple):
@@ -50,6 +59,24 @@ class Tie(NamedTuple):
     guest_ns: int
     host_ns: int
     error_ns: int
+
+
+class TiedClock(Protocol):
+    """A clock of the guest's on the host's."""
+
+    @property
+    def first(self) -> Tie:
+        """The first moment at which it is tied."""
+        ...
+
+    @property
+    def alignment(self) -> Alignment:
+        """How well it is known."""
+        ...
+
+    def host_ns(self, guest: int, /) -> int:
+        """Place a reading of it on the host's clock."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +109,42 @@ class GuestClock:
 
 
 @dataclass(frozen=True, slots=True)
+class TscClock:
+    """The guest's TSC, tied as the others; ``guest_ns`` of its ties are cycles."""
+
+    first: Tie
+    last: Tie
+    per_ms: int
+    """Cycles in a millisecond by the guest's own calibration, for want of a second tie; 0: unknown."""
+
+    @property
+    def rate(self) -> tuple[int, int]:
+        """So many nanoseconds are so many cycles: measured by the host between two ties."""
+        cycles = self.last.guest_ns - self.first.guest_ns
+        return (self.last.host_ns - self.first.host_ns, cycles) if cycles else (_MS, self.per_ms)
+
+    def host_ns(self, cycles: int) -> int:
+        """Place a reading on the host's clock."""
+        time_ns, per = self.rate
+        return self.first.host_ns + (cycles - self.first.guest_ns) * time_ns // per
+
+    @property
+    def alignment(self) -> Alignment:
+        """How well it is known: it does not drift, and it counts from the guest's first instruction."""
+        error_ns = max(self.first.error_ns, self.last.error_ns)
+        return Alignment(error_ns, self.last.host_ns - self.first.host_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class GuestClocks:
-    """The two clocks of a guest's boot."""
+    """The clocks of a guest's boot."""
 
     monotonic: GuestClock
     """CLOCK_MONOTONIC: systemd's."""
     log: GuestClock | None
     """printk's (``local_clock()``); None: none of our lines is in the log."""
+    tsc: TscClock | None = None
+    """None: it was not read, or has but one tie and no rate that anybody knows."""
 
 
 def stamps_of(events: Iterable[Event]) -> Iterator[Stamps]:
@@ -113,19 +169,29 @@ def lost_ns(log: Iterable[Record]) -> int:
     return next((abs(int(line[1])) for line in found if line), 0)
 
 
+def tsc_per_ms(log: Iterable[Record]) -> int:
+    """Give the guest's last word on its TSC's rate, in cycles a millisecond; 0: there is none."""
+    found = (_TSC_RATE.fullmatch(record.text) for record in log)
+    rates = [int(line[1]) * 1000 + int(line[2]) for line in found if line]
+    return rates[-1] if rates else 0
+
+
 def clocks_of(
-    stamps: Sequence[Stamps], readings: Sequence[Readings], logged: Mapping[int, int]
+    stamps: Sequence[Stamps],
+    readings: Sequence[Readings],
+    logged: Mapping[int, int],
+    per_ms: int = 0,
 ) -> GuestClocks | None:
     """Tie the clocks; None: the host's stamps are not those of the guest's readings, or none are.
 
     ``readings`` are the guest's, early and late ones; after a reset its clock begins anew, and what
-    was before is left out. ``logged`` is the log's stamp of each reading.
+    was before is left out. ``logged`` is the log's stamp of each reading, ``per_ms`` the TSC's rate.
     """
     if len(stamps) < sum(len(group.taken_ns) for group in readings):
         return None
     rest = iter(stamps)
     groups = [
-        _Group(group.finest_ns, tuple(zip(group.taken_ns, rest, strict=False)))
+        _Group(group.finest_ns, tuple(zip(group.taken_ns, rest, strict=False)), group.cycles)
         for group in readings
         if group.taken_ns
     ]
@@ -138,13 +204,29 @@ def clocks_of(
     log = [_best(_LOG_ROUNDING_NS, g, _logged) for g in moving]
     log += [_best(_LONGEST_TICK_NS, g, _logged) for g in still]
     ties = [_best(group.finest_ns, group.tries, _read) for group in groups]
-    return GuestClocks(GuestClock(ties[0], ties[-1]), GuestClock(log[0], log[-1]) if log else None)
+    in_log_clock = GuestClock(log[0], log[-1]) if log else None
+    return GuestClocks(GuestClock(ties[0], ties[-1]), in_log_clock, _tsc(groups, per_ms))
+
+
+def _tsc(groups: Sequence["_Group"], per_ms: int) -> TscClock | None:
+    """Tie the TSC; each of its readings was taken in the try of the clock's."""
+    read = [
+        [(cycles, stamps) for cycles, (_, stamps) in zip(group.cycles, group.tries, strict=False)]
+        for group in groups
+    ]
+    ties = [_best(0, group, _read) for group in read if group]
+    if not ties:
+        return None
+    clock = TscClock(ties[0], ties[-1], per_ms)
+    time_ns, per = clock.rate
+    return clock if time_ns > 0 and per > 0 else None
 
 
 class _Group(NamedTuple):
     finest_ns: int
     tries: tuple[tuple[int, Stamps], ...]
     """The guest's reading, and what the host saw of it."""
+    cycles: Sequence[int]
 
 
 def _since_reset(groups: Sequence[_Group]) -> list[_Group]:

@@ -1,4 +1,6 @@
-"""The kernel's initcalls, from what ``initcall_debug`` writes to its log (init/main.c).
+"""The kernel's initcalls, from its trace or from its log.
+
+That is include/trace/events/initcall.h, or what ``initcall_debug`` writes (init/main.c).
 
 ::
 
@@ -6,11 +8,16 @@
     initcall inet_init+0x0/0x36a returned 0 after 5120 usecs
     calling  virtio_net_driver_init+0x0/0x1000 [virtio_net] @ 97
 
-Several may be under way at once: modules are loaded by several processes.
+    swapper/0-1   [000] .....  1946171578: initcall_start: func=inet_init+0x0/0x36a
+    swapper/0-1   [000] .....  1946420320: initcall_finish: func=inet_init+0x0/0x36a ret=0
+
+The trace's stamps are of the TSC, which counts from the guest's first instruction; the log's clock
+loses time before the kernel trusts its TSC. Several calls may be under way at once: modules are
+loaded by several processes.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from qemu_boot_time.formats.kmsg import Record
@@ -20,19 +27,24 @@ _RETURNED = re.compile(
     r"initcall (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? returned (-?\d{1,10}) after (\d{1,15}) usecs.*",
     re.ASCII,
 )
+_TRACED = re.compile(
+    r".*\[\d+\] \S+ +(\d{1,19}): initcall_(start|finish): "
+    r"func=(\S+?(?:\+0x\S+)?)(?: \[(\S+)\])?(?: ret=-?\d{1,10})?",
+    re.ASCII,
+)
 _OFFSET = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+$")
 _NS_PER_US = 1000
 
 
 class Initcall(NamedTuple):
-    """One call; times on the log's clock."""
+    """One call; times on the log's clock, or those of a trace in cycles of the TSC."""
 
     name: str
     """Of the function."""
     module: str
     """Empty: it is part of the kernel."""
-    begin_ns: int
-    end_ns: int | None
+    begin: int
+    end: int | None
     """None: it had not returned when the log ended."""
 
 
@@ -51,5 +63,21 @@ def initcalls(records: Iterable[Record]) -> Iterator[Initcall]:
             counted_ns = int(done[4]) * _NS_PER_US
             begin_ns = open_calls.pop(place, record.time_ns - counted_ns)
             yield Initcall(_OFFSET.sub("", place[0]), place[1], begin_ns, record.time_ns)
-    for (name, module), begin_ns in open_calls.items():
-        yield Initcall(_OFFSET.sub("", name), module, begin_ns, None)
+    yield from _not_returned(open_calls)
+
+
+def traced_initcalls(lines: Iterable[str]) -> Iterator[Initcall]:
+    """Give the initcalls of a trace in cycles of the TSC, in the order of :func:`initcalls`."""
+    open_calls: dict[tuple[str, str], int] = {}
+    for found in filter(None, map(_TRACED.fullmatch, lines)):
+        place, cycles = (found[3], found[4] or ""), int(found[1])
+        if found[2] == "start":
+            open_calls[place] = cycles
+        elif place in open_calls:
+            yield Initcall(_OFFSET.sub("", place[0]), place[1], open_calls.pop(place), cycles)
+    yield from _not_returned(open_calls)
+
+
+def _not_returned(open_calls: Mapping[tuple[str, str], int]) -> Iterator[Initcall]:
+    for (name, module), begin in open_calls.items():
+        yield Initcall(_OFFSET.sub("", name), module, begin, None)

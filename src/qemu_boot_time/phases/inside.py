@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-from qemu_boot_time.formats import kmsg, properties
+from qemu_boot_time.formats import properties
 from qemu_boot_time.formats.handed_out import Section
-from qemu_boot_time.model import Boot, Event, EventKind, Inside, Purpose, Span
+from qemu_boot_time.model import Alignment, Boot, Event, EventKind, Inside, Purpose, Span
 from qemu_boot_time.phases.guest_clock import (
-    GuestClock,
     GuestClocks,
-    Readings,
+    TiedClock,
+    TscClock,
     clocks_of,
     lost_ns,
     stamps_of,
+    tsc_per_ms,
 )
-from qemu_boot_time.phases.initcalls import Initcall, initcalls
+from qemu_boot_time.phases.initcalls import Initcall
 from qemu_boot_time.phases.parts import Rules
 from qemu_boot_time.phases.seen import SOURCES_BY_ACCURACY
-from qemu_boot_time.phases.units import Manager, Times, manager_of, stages, units
+from qemu_boot_time.phases.told import Told
+from qemu_boot_time.phases.units import Times, stages, units
 from qemu_boot_time.protocol import CLOCK_AFTER, CLOCK_BEFORE, HANDED_OUT, LOG_AFTER, Names
 
 END = "handed_out"
@@ -27,11 +28,9 @@ RULES = Rules(Names({HANDED_OUT: END}), END)
 """What such a boot is judged by, whatever the user's own rules are."""
 
 _CLOCK_VALUES = frozenset({CLOCK_BEFORE, CLOCK_AFTER, LOG_AFTER})
-_OUR_LINE = "qbt-inside: clock "
 _UNPACKING = ("Trying to unpack rootfs image as initramfs", "Unpacking initramfs")
 _UNPACKED = "Freeing initrd memory"
-_KERNEL, _LOG = "kernel", "kmsg"
-_INITRAMFS = "initramfs"
+_KERNEL = "kernel"
 
 
 def is_clock_mark(event: Event) -> bool:
@@ -39,65 +38,25 @@ def is_clock_mark(event: Event) -> bool:
     return event.kind is EventKind.PORT_WRITE and event.fields["value"] in _CLOCK_VALUES
 
 
-@dataclass(frozen=True)
-class _HandedOut:
-    """What came out of one guest, in its sections."""
-
-    sections: Sequence[Section]
-
-    def lines(self, name: str) -> list[str]:
-        """Give the lines of all sections of this name, since the guest's last reset."""
-        alive = self.sections[self.reset_at :]
-        return [line for section in alive if section.name == name for line in section.lines]
-
-    def has(self, name: str) -> bool:
-        return any(section.name == name for section in self.sections[self.reset_at :])
-
-    @cached_property
-    def readings(self) -> list[Readings]:
-        """The guest's readings of its clock, the early ones and the late ones, resets or not."""
-        found = (_readings(section) for section in self.sections)
-        return [one for one in found if one is not None]
-
-    @cached_property
-    def reset_at(self) -> int:
-        """The section where the guest's last life begins: its clock had gone back; 0: its only one."""
-        begins, before_ns = 0, 0
-        for at, section in enumerate(self.sections):
-            one = _readings(section)
-            if one is not None and one.taken_ns:
-                begins = at if one.taken_ns[0] < before_ns else begins
-                before_ns = one.taken_ns[-1]
-        return begins
-
-    @cached_property
-    def log(self) -> list[kmsg.Record]:
-        return list(kmsg.records(self.lines("kmsg")))
-
-    @property
-    def manager(self) -> Manager:
-        return manager_of(next(properties.blocks(self.lines("manager")), {}))
-
-    def clocks(self, events: Iterable[Event]) -> GuestClocks | None:
-        marked = {
-            int(reading): record.time_ns
-            for record in self.log
-            if record.text.startswith(_OUR_LINE)
-            and _is_count(reading := record.text.removeprefix(_OUR_LINE))
-        }
-        return clocks_of(list(stamps_of(_best(events))), self.readings, marked)
+def inside_of(
+    purpose: Purpose, boot: Boot, events: Iterable[Event], sections: Sequence[Section]
+) -> Inside:
+    """Give what was handed out its place in the boot: times count from the exec of QEMU."""
+    told = Told(sections)
+    stamps = list(stamps_of(_most_accurate(events)))
+    clocks = clocks_of(stamps, told.readings, told.logged, tsc_per_ms(told.log))
+    if clocks is None or boot.exec_ns is None:
+        return Inside(purpose, boot, notes=(_nothing(told),))
+    placed = _Placed(told, clocks, boot.exec_ns)
+    found = sorted(
+        (*placed.initramfs(), *_VIEWS[purpose](placed)),
+        key=lambda span: (span.begin_ns, -span.end_ns),
+    )
+    notes = tuple(_missing(purpose, placed))
+    return Inside(purpose, boot, tuple(found), placed.alignment(purpose), notes)
 
 
-def _readings(section: Section) -> Readings | None:
-    numbers = [int(line) for line in section.lines if _is_count(line)]
-    return Readings(numbers[0], numbers[1:]) if section.name == "clock" and numbers else None
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 20  # noqa: PLR2004  # digits of 2^64
-
-
-def _best(events: Iterable[Event]) -> list[Event]:
+def _most_accurate(events: Iterable[Event]) -> list[Event]:
     """Give the events of the most accurate source that saw our writes."""
     ours = [event for event in events if is_clock_mark(event)]
     sources = {event.source for event in ours}
@@ -105,31 +64,8 @@ def _best(events: Iterable[Event]) -> list[Event]:
     return [event for event in ours if event.source == best]
 
 
-def inside_of(
-    purpose: Purpose, boot: Boot, events: Iterable[Event], sections: Sequence[Section]
-) -> Inside:
-    """Give what was handed out its place in the boot: times count from the exec of QEMU."""
-    handed = _HandedOut(sections)
-    clocks = handed.clocks(events)
-    if clocks is None or boot.exec_ns is None:
-        return Inside(purpose, boot, notes=(_nothing(handed),))
-    place = _Place(clocks, boot.exec_ns)
-    found = sorted(
-        (*_shared(handed, place), *_VIEWS[purpose](handed, place)),
-        key=lambda span: (span.begin_ns, -span.end_ns),
-    )
-    clock = clocks.log if purpose is Purpose.INITCALLS and clocks.log else clocks.monotonic
-    alignment = replace(
-        clock.alignment,
-        first_ns=clock.first.host_ns - boot.exec_ns,
-        lost_ns=lost_ns(handed.log),
-    )
-    notes = (*_untied(clocks), *_missing(purpose, handed))
-    return Inside(purpose, boot, tuple(found), alignment, notes)
-
-
-def _nothing(handed: _HandedOut) -> str:
-    if not handed.sections:
+def _nothing(told: Told) -> str:
+    if not told.sections:
         return (
             "nothing was handed out: our init was not run, or may not use ports 0xf4 to 0xf6 "
             "(a kernel that is locked down, or built without X86_IOPL_IOPERM)"
@@ -137,93 +73,92 @@ def _nothing(handed: _HandedOut) -> str:
     return "the clocks are not tied: no source saw the guest's writes to port 0xf4, or not all"
 
 
-def _untied(clocks: GuestClocks) -> list[str]:
-    if clocks.log is not None:
-        return []
-    return [
-        "the clock of the kernel's log is not tied: it has none of our lines, so nothing of it is shown"
-    ]
-
-
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a guest's times lie in the boot."""
+class _Placed:
+    """What a guest told, and where its times lie in the boot."""
 
+    told: Told
     clocks: GuestClocks
     exec_ns: int
 
-    def monotonic_ns(self, guest_ns: int) -> int:
-        return self._since_exec(self.clocks.monotonic, guest_ns)
-
-    def logged(self, name: str, begin_ns: int, end_ns: int, parent: str, source: str) -> list[Span]:
-        """Place what the log tells; nothing, where its clock is not tied."""
-        if self.clocks.log is None:
-            return []
-        begin_ns, end_ns = (self._since_exec(self.clocks.log, ns) for ns in (begin_ns, end_ns))
-        return [Span(name, begin_ns, end_ns, parent, source)]
-
     @property
-    def init_ns(self) -> int:
-        """When our init ran."""
-        return self.clocks.monotonic.first.host_ns - self.exec_ns
+    def calls_clock(self) -> TiedClock | None:
+        """The clock that the initcalls lie on; None: it is not tied."""
+        return self.clocks.tsc if self.told.calls.by_tsc else self.clocks.log
 
-    def span(self, times: Times, parent: str, source: str) -> Span:
-        ends = (self.monotonic_ns(times.begin_ns), self.monotonic_ns(times.end_ns))
-        return Span(times.name, *ends, parent, source)
+    def alignment(self, purpose: Purpose) -> Alignment:
+        """Say how well the clock is known that what is looked at lies on."""
+        looked_at = self.calls_clock if purpose is Purpose.INITCALLS else None
+        clock = looked_at or self.clocks.monotonic
+        return replace(
+            clock.alignment,
+            first_ns=clock.first.host_ns - self.exec_ns,
+            lost_ns=0 if isinstance(clock, TscClock) else lost_ns(self.told.log),
+        )
 
-    def _since_exec(self, clock: GuestClock, guest_ns: int) -> int:
-        return clock.host_ns(guest_ns) - self.exec_ns
+    def initramfs(self) -> Iterator[Span]:
+        """Give what both kinds of looking show: the initramfs, unpacked and run."""
+        log = self.told.log
+        begins = [record.time_ns for record in log if record.text.startswith(_UNPACKING)]
+        ends = [record.time_ns for record in log if record.text.startswith(_UNPACKED)]
+        if self.clocks.log is not None and begins and ends:
+            unpacked = Times("unpack initramfs", begins[0], ends[0])
+            yield self._span(self.clocks.log, unpacked, _KERNEL, "kmsg")
+        if self.told.manager.userspace_ns:
+            clock = self.clocks.monotonic
+            ran = Times("initramfs", clock.first.guest_ns, self.told.manager.userspace_ns)
+            yield self._span(clock, ran, "", "qbt-inside")
+
+    def initcalls(self) -> Iterator[Span]:
+        """Give the initcalls that have returned, where their clock is tied."""
+        source = "trace_event" if self.told.calls.by_tsc else "initcall_debug"
+        clock = self.calls_clock
+        for call in self.told.calls.found:
+            if clock is not None and call.end is not None:
+                times = Times(call.name, call.begin, call.end)
+                yield self._span(clock, times, call.module or _KERNEL, source)
+
+    def units(self) -> Iterator[Span]:
+        """Give systemd's stages and units."""
+        clock = self.clocks.monotonic
+        for stage in stages(self.told.manager):
+            yield self._span(clock, stage, "", "systemd")
+        for unit in units(properties.blocks(self.told.lines("units"))):
+            yield self._span(clock, unit, "userspace", "systemd")
+
+    def _span(self, clock: TiedClock, times: Times, parent: str, source: str) -> Span:
+        begin_ns, end_ns = (
+            clock.host_ns(guest) - self.exec_ns for guest in (times.begin, times.end)
+        )
+        return Span(times.name, begin_ns, end_ns, parent, source)
 
 
-def _shared(handed: _HandedOut, place: _Place) -> Iterator[Span]:
-    """Give what both kinds of looking show: the initramfs, unpacked and run."""
-    begins = [r.time_ns for r in handed.log if r.text.startswith(_UNPACKING)]
-    ends = [r.time_ns for r in handed.log if r.text.startswith(_UNPACKED)]
-    if begins and ends:
-        yield from place.logged("unpack initramfs", begins[0], ends[0], _KERNEL, _LOG)
-    if handed.manager.userspace_ns:
-        end_ns = place.monotonic_ns(handed.manager.userspace_ns)
-        yield Span(_INITRAMFS, place.init_ns, end_ns, source="qbt-inside")
-
-
-def _initcall_spans(handed: _HandedOut, place: _Place) -> Iterator[Span]:
-    for call in initcalls(handed.log):
-        if call.end_ns is not None:
-            parent = call.module or _KERNEL
-            yield from place.logged(call.name, call.begin_ns, call.end_ns, parent, "initcall_debug")
-
-
-def _unit_spans(handed: _HandedOut, place: _Place) -> Iterator[Span]:
-    for stage in stages(handed.manager):
-        yield place.span(stage, "", "systemd")
-    for unit in units(properties.blocks(handed.lines("units"))):
-        yield place.span(unit, "userspace", "systemd")
-
-
-_VIEWS: Mapping[Purpose, Callable[[_HandedOut, _Place], Iterator[Span]]] = {
-    Purpose.INITCALLS: _initcall_spans,
-    Purpose.UNITS: _unit_spans,
+_VIEWS: Mapping[Purpose, Callable[[_Placed], Iterator[Span]]] = {
+    Purpose.INITCALLS: _Placed.initcalls,
+    Purpose.UNITS: _Placed.units,
 }
 
 
-def _missing(purpose: Purpose, handed: _HandedOut) -> Iterator[str]:
+def _missing(purpose: Purpose, placed: _Placed) -> Iterator[str]:
     """Say what could not be seen."""
-    if handed.reset_at:
+    if placed.told.reset_at:
         yield "the guest was reset; what was before is left out"
-    if not handed.has("end"):
+    if not placed.told.all:
         yield "the guest left, or its time was up, before it had handed out all"
     if purpose is Purpose.INITCALLS:
-        yield from _missing_initcalls(list(initcalls(handed.log)))
-    elif not handed.manager.userspace_ns:
+        yield from _missing_initcalls(placed, placed.told.calls.found)
+    elif not placed.told.manager.userspace_ns:
         yield (
             "no units: systemd did not get as far as multi-user.target, or is not there; a /run that "
             "the initrd does not hand on is not seen"
         )
 
 
-def _missing_initcalls(calls: Sequence[Initcall]) -> Iterator[str]:
+def _missing_initcalls(placed: _Placed, calls: Sequence[Initcall]) -> Iterator[str]:
     if not calls:
-        yield "no initcalls in the kernel's log: it was built without, or has overwritten them"
-    hanging = [call.name for call in calls if call.end_ns is None]
+        yield "no initcalls: this kernel was built to tell of none, or its log has lost them"
+    elif placed.calls_clock is None:
+        yield "no initcalls: the clock of the kernel's log is not tied, for it has none of our lines"
+    hanging = [call.name for call in calls if call.end is None]
     if hanging:
         yield f"not returned from: {', '.join(hanging)}"

@@ -13,11 +13,11 @@ _TIMESTAMP = "TimestampMonotonic"
 
 
 class Times(NamedTuple):
-    """Something that took time, on the guest's clock."""
+    """Something that took time, on a clock of the guest's."""
 
     name: str
-    begin_ns: int
-    end_ns: int
+    begin: int
+    end: int
 
 
 class Manager(NamedTuple):

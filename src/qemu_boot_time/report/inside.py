@@ -17,8 +17,8 @@ _BEFORE = (
     "before that it is counted back, by a clock that had lost {} ms: times of the kernel may be as much "
     "earlier"
 )
-_KINDS = {Purpose.INITCALLS: "initcall_debug", Purpose.UNITS: "systemd"}
-"""The source of what each kind of looking is for."""
+_BESIDES = {"kmsg", "qbt-inside"}
+"""The sources of what both kinds of looking show."""
 
 
 def inside_parts(inside: Inside) -> Iterator[RenderableType]:
@@ -26,7 +26,8 @@ def inside_parts(inside: Inside) -> Iterator[RenderableType]:
     yield Text(f"inside: {inside.purpose}, in a boot that does not count", style="bold")
     if inside.alignment is not None:
         yield Text(_known(inside.alignment))
-        yield Text(_BEFORE.format(ms(inside.alignment.lost_ns)))
+        if inside.alignment.lost_ns:
+            yield Text(_BEFORE.format(ms(inside.alignment.lost_ns)))
     for note in inside.notes:
         yield Text(f"note: {printable(note)}")
     stages, targets, others = _parted(inside)
@@ -51,7 +52,7 @@ def _parted(inside: Inside) -> tuple[list[Span], list[Span], list[Span]]:
     """Part the spans into stages, targets, and what the boot was for."""
     stages, targets, others = [], [], []
     for span in inside.spans:
-        if span.source != _KINDS[inside.purpose] or not span.parent:
+        if span.source in _BESIDES or not span.parent:
             stages.append(span)
         elif span.name.endswith(_TARGET) and inside.purpose is Purpose.UNITS:
             targets.append(span)
@@ -70,5 +71,5 @@ def _table(title: str, spans: Iterable[Span]) -> Iterator[RenderableType]:
 
 
 def _named(span: Span) -> str:
-    builtin = span.source != "initcall_debug" or span.parent == "kernel"
-    return span.name if builtin else f"{span.name} [{span.parent}]"
+    is_known = span.parent in {"", "kernel", "userspace"}
+    return span.name if is_known else f"{span.name} [{span.parent}]"
