@@ -1,5 +1,7 @@
 """initcall_debug's lines become calls."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from qemu_boot_time.formats.kmsg import Record
@@ -88,24 +90,39 @@ def test_other_lines_are_no_calls(text: str) -> None:
     assert [] == list(initcalls(log((1, text))))
 
 
-def traced(*lines: tuple[int, str], task: str = "swapper/0-1") -> list[Initcall]:
+def traced(
+    *lines: tuple[int, str], task: str = "swapper/0-1", log: Sequence[Record] = ()
+) -> list[Initcall]:
     """Read a trace of these cycles and texts."""
-    return list(
-        traced_initcalls(f"  {task}       [000] ...1.   {at}: {text}" for at, text in lines)
-    )
+    text = (f"  {task}       [000] ...1.   {at}: {text}" for at, text in lines)
+    return list(traced_initcalls(text, log))
 
 
 def test_a_trace_is_in_cycles() -> None:
     """A module's calls are named by it; tasks may be called anything."""
     found = traced(
         (100, "initcall_start: func=inet_init+0x0/0x36a"),
-        (150, "initcall_start: func=init+0x0/0x1000 [virtio]"),
-        (160, "initcall_finish: func=init+0x0/0x1000 [virtio] ret=-19"),
-        (900, "initcall_finish: func=inet_init+0x0/0x36a ret=0"),
+        (150, "initcall_finish: func=inet_init+0x0/0x36a ret=0"),
+        (160, "initcall_start: func=init+0x0/0x1000 [virtio]"),
+        (900, "initcall_finish: func=init+0x0/0x1000 [virtio] ret=-19"),
         task="[1] x: initcall_start: -7",
     )
 
-    assert [Initcall("init", "virtio", 150, 160), Initcall("inet_init", "", 100, 900)] == found
+    assert [Initcall("inet_init", "", 100, 150), Initcall("init", "virtio", 160, 900)] == found
+
+
+def test_calls_in_a_trace_are_paired_by_process() -> None:
+    """The end of a module's call may be told by address, and its beginning by name."""
+    lines = [
+        "  modprobe-97 [000] ...1. 10: initcall_start: func=init+0x0/0x1000 [virtio]",
+        "  modprobe-98 [001] ...1. 11: initcall_start: func=init+0x0/0x1000 [loop]",
+        "  modprobe-97 [000] ...1. 15: initcall_finish: func=0xffffffffc0302000 ret=0",
+        "  modprobe-98 [001] ...1. 16: initcall_finish: func=0xffffffffc0302000 ret=0",
+    ]
+
+    assert [Initcall("init", "virtio", 10, 15), Initcall("init", "loop", 11, 16)] == list(
+        traced_initcalls(lines)
+    )
 
 
 def test_a_trace_that_is_torn() -> None:
@@ -119,3 +136,48 @@ def test_a_trace_that_is_torn() -> None:
 
     assert [Initcall("b", "", 150, None)] == found
     assert [] == list(traced_initcalls(["CPU:0 [LOST 5 EVENTS]", ""]))
+
+
+MODULE = (
+    (100, "initcall_start: func=0xffffffffc0302000"),
+    (150, "initcall_finish: func=0xffffffffc0302000 ret=0"),
+    (200, "initcall_start: func=dm_init+0x0/0x53 [dm_mod]"),
+    (250, "initcall_finish: func=dm_init+0x0/0x53 [dm_mod] ret=0"),
+    (300, "initcall_start: func=0xffffffffc0302000"),
+    (350, "initcall_finish: func=0xffffffffc0302000 ret=0"),
+)
+
+
+def test_the_log_names_what_the_trace_cannot() -> None:
+    """By the order of the calls in each process."""
+    named = log(
+        (1, "calling  init+0x0/0x1000 [virtio] @ 97"),
+        (2, "calling  other+0x0/0x5 @ 1"),
+        (3, "calling  dm_init+0x0/0x53 [dm_mod] @ 97"),
+        (4, "calling  init+0x0/0x9 [loop] @ 97"),
+    )
+
+    found = traced(*MODULE, task="modprobe-97", log=named)
+
+    assert [
+        Initcall("init", "virtio", 100, 150),
+        Initcall("dm_init", "dm_mod", 200, 250),
+        Initcall("init", "loop", 300, 350),
+    ] == found
+
+
+def test_a_log_with_other_calls_names_none() -> None:
+    """Lines were lost: from there on an address stays one."""
+    other = log((3, "calling  x+0x0/0x5 @ 97"), (4, "calling  y+0x0/0x9 @ 97"))
+
+    names = [call.name for call in traced(*MODULE[2:], task="modprobe-97", log=other)]
+
+    assert ["dm_init", "0xffffffffc0302000"] == names
+
+
+def test_a_hostile_line_costs_no_time() -> None:
+    """However long: nothing in it is tried over and over."""
+    line = "calling  " + "+0x" * 300_000 + " [" * 300_000
+
+    assert [] == list(initcalls([Record(0, line)]))
+    assert [] == list(traced_initcalls(["-1 [0] x 1: initcall_start: func=" + "-1 [0] " * 300_000]))

@@ -198,14 +198,18 @@ def clocks_of(
     groups = _since_reset(groups)
     if not groups:
         return None
+    ties = [_best(group.finest_ns, group.tries, _read) for group in groups]
+    monotonic = GuestClock(ties[0], ties[-1])
+    return GuestClocks(monotonic, _log(groups, logged), _tsc(groups, per_ms))
+
+
+def _log(groups: Sequence["_Group"], logged: Mapping[int, int]) -> GuestClock | None:
+    """Tie the log's clock; where it stands still it is a tick off, and only used for want of better."""
     in_log = [[(logged[read], s) for read, s in g.tries if read in logged] for g in groups]
     moving = [g for g in in_log if len({log_ns for log_ns, _ in g}) == len(g) > 0]
-    still = [g for g in in_log if g] if not moving else []
-    log = [_best(_LOG_ROUNDING_NS, g, _logged) for g in moving]
-    log += [_best(_LONGEST_TICK_NS, g, _logged) for g in still]
-    ties = [_best(group.finest_ns, group.tries, _read) for group in groups]
-    in_log_clock = GuestClock(log[0], log[-1]) if log else None
-    return GuestClocks(GuestClock(ties[0], ties[-1]), in_log_clock, _tsc(groups, per_ms))
+    finest_ns = _LOG_ROUNDING_NS if moving else _LONGEST_TICK_NS
+    ties = [_best(finest_ns, g, _logged) for g in moving or filter(None, in_log)]
+    return GuestClock(ties[0], ties[-1]) if ties else None
 
 
 def _tsc(groups: Sequence["_Group"], per_ms: int) -> TscClock | None:

@@ -17,21 +17,23 @@ loaded by several processes.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from qemu_boot_time.formats.kmsg import Record
 
-_CALLING = re.compile(r"calling  (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? @ (\d{1,10})", re.ASCII)
+_CALLING = re.compile(r"calling  (\S+)(?: \[(\S+)\])? @ (\d{1,10})", re.ASCII)
 _RETURNED = re.compile(
-    r"initcall (\S+?(?:\+0x\S+)?)(?: \[(\S+)\])? returned (-?\d{1,10}) after (\d{1,15}) usecs.*",
+    r"initcall (\S+)(?: \[(\S+)\])? returned (-?\d{1,10}) after (\d{1,15}) usecs.*",
     re.ASCII,
 )
 _TRACED = re.compile(
-    r".*\[\d+\] \S+ +(\d{1,19}): initcall_(start|finish): "
-    r"func=(\S+?(?:\+0x\S+)?)(?: \[(\S+)\])?(?: ret=-?\d{1,10})?",
+    r".*-(\d{1,10}) +\[\d+\] \S+ +(\d{1,19}): initcall_(start|finish): "
+    r"func=(\S+)(?: \[(\S+)\])?(?: ret=-?\d{1,10})?",
     re.ASCII,
 )
+_ADDRESS = "0x"
 _OFFSET = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+$")
 _NS_PER_US = 1000
 
@@ -63,21 +65,42 @@ def initcalls(records: Iterable[Record]) -> Iterator[Initcall]:
             counted_ns = int(done[4]) * _NS_PER_US
             begin_ns = open_calls.pop(place, record.time_ns - counted_ns)
             yield Initcall(_OFFSET.sub("", place[0]), place[1], begin_ns, record.time_ns)
-    yield from _not_returned(open_calls)
-
-
-def traced_initcalls(lines: Iterable[str]) -> Iterator[Initcall]:
-    """Give the initcalls of a trace in cycles of the TSC, in the order of :func:`initcalls`."""
-    open_calls: dict[tuple[str, str], int] = {}
-    for found in filter(None, map(_TRACED.fullmatch, lines)):
-        place, cycles = (found[3], found[4] or ""), int(found[1])
-        if found[2] == "start":
-            open_calls[place] = cycles
-        elif place in open_calls:
-            yield Initcall(_OFFSET.sub("", place[0]), place[1], open_calls.pop(place), cycles)
-    yield from _not_returned(open_calls)
-
-
-def _not_returned(open_calls: Mapping[tuple[str, str], int]) -> Iterator[Initcall]:
     for (name, module), begin in open_calls.items():
         yield Initcall(_OFFSET.sub("", name), module, begin, None)
+
+
+def traced_initcalls(lines: Iterable[str], log: Iterable[Record] = ()) -> Iterator[Initcall]:
+    """Give the initcalls of a trace in cycles of the TSC, in the order of :func:`initcalls`.
+
+    A trace is put into words when it is read: by then the code of a module's initcall may be gone, and its
+    name an address. The ``log`` has the same calls, in each process in the same order, by name.
+    """
+    open_calls: defaultdict[str, list[Initcall]] = defaultdict(list)
+    called = _called(log)
+    for found in filter(None, map(_TRACED.fullmatch, lines)):
+        process, cycles = found[1], int(found[2])
+        if found[3] == "start":
+            name, module = _named((found[4], found[5] or ""), called[process])
+            open_calls[process].append(Initcall(_OFFSET.sub("", name), module, cycles, None))
+        elif open_calls[process]:
+            yield open_calls[process].pop()._replace(end=cycles)
+    for calls in open_calls.values():
+        yield from calls
+
+
+def _called(log: Iterable[Record]) -> defaultdict[str, deque[tuple[str, str]]]:
+    """Give the calls of each process by name, in their order."""
+    called: defaultdict[str, deque[tuple[str, str]]] = defaultdict(deque)
+    for found in filter(None, (_CALLING.fullmatch(record.text) for record in log)):
+        called[found[3]].append((found[1], found[2] or ""))
+    return called
+
+
+def _named(place: tuple[str, str], called: deque[tuple[str, str]]) -> tuple[str, str]:
+    """Name a call as the log does, if it is an address; a log with other calls names none."""
+    by_log = called.popleft() if called else place
+    if place[0].startswith(_ADDRESS):
+        return by_log
+    if place != by_log:
+        called.clear()
+    return place

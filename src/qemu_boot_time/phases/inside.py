@@ -97,13 +97,7 @@ class _Placed:
         )
 
     def initramfs(self) -> Iterator[Span]:
-        """Give what both kinds of looking show: the initramfs, unpacked and run."""
-        log = self.told.log
-        begins = [record.time_ns for record in log if record.text.startswith(_UNPACKING)]
-        ends = [record.time_ns for record in log if record.text.startswith(_UNPACKED)]
-        if self.clocks.log is not None and begins and ends:
-            unpacked = Times("unpack initramfs", begins[0], ends[0])
-            yield self._span(self.clocks.log, unpacked, _KERNEL, "kmsg")
+        """Give what both kinds of looking show: how long the initramfs ran."""
         if self.told.manager.userspace_ns:
             clock = self.clocks.monotonic
             ran = Times("initramfs", clock.first.guest_ns, self.told.manager.userspace_ns)
@@ -119,12 +113,21 @@ class _Placed:
                 yield self._span(clock, times, call.module or _KERNEL, source)
 
     def units(self) -> Iterator[Span]:
-        """Give systemd's stages and units."""
+        """Give systemd's stages and units, and when the kernel unpacked the initramfs."""
         clock = self.clocks.monotonic
+        yield from self._unpacking()
         for stage in stages(self.told.manager):
             yield self._span(clock, stage, "", "systemd")
         for unit in units(properties.blocks(self.told.lines("units"))):
             yield self._span(clock, unit, "userspace", "systemd")
+
+    def _unpacking(self) -> Iterator[Span]:
+        log = self.told.log
+        begins = [record.time_ns for record in log if record.text.startswith(_UNPACKING)]
+        ends = [record.time_ns for record in log if record.text.startswith(_UNPACKED)]
+        if self.clocks.log is not None and begins and ends:
+            unpacked = Times("unpack initramfs", begins[0], ends[0])
+            yield self._span(self.clocks.log, unpacked, _KERNEL, "kmsg")
 
     def _span(self, clock: TiedClock, times: Times, parent: str, source: str) -> Span:
         begin_ns, end_ns = (

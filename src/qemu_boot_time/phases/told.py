@@ -83,7 +83,7 @@ class Told:
     @cached_property
     def calls(self) -> Calls:
         """The initcalls, by the trace where there is one: its clock is the better one."""
-        traced = tuple(traced_initcalls(self.lines("trace")))
+        traced = tuple(traced_initcalls(self.lines("trace"), self.log))
         return Calls(traced or tuple(initcalls(self.log)), by_tsc=bool(traced))
 
 
