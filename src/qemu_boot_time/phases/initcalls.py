@@ -17,8 +17,8 @@ loaded by several processes.
 """
 
 import re
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from qemu_boot_time.formats.kmsg import Record
@@ -33,7 +33,6 @@ _TRACED = re.compile(
     r"func=(\S+)(?: \[(\S+)\])?(?: ret=-?\d{1,10})?",
     re.ASCII,
 )
-_ADDRESS = "0x"
 _OFFSET = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+$")
 _NS_PER_US = 1000
 
@@ -73,14 +72,18 @@ def traced_initcalls(lines: Iterable[str], log: Iterable[Record] = ()) -> Iterat
     """Give the initcalls of a trace in cycles of the TSC, in the order of :func:`initcalls`.
 
     A trace is put into words when it is read: by then the code of a module's initcall may be gone, and its
-    name an address. The ``log`` has the same calls, in each process in the same order, by name.
+    address another module's. The ``log`` names the same calls, in each process in the same order; where it has
+    more or fewer of a process the trace's own words must do.
     """
+    events = [found for found in map(_TRACED.fullmatch, lines) if found]
+    begun = Counter(found[1] for found in events if found[3] == "start")
+    called = {process: c for process, c in _called(log).items() if len(c) == begun[process]}
     open_calls: defaultdict[str, list[Initcall]] = defaultdict(list)
-    called = _called(log)
-    for found in filter(None, map(_TRACED.fullmatch, lines)):
+    for found in events:
         process, cycles = found[1], int(found[2])
         if found[3] == "start":
-            name, module = _named((found[4], found[5] or ""), called[process])
+            own = (found[4], found[5] or "")
+            name, module = called[process].popleft() if process in called else own
             open_calls[process].append(Initcall(_OFFSET.sub("", name), module, cycles, None))
         elif open_calls[process]:
             yield open_calls[process].pop()._replace(end=cycles)
@@ -88,19 +91,9 @@ def traced_initcalls(lines: Iterable[str], log: Iterable[Record] = ()) -> Iterat
         yield from calls
 
 
-def _called(log: Iterable[Record]) -> defaultdict[str, deque[tuple[str, str]]]:
+def _called(log: Iterable[Record]) -> Mapping[str, deque[tuple[str, str]]]:
     """Give the calls of each process by name, in their order."""
     called: defaultdict[str, deque[tuple[str, str]]] = defaultdict(deque)
     for found in filter(None, (_CALLING.fullmatch(record.text) for record in log)):
         called[found[3]].append((found[1], found[2] or ""))
     return called
-
-
-def _named(place: tuple[str, str], called: deque[tuple[str, str]]) -> tuple[str, str]:
-    """Name a call as the log does, if it is an address; a log with other calls names none."""
-    by_log = called.popleft() if called else place
-    if place[0].startswith(_ADDRESS):
-        return by_log
-    if place != by_log:
-        called.clear()
-    return place
