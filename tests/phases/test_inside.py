@@ -191,6 +191,15 @@ def test_what_is_missing_is_said(
     assert [note] == [line[: len(note)] for line in found.notes]
 
 
+def test_why_qemu_did_not_start_is_said() -> None:
+    """What is added may be what it does not know."""
+    boot = replace(BOOT, message="qemu: 'isa-debugcon' is not a valid device")
+
+    found = inside_of(Purpose.UNITS, boot, [], ())
+
+    assert ("nothing is known: qemu: 'isa-debugcon' is not a valid device",) == found.notes
+
+
 def test_an_initcall_that_hangs_is_named() -> None:
     """It has no end, so it is no span."""
     hangs = Section("kmsg", (*KMSG.lines, "6,9,1,-;calling  stuck+0x0/0x5 @ 1"))

@@ -42,6 +42,15 @@ def test_only_measured_boots_are_boots_of_the_run(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("index", "purpose", "counts"),
+    [(0, Purpose.MEASURED, True), (-1, Purpose.MEASURED, False), (1, Purpose.UNITS, False)],
+)
+def test_which_boots_count(index: int, purpose: Purpose, *, counts: bool) -> None:
+    """Those that were asked for."""
+    assert counts == boot_facts(index, purpose=purpose).counts
+
+
 def test_what_ties_clocks_is_no_mark(tmp_path: Path) -> None:
     """The boot's own marks are, and the one that ends it."""
     (inside,) = load_run(a_run(tmp_path / "run")).inside

@@ -36,8 +36,10 @@ class Progress:
         if self._lives:
             click.echo(f"{_CLEAR}{self._line(index)}", err=True, nl=False)
 
-    def looks(self, purpose: Purpose) -> None:
-        """Show that a boot which is not measured runs."""
+    def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
+        """Show that a boot which is not measured runs; what is added for it, if asked."""
+        if self._verbose:
+            note(f"added to look at {purpose}: {shlex.join(arguments)}")
         if self._lives:
             click.echo(f"{_CLEAR}looking inside: {purpose}", err=True, nl=False)
 

@@ -65,8 +65,7 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
             if _hopeless(boots) and index + 1 < plan.boots and not plan.keep_going:
                 observer.note(f"{_HOPELESS} boots, all failed: no more tried (--keep-going does)")
                 break
-        else:
-            session.look_inside(observer)
+        session.look_inside(observer)
         guard.release("remove", str(sockets))
     return boots
 
@@ -115,9 +114,9 @@ class _Measurement:
     def look_inside(self, observer: Observer) -> None:
         """Boot once more for each thing to look at; these boots are no part of the result."""
         for index, purpose in enumerate(self.plan.inside, self.plan.boots):
-            observer.looks(purpose)
             handed_out = self.writer.console(index, STREAM)
             plan = plan_for(self.plan, purpose, self.sockets, handed_out)
+            observer.looks(purpose, plan.command.argv[len(self.plan.command.argv) :])
             replace(self, plan=plan, purpose=purpose).boot(index)
 
     def _prepare(self) -> None:

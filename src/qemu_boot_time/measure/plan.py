@@ -46,8 +46,8 @@ class Observer(Protocol):
     def ended(self, boot: Boot) -> None:
         """Be told how it ended; the times are those seen live."""
 
-    def looks(self, purpose: Purpose) -> None:
-        """Be told that a boot begins which is not measured."""
+    def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
+        """Be told that a boot begins which is not measured, and what is added for it alone."""
 
     def note(self, text: str) -> None:
         """Be told something a reader of the result must know."""
@@ -65,7 +65,7 @@ class Silence:
     def ended(self, boot: Boot) -> None:
         """Say nothing."""
 
-    def looks(self, purpose: Purpose) -> None:
+    def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:

@@ -46,7 +46,7 @@ def inside_of(
     stamps = list(stamps_of(_most_accurate(events)))
     clocks = clocks_of(stamps, told.readings, told.logged, tsc_per_ms(told.log))
     if clocks is None or boot.exec_ns is None:
-        return Inside(purpose, boot, notes=(_nothing(told),))
+        return Inside(purpose, boot, notes=(_nothing(told, boot.message),))
     placed = _Placed(told, clocks, boot.exec_ns)
     found = sorted(
         (*placed.initramfs(), *_VIEWS[purpose](placed)),
@@ -64,7 +64,9 @@ def _most_accurate(events: Iterable[Event]) -> list[Event]:
     return [event for event in ours if event.source == best]
 
 
-def _nothing(told: Told) -> str:
+def _nothing(told: Told, message: str) -> str:
+    if message:
+        return f"nothing is known: {message}"
     if not told.sections:
         return (
             "nothing was handed out: our init was not run, or may not use ports 0xf4 to 0xf6 "

@@ -102,6 +102,11 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     """The last that QEMU said on its standard error, where the boot failed."""
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of those asked for: no warm-up, and none that looked inside."""
+        return self.index >= 0 and self.purpose is Purpose.MEASURED
+
 
 def runs_directory() -> Path:
     """Give where runs live unless the user says otherwise."""

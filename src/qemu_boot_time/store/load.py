@@ -60,7 +60,7 @@ def load_run(directory: Path) -> Run:
         for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
             events[index] += found
     rules = rules_of(facts)
-    measured = [boot for boot in boots if boot.index >= 0 and boot.purpose is Purpose.MEASURED]
+    measured = [boot for boot in boots if boot.counts]
     looked = [boot for boot in boots if boot.purpose is not Purpose.MEASURED]
     return Run(
         name=directory.name,
