@@ -27,7 +27,8 @@ enum { TRIES = 5 };
 #define TRACE "/qbt-trace"
 #define RUN "/../run" /* the top of what is mounted over our root, too (path_resolution(7)) */
 #define UNIT "qbt-inside.service"
-#define UNITS "systemd/system"
+/* Of systemd's places for units the one whose being there says of no guest that it runs systemd. */
+#define UNITS "systemd/system.control"
 #define RESULT "qbt-inside/done"
 
 struct seconds {
@@ -309,6 +310,7 @@ __attribute__((used, noreturn)) void begin(long *stack)
 		if (!system_call(SYS_FORK, 0, 0, 0))
 			watch(arguments[0]);
 		system_call(SYS_CLOSE, look.log, 0, 0);
+		system_call(SYS_CLOSE, look.trace, 0, 0);
 		system_call(SYS_IOPERM, LINUX_PORT, PORTS, 0);
 	}
 	program = program ? program : "/init";
