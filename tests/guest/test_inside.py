@@ -30,6 +30,7 @@ def test_the_archive_holds_a_program_a_log_and_a_unit() -> None:
         "qbt-inside.service",
         "etc/systemd/system/qbt-inside.service",
         "etc/systemd/system/multi-user.target.wants/qbt-inside.service",
+        "etc/systemd/system/default.target.wants/qbt-inside.service",
     ] == files
     assert (1, 11) == entries["qbt-kmsg"].node
     assert entries[UNIT].data == entries[f"etc/systemd/system/{UNIT}"].data

@@ -210,24 +210,40 @@ static unsigned long device_of(const char *path)
 	return system_call(SYS_STAT, (long)path, (long)status, 0) ? 0 : status[0];
 }
 
+static void make_directory(const char *path)
+{
+	system_call(SYS_MKDIR, (long)path, 0755, 0);
+}
+
+/* Make the directory of what a target wants, and the unit one of these. */
+static void want_unit(const char *directory)
+{
+	struct line name;
+
+	make_directory(directory);
+	begin_line(&name, directory);
+	append(&name, "/" UNIT);
+	name.text[name.length] = 0;
+	system_call(SYS_SYMLINK, (long)("../" UNIT), (long)name.text, 0);
+}
+
 /* Put the unit where systemd will look; 0: /run is not there yet. */
 static int place_unit(void)
 {
-	static const char *const directories[] = {
-		"systemd", UNITS, UNITS "/multi-user.target.wants", "qbt-inside",
-	};
-	unsigned long i;
 	long file;
 
 	if (!device_of(RUN) || device_of(RUN) == device_of("/"))
 		return 0;
 	system_call(SYS_CHDIR, (long)RUN, 0, 0);
-	for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
-		system_call(SYS_MKDIR, (long)directories[i], 0755, 0);
+	make_directory("qbt-inside");
+	make_directory("systemd");
+	make_directory(UNITS);
 	file = system_call(SYS_OPEN, (long)(UNITS "/" UNIT), O_WRONLY | O_CREAT, 0644);
 	system_call(SYS_WRITE, file, (long)look.unit, look.unit_bytes);
 	system_call(SYS_CLOSE, file, 0, 0);
-	system_call(SYS_SYMLINK, (long)("../" UNIT), (long)(UNITS "/multi-user.target.wants/" UNIT), 0);
+	/* A boot may be told another target than the default, and the default may be another. */
+	want_unit(UNITS "/multi-user.target.wants");
+	want_unit(UNITS "/default.target.wants");
 	return 1;
 }
 

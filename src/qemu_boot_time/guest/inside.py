@@ -19,6 +19,7 @@ PROGRAM = "qbt-inside"
 _HERE = resources.files("qemu_boot_time.guest")
 _ALIGN = 4
 _SYSTEM = "etc/systemd/system"
+_TARGETS = ("multi-user.target", "default.target")
 _WORDS: dict[Purpose, tuple[str, ...]] = {
     Purpose.INITCALLS: (
         *("initcall_debug", "log_buf_len=16M"),
@@ -55,7 +56,7 @@ def archive() -> bytes:
         cpio.directory("qbt-trace"),
         cpio.file(UNIT, unit),
         cpio.file(f"{_SYSTEM}/{UNIT}", unit),
-        cpio.symlink(f"{_SYSTEM}/multi-user.target.wants/{UNIT}", f"../{UNIT}"),
+        *(cpio.symlink(f"{_SYSTEM}/{target}.wants/{UNIT}", f"../{UNIT}") for target in _TARGETS),
     )
     return initramfs.build(program=binary(), name=PROGRAM, extra=extra)
 

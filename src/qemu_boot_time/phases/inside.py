@@ -154,8 +154,8 @@ def _missing(purpose: Purpose, placed: _Placed) -> Iterator[str]:
         yield from _missing_initcalls(placed, placed.told.calls.found)
     elif not placed.told.manager.userspace_ns:
         yield (
-            "no units: systemd did not get as far as multi-user.target, or is not there; a /run that "
-            "the initrd does not hand on is not seen"
+            "no units: systemd is not there, or was not done with its boot; a /run that the initrd does "
+            "not hand on is not seen"
         )
 
 
