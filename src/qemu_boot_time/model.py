@@ -44,6 +44,16 @@ class EndedBy(StrEnum):
     USER = "user"
 
 
+class Purpose(StrEnum):
+    """What one boot of a run is for."""
+
+    MEASURED = "measured"
+    INITCALLS = "initcalls"
+    """Looking at the kernel's initcalls: never counted, for looking costs."""
+    UNITS = "units"
+    """Looking at systemd's units: never counted."""
+
+
 class Bound(StrEnum):
     """What a stamp says of the true time."""
 
@@ -124,10 +134,19 @@ class Span:
     """Whatever has two ends inside a boot: an initcall, a unit."""
 
     name: str
+    """In the guest's own words; it may be anything."""
     begin_ns: int
+    """Since the exec of QEMU; negative where the guest says so."""
     end_ns: int
     parent: str = ""
+    """What it is a part of: ``kernel``, the kernel's module, ``userspace``."""
     source: str = ""
+    """Who in the guest said so: ``initcall_debug``, ``systemd``, ``qbt-inside``."""
+
+    @property
+    def duration_ns(self) -> int:
+        """The length, in nanoseconds."""
+        return self.end_ns - self.begin_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +209,37 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
+class Alignment:
+    """How well a guest's clock is known on the host's."""
+
+    error_ns: int
+    """What a time of the guest may be off by, at the moments when both clocks were stamped."""
+    apart_ns: int = 0
+    """From the first such moment to the last; 0: there was but one."""
+    drift_ns: int = 0
+    """How much longer that was for the host than for the guest; between them it is shared out."""
+    first_ns: int = 0
+    """The first such moment, since the exec of QEMU; what was before is counted back from it."""
+    lost_ns: int = 0
+    """How much the guest's clocks had lost while its kernel started, by its own count: what was before
+    the first such moment may have been so much earlier than it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a guest knew of one boot, on the host's timeline. The boot counts in no statistics."""
+
+    purpose: Purpose
+    boot: Boot
+    spans: tuple[Span, ...] = ()
+    """In time order; an initcall of a module that was loaded by user space is one, too."""
+    alignment: Alignment | None = None
+    """None: nobody can say when anything was, so there are no spans."""
+    notes: tuple[str, ...] = ()
+    """What cannot be seen, and why: one line each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """N boots of one configuration, wherever they come from."""
 
@@ -206,5 +256,7 @@ class Run:
     """``kvm``, ``tcg``; empty where nobody knows."""
     notes: tuple[str, ...] = ()
     """What a reader of the table must know: one line each."""
+    inside: tuple[Inside, ...] = ()
+    """Boots of their own that looked inside."""
     damage: str = ""
     """Where the input is damaged, so that it may have held more; empty: it is whole."""

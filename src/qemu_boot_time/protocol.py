@@ -91,6 +91,13 @@ _BY_WRITE = {(p.port, p.value): p.name for p in TRACE_POINTS if p.port is not No
 CUSTOM_VALUES = range(1 + max(p.value for p in TRACE_POINTS if p.value is not None), 256)
 """What is left of a byte for the user's own trace points, on either port."""
 
+INSIDE_PORT = 0xF6
+"""Where a guest that is looked into hands out what it knows of its boot (guest/inside.c)."""
+CLOCK_BEFORE, CLOCK_AFTER, LOG_AFTER, HANDED_OUT = range(250, 254)
+"""What it writes to port 0xf4, in boots that are made for it alone: before and after it has read its
+clock, after a line that it wrote to the kernel's log, when all is handed out. In every other boot
+these values are the user's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:

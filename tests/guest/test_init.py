@@ -1,15 +1,18 @@
-"""Our init: the bytes in the package are those of its source, and it is told what to do."""
+"""Our programs for the guest: their bytes are those of their sources; init is told what to do."""
 
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError, ProgramError
-from qemu_boot_time.guest import init
+from qemu_boot_time.guest import init, inside
+
+PROGRAMS = pytest.mark.parametrize("program", [init, inside], ids=["init", "inside"])
 
 
 def first_line(*command: str) -> str:
@@ -19,36 +22,39 @@ def first_line(*command: str) -> str:
     )
 
 
-def test_prebuilt_program_is_what_the_source_makes(tmp_path: Path) -> None:
+@PROGRAMS
+def test_prebuilt_program_is_what_the_source_makes(program: ModuleType, tmp_path: Path) -> None:
     """The toolchain of Debian 12 makes the very bytes of the package; others need not."""
     toolchain = first_line("gcc", "--version") + first_line("ld", "--version")
     if not re.search(r"Debian 12\.2\..*Binutils for Debian\) 2\.40", toolchain):
         pytest.skip(f"another toolchain: {toolchain!r}")
 
-    init.build(tmp_path / "init")
+    program.build(tmp_path / "init")
 
-    assert (tmp_path / "init").read_bytes() == init.binary()
+    assert (tmp_path / "init").read_bytes() == program.binary()
 
 
-def test_source_builds_with_any_gcc(tmp_path: Path) -> None:
+@PROGRAMS
+def test_source_builds_with_any_gcc(program: ModuleType, tmp_path: Path) -> None:
     """Whatever the compiler: a static ELF program for x86-64, below 10 KB."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
 
-    init.build(tmp_path / "init")
-    program = (tmp_path / "init").read_bytes()
+    program.build(tmp_path / "init")
+    made = (tmp_path / "init").read_bytes()
 
-    assert program[:6] == b"\x7fELF\x02\x01"
-    assert program[16:20] == bytes([2, 0, 62, 0])  # ET_EXEC, EM_X86_64
-    assert len(program) < 10_000
+    assert made[:6] == b"\x7fELF\x02\x01"
+    assert made[16:20] == bytes([2, 0, 62, 0])  # ET_EXEC, EM_X86_64
+    assert len(made) < 10_000
 
 
-def test_prebuilt_program_loads_no_other() -> None:
+@PROGRAMS
+def test_prebuilt_program_loads_no_other(program: ModuleType) -> None:
     """No interpreter, no dynamic section: it runs where there is no libc."""
-    program = init.binary()
-    at, size, count = (int.from_bytes(program[i : i + n], "little") for i, n in HEADERS)
+    made = program.binary()
+    at, size, count = (int.from_bytes(made[i : i + n], "little") for i, n in HEADERS)
 
-    kinds = {int.from_bytes(program[at + i * size :][:4], "little") for i in range(count)}
+    kinds = {int.from_bytes(made[at + i * size :][:4], "little") for i in range(count)}
 
     assert kinds == {1, 0x6474E551}  # PT_LOAD, PT_GNU_STACK
 
@@ -57,17 +63,21 @@ HEADERS = ((32, 8), (54, 2), (56, 2))
 """Of ELF-64: where the program headers are, the size of one, how many."""
 
 
-def test_it_does_nothing_where_it_is_not_the_first_process(tmp_path: Path) -> None:
-    """Run on a host, by root, it powers nothing off: it says so and leaves."""
-    program = tmp_path / "init"
-    program.write_bytes(init.binary())
-    program.chmod(0o755)
+@PROGRAMS
+def test_it_does_nothing_where_it_is_not_the_first_process(
+    program: ModuleType, tmp_path: Path
+) -> None:
+    """Run on a host, by root, it powers nothing off and hands nothing out: it says so and leaves."""
+    copy = tmp_path / "program"
+    copy.write_bytes(program.binary())
+    copy.chmod(0o755)
 
-    done = subprocess.run([program], capture_output=True, check=False, env={"qbt_mark": "7"})
+    done = subprocess.run([copy], capture_output=True, check=False, env={"qbt_mark": "7"})
 
+    name = program.__name__.rpartition(".")[2].encode()
     assert (done.returncode, done.stdout) == (
         1,
-        b"qbt-init: not process 1, so nothing is done\n",
+        b"qbt-%s: not process 1, so nothing is done\n" % name,
     )
 
 

@@ -11,7 +11,7 @@ from qemu_boot_time.errors import InputError
 from qemu_boot_time.formats import cpio
 from qemu_boot_time.guest import init, initramfs
 
-PINNED = "a81ba0c7b3f17857288fb2edadf34fe6e36ad36262a7bd298d7f9fefebc73b9b"
+PINNED = "b8cbb65176becbd291f23398ebfbfce1ae3ec937ae29795447a655f7912f64b4"
 
 
 def members(archive: bytes) -> list[tuple[str, int]]:

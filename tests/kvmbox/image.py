@@ -1,27 +1,18 @@
 """The box's disk image: built from Debian packages once, then taken from the cache."""
 
-import contextlib
-import fcntl
-import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import debian
 from kvmbox import recipe
-from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats import cpio
-from qemu_boot_time.process import Guard, require, run, run_logged
+from qemu_boot_time.process import run
 
-_TOOLS = {
-    "mmdebstrap": "mmdebstrap",
-    "dpkg-deb": "dpkg",
-    "depmod": "kmod",
-    "mke2fs": "e2fsprogs",
-}
+_TOOLS = {"dpkg-deb": "dpkg", "depmod": "kmod"}
 _GUEST = Path(__file__).parent / "guest"
-_BUILD_TIMEOUT_S = 900.0
 _ROOM = "2G"
 
 
@@ -45,42 +36,12 @@ def cached() -> Image:
 
     Raises HostError where this host cannot build it.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    shelf = cache / "qemu-boot-time" / "kvm-box"
-    home = shelf / recipe.key()
-    shelf.mkdir(parents=True, exist_ok=True)
-    with _locked(shelf / "lock"):
-        if not home.exists():
-            _check_host()
-            _build_in(home)
-    return Image.of(home)
+    return Image.of(debian.kept("kvm-box", recipe.key(), _TOOLS, _build))
 
 
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    with file.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _check_host() -> None:
-    if os.geteuid():
-        raise HostError("building the box needs root", hint="run the tests as root")
-    for tool, package in _TOOLS.items():
-        require(tool, hint=f"apt install {package}")
-
-
-def _build_in(home: Path) -> None:
-    log = home.with_suffix(".log")
-    log.unlink(missing_ok=True)
-    with Guard() as guard, tempfile.TemporaryDirectory(dir=home.parent) as scratch:
-        guard.watch("remove", scratch)
-        root, parts = Path(scratch, "root"), Path(scratch, "image")
-        parts.mkdir()
-        mirrors = recipe.mirror_lines(run(recipe.LIST_MIRRORS, hint="apt install apt").stdout)
-        run_logged(recipe.bootstrap_argv(root, mirrors), log=log, timeout_s=_BUILD_TIMEOUT_S)
-        _assemble(root, Image.of(parts))
-        parts.rename(home)
+def _build(root: Path, parts: Path, log: Path) -> None:
+    debian.bootstrap(root, recipe.PACKAGES, recipe.HOOKS, log=log)
+    _assemble(root, Image.of(parts))
 
 
 def _assemble(root: Path, image: Image) -> None:
@@ -97,8 +58,7 @@ def _assemble(root: Path, image: Image) -> None:
         image.initramfs.write_bytes(_pack_initramfs(early, root / "bin/busybox"))
     shutil.copy(_GUEST / "box-init.sh", root / "sbin/box-init")
     (root / "sbin/box-init").chmod(0o755)
-    options = ["-q", "-t", "ext4", "-O", "^has_journal", "-d", str(root)]
-    run(["mke2fs", *options, str(image.root), _ROOM], timeout_s=300)
+    debian.make_disk(root, image.root, _ROOM)
 
 
 def _copy_modules(kernel: Path, names: Iterable[str], tree: Path) -> None:

@@ -29,7 +29,7 @@ def command(*, as_json: bool) -> None:
         except InputError as error:
             click.echo(printable(f"{directory.name}  unreadable: {error.what}"), err=True)
             continue
-        done = sum(boot.index >= 0 for boot in boots)
+        done = sum(boot.counts for boot in boots)
         if facts.kind is RunKind.RECORDED:
             done = len(load_run(directory).boots)
         rows.append((directory, facts, done))

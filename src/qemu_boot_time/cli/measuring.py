@@ -136,6 +136,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         matches=dict(plan.asked.matches),
         kvm_console=plan.asked.kvm_console,
         clock=plan.clock,
+        inside=plan.inside,
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )

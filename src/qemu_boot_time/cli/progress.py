@@ -7,7 +7,7 @@ from statistics import median
 import click
 
 from qemu_boot_time.cli.output import note
-from qemu_boot_time.model import Boot
+from qemu_boot_time.model import Boot, Purpose
 from qemu_boot_time.phases import TOTAL
 
 _NS_PER_MS = 1_000_000
@@ -35,6 +35,13 @@ class Progress:
         """Show which boot runs."""
         if self._lives:
             click.echo(f"{_CLEAR}{self._line(index)}", err=True, nl=False)
+
+    def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
+        """Show that a boot which is not measured runs; what is added for it, if asked."""
+        if self._verbose:
+            note(f"added to look at {purpose}: {shlex.join(arguments)}")
+        if self._lives:
+            click.echo(f"{_CLEAR}looking inside: {purpose}", err=True, nl=False)
 
     def ended(self, boot: Boot) -> None:
         """Take what the boot came to."""

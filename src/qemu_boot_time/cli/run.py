@@ -7,6 +7,7 @@ import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
+from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import (
     Printing,
     check_programs,
@@ -20,7 +21,7 @@ from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.sources.base import Asked, Scope
+from qemu_boot_time.sources.base import Asked, Scope, Source
 from qemu_boot_time.vm import command as vm_command
 
 _EXAMPLES = """\b
@@ -30,6 +31,7 @@ Examples:
   qbt run --until linux_start_kernel -- ./start-my-vm.sh
   qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
   qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
+  qbt run --inside initcalls,units -- qemu... -kernel vmlinuz -initrd img
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
   qbt run --source plugin --probe pci=pci_subsys_init -- qemu...
   qbt run -n 2 --clock instructions -- qemu-system-x86_64 -accel tcg ...
@@ -87,6 +89,7 @@ Examples:
     show_default=True,
     help="Measure time, or the guest's instructions: the same in each boot; TCG.",
 )
+@inside_option
 @options.comm_option
 @options.rules_options
 @options.json_option
@@ -106,6 +109,7 @@ def command(
     out: Path | None,
     asked: Asked,
     clock: str,
+    inside: str | None,
     comm: str | None,
     rules: Rules,
     as_json: bool,
@@ -120,12 +124,7 @@ def command(
     """
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
-    needed = needed_sources(rules, asked, Clock(clock), parsed)
-    # Other sources would see marks too, and know no counts.
-    given = needed if Clock(clock) is Clock.INSTRUCTIONS and sources == (AUTO,) else sources
-    chosen, why = choose_sources(given, parsed, needed=needed)
-    if why:
-        note(why)
+    chosen = _choose(sources, parsed, needed_sources(rules, asked, Clock(clock), parsed), clock)
     _warn(parsed)
     plan = Plan(
         command=parsed,
@@ -141,8 +140,20 @@ def command(
         asked=options.with_kvm_console(asked, chosen, wanted=kvm_console),
         clock=Clock(clock),
         keep_going=keep_going,
+        inside=purposes(inside, parsed, chosen),
     )
     return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
+
+
+def _choose(
+    asked: tuple[str, ...], parsed: vm_command.QemuCommand, needed: tuple[str, ...], clock: str
+) -> tuple[Source, ...]:
+    # Where instructions are counted, other sources would see marks too, and know no counts.
+    counts_alone = Clock(clock) is Clock.INSTRUCTIONS and asked == (AUTO,)
+    chosen, why = choose_sources(needed if counts_alone else asked, parsed, needed=needed)
+    if why:
+        note(why)
+    return chosen
 
 
 def _warn(parsed: vm_command.QemuCommand) -> None:

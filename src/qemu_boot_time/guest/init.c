@@ -11,93 +11,10 @@
  *   qbt_end=HOW      else end: poweroff (as without it), reboot, debug-exit (port 0x501), halt
  */
 
-#define NOINLINE __attribute__((noinline))
-
-enum {
-	SYS_WRITE = 1, SYS_OPEN = 2, SYS_PAUSE = 34, SYS_GETPID = 39, SYS_EXECVE = 59,
-	SYS_EXIT = 60, SYS_REBOOT = 169, SYS_IOPERM = 173,
-};
-enum { LINUX_PORT = 0xf4, DEBUG_EXIT_PORT = 0x501 };
-enum { O_WRONLY = 1, STDOUT = 1, LARGEST_MARK = 255 };
+enum { DEBUG_EXIT_PORT = 0x501, LARGEST_MARK = 255 };
 
 #define REBOOT_MAGIC1 0xfee1deadL
 #define REBOOT_MAGIC2 0x28121969L
-
-static NOINLINE long system_call(long number, long a, long b, long c)
-{
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
-/* Give 0, or the errno with which the kernel refused the port. */
-static NOINLINE long write_port(unsigned short port, unsigned char value)
-{
-	long refused = system_call(SYS_IOPERM, port, 1, 1);
-
-	if (refused)
-		return -refused;
-	__asm__ volatile("outb %0, %1" : : "a"(value), "d"(port));
-	return system_call(SYS_IOPERM, port, 1, 0);
-}
-
-struct line {
-	char text[256];
-	unsigned long length;
-};
-
-static NOINLINE void append(struct line *line, const char *text)
-{
-	while (*text && line->length < sizeof(line->text) - 1) /* room for the newline */
-		line->text[line->length++] = *text++;
-}
-
-static NOINLINE void append_number(struct line *line, unsigned long number)
-{
-	char digits[] = "000";
-
-	digits[0] += number / 100 % 10;
-	digits[1] += number / 10 % 10;
-	digits[2] += number % 10;
-	append(line, number < 10 ? digits + 2 : number < 100 ? digits + 1 : digits);
-}
-
-/*
- * One write a line, so that no message of the kernel comes between. The kernel opens the console for
- * its first process where it finds the node before it unpacks the initramfs; else we do.
- */
-static NOINLINE void print(struct line *line)
-{
-	long console;
-
-	line->text[line->length++] = '\n';
-	if (system_call(SYS_WRITE, STDOUT, (long)line->text, line->length) > 0)
-		return;
-	console = system_call(SYS_OPEN, (long)"/dev/console", O_WRONLY, 0);
-	system_call(SYS_WRITE, console, (long)line->text, line->length);
-}
-
-/* Give what follows the whole of prefix in text, or nothing. */
-static NOINLINE char *after(const char *prefix, char *text)
-{
-	while (*prefix)
-		if (*prefix++ != *text++)
-			return 0;
-	return text;
-}
-
-static char *lookup(char **environment, const char *name)
-{
-	char *value = 0;
-
-	for (; *environment && !value; environment++)
-		value = after(name, *environment);
-	return value;
-}
 
 /* Give the number, or 0 for what is no number of 1 to LARGEST_MARK. */
 static unsigned long parse_mark(const char *text)
@@ -199,10 +116,3 @@ __attribute__((used, noreturn)) void begin(long *stack)
 	end_machine(end);
 	__builtin_unreachable();
 }
-
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call begin\n");

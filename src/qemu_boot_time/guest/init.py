@@ -54,9 +54,14 @@ def parameters(
     return tuple(f"{name}={value}" for name, value in asked.items() if value)
 
 
+def shared() -> str:
+    """Give the C source that our programs for the guest share; it comes before their own."""
+    return _HERE.joinpath("guest.h").read_text(encoding="utf-8")
+
+
 def source() -> str:
     """Give the C source."""
-    return _HERE.joinpath("init.c").read_text(encoding="utf-8")
+    return shared() + _HERE.joinpath("init.c").read_text(encoding="utf-8")
 
 
 def binary() -> bytes:
@@ -65,13 +70,18 @@ def binary() -> bytes:
 
 
 def build(output: Path, *, compiler: str = "gcc") -> None:
-    """Make the program from its source.
+    """Make the program from its source; see :func:`compile_program`."""
+    compile_program(source(), output, compiler=compiler)
 
-    Debian 12's gcc 12.2 and binutils 2.40 give the very bytes of :func:`binary`. Raises HostError
-    without a compiler, ProgramError when it fails.
+
+def compile_program(text: str, output: Path, *, compiler: str = "gcc") -> None:
+    """Make a program for the guest of its C source.
+
+    Debian 12's gcc 12.2 and binutils 2.40 give the very bytes that come with the package. Raises
+    HostError without a compiler, ProgramError when it fails.
     """
     process.run(
         [compiler, *FLAGS, "-x", "c", "-", "-o", str(output)],
-        stdin=source().encode(),
+        stdin=text.encode(),
         hint="sudo apt-get install gcc",
     )

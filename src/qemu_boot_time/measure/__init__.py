@@ -9,20 +9,22 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
 from qemu_boot_time.host.files import sockets_directory
+from qemu_boot_time.measure.inside import plan_for
 from qemu_boot_time.measure.plan import Observer, Plan, Silence
 from qemu_boot_time.measure.watch import Watch, last_words, register, step
-from qemu_boot_time.model import Boot, EndedBy
+from qemu_boot_time.model import Boot, EndedBy, Purpose
 from qemu_boot_time.process.signals import deferred_signals
 from qemu_boot_time.sources.base import Arm, Session, Source
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.store.facts import BootFacts, RunWriter
+from qemu_boot_time.store.inside import STREAM
 from qemu_boot_time.store.load import boot_from_facts
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
 from qemu_boot_time.vm.qmp import arguments as monitor_arguments
@@ -64,6 +66,7 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
             if _hopeless(boots) and index + 1 < plan.boots and not plan.keep_going:
                 observer.note(f"{_HOPELESS} boots, all failed: no more tried (--keep-going does)")
                 break
+        session.look_inside(observer)
         guard.release("remove", str(sockets))
     return boots
 
@@ -81,6 +84,7 @@ class _Measurement:
     armed: list[tuple[Source, Session]]
     guard: process.Guard
     sockets: Path
+    purpose: Purpose = Purpose.MEASURED
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -108,6 +112,14 @@ class _Measurement:
         if interrupted is not None:
             raise interrupted
         return boot_from_facts(facts, watch.events, self.plan.rules)
+
+    def look_inside(self, observer: Observer) -> None:
+        """Boot once more for each thing to look at; these boots are no part of the result."""
+        for index, purpose in enumerate(self.plan.inside, self.plan.boots):
+            handed_out = self.writer.console(index, STREAM)
+            plan = plan_for(self.plan, purpose, self.sockets, handed_out)
+            observer.looks(purpose, plan.command.argv[len(self.plan.command.argv) :])
+            replace(self, plan=plan, purpose=purpose).boot(index)
 
     def _prepare(self) -> None:
         if self.plan.prepare is None:
@@ -154,6 +166,7 @@ class _Measurement:
         ended_by = watch.ended_by or EndedBy.ITSELF
         return BootFacts(
             index=index,
+            purpose=self.purpose,
             pids=tuple(watch.pids),
             exec_stamp_ns=watch.vm.exec_stamp_ns,
             end_ns=end_ns,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from qemu_boot_time.model import Boot, Clock
+from qemu_boot_time.model import Boot, Clock, Purpose
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
@@ -30,6 +30,8 @@ class Plan:
     clock: Clock = Clock.TIME
     keep_going: bool = False
     """Go on although the first boots have all failed."""
+    inside: tuple[Purpose, ...] = ()
+    """What is looked at inside the guest, each in one more boot after the measured ones."""
 
 
 class Observer(Protocol):
@@ -43,6 +45,9 @@ class Observer(Protocol):
 
     def ended(self, boot: Boot) -> None:
         """Be told how it ended; the times are those seen live."""
+
+    def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
+        """Be told that a boot begins which is not measured, and what is added for it alone."""
 
     def note(self, text: str) -> None:
         """Be told something a reader of the result must know."""
@@ -58,6 +63,9 @@ class Silence:
         """Say nothing."""
 
     def ended(self, boot: Boot) -> None:
+        """Say nothing."""
+
+    def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:

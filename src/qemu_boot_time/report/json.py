@@ -1,10 +1,11 @@
 """The JSON document of DESIGN.md, schema 1: all times integer nanoseconds."""
 
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
-from qemu_boot_time.model import Boot, Clock, Mark, Phase, Run
+from qemu_boot_time.model import Boot, Clock, Inside, Mark, Phase, Run, Span
 from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, Summary
 
 SCHEMA = 1
@@ -29,9 +30,33 @@ def to_json(run: Run, summary: Summary, counted: Summary) -> str:
         "boots": [_boot(boot) for boot in run.boots],
         "summary": _summary(summary),
     }
+    if run.inside:
+        document["inside"] = [_inside(inside) for inside in run.inside]
     if counted.marks:
         document["instructions"] = _summary(counted)
     return dump(document)
+
+
+def _inside(inside: Inside) -> dict[str, Any]:
+    known = inside.alignment
+    return {
+        "purpose": inside.purpose,
+        "boot": _boot(inside.boot),
+        "alignment": None if known is None else asdict(known),
+        "spans": [_span(span) for span in inside.spans],
+        "notes": [plain(note) for note in inside.notes],
+    }
+
+
+def _span(span: Span) -> dict[str, Any]:
+    return {
+        "name": plain(span.name),
+        "begin_ns": span.begin_ns,
+        "end_ns": span.end_ns,
+        "duration_ns": span.duration_ns,
+        "parent": plain(span.parent),
+        "source": span.source,
+    }
 
 
 def dump(document: Any) -> str:

@@ -11,8 +11,12 @@ from rich.text import Text
 
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.inside import inside_parts
+from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.summary import Stats, Summary
+
+__all__ = ["WIDTH", "ms", "printable", "to_text"]
 
 WIDTH = 80
 _NS_PER_MS = 1_000_000
@@ -50,6 +54,7 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
         parts += [_marks_table(summary, _zero_of(run.boots)), Text()]
     if summary.phases:
         parts += [_phases_table(summary), Text()]
+    parts += [part for inside in run.inside for part in inside_parts(inside)]
     parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
     stream = io.StringIO()
     console = Console(
@@ -59,16 +64,6 @@ def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: boo
     # A path is there to be copied: it stays on one line, however long.
     lines = [*stream.getvalue().rstrip().splitlines(), *([printable(run.path)] if run.path else [])]
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def ms(time_ns: int) -> str:
-    """Render nanoseconds as milliseconds, to the microsecond."""
-    return f"{time_ns / _NS_PER_MS:.3f}"
-
-
-def printable(text: str) -> str:
-    """Make text from a guest, a file or a program safe for a terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _headline(run: Run, summary: Summary) -> Text:
@@ -82,14 +77,6 @@ def _headline(run: Run, summary: Summary) -> Text:
         run.accelerator,
     ]
     return Text(printable(" · ".join(word for word in words if word)), style="bold")
-
-
-def _grid(title: str, columns: Iterable[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(title, no_wrap=False, overflow="fold", min_width=24)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
 
 
 def _cells(stats: Stats, form: _Form, sign: str = "") -> Iterator[str]:
@@ -106,7 +93,7 @@ def _zero_of(boots: Iterable[Boot]) -> str:
 def _marks_table(summary: Summary, zero: str) -> Table:
     form = _FORMS[summary.clock]
     since = f" since {zero}" if summary.clock is Clock.TIME else ""
-    table = _grid(f"mark ({form.unit}{since})", form.columns)
+    table = grid(f"mark ({form.unit}{since})", form.columns)
     for row in summary.marks:
         table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.at, form))
         if row.delta:
@@ -119,7 +106,7 @@ def _phases_table(summary: Summary) -> Table:
     first_total = next((row for row in summary.phases if row.name == TOTAL), None)
     total = first_total.length if first_total else None
     named = Counter(row.name for row in summary.phases)
-    table = _grid(f"phase ({form.unit})", (*form.columns, "share"))
+    table = grid(f"phase ({form.unit})", (*form.columns, "share"))
     for row in summary.phases:
         if row is first_total and summary.unaccounted:
             _add_phase(table, _UNACCOUNTED, summary.unaccounted, total, form)
@@ -140,7 +127,7 @@ def _one_boot(boot: Boot) -> Iterator[RenderableType]:
         total = next((f" {ms(p.duration_ns)} ms" for p in boot.phases if p.name == TOTAL), "")
         yield Text(f"{title}{total}")
         return
-    table = _grid(title, ("ms", "delta"))
+    table = grid(title, ("ms", "delta"))
     table.add_column("seen by", no_wrap=True)
     before_ns = 0
     for mark in boot.marks:

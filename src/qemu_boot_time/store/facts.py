@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
-from qemu_boot_time.model import Clock, EndedBy
+from qemu_boot_time.model import Clock, EndedBy, Purpose
 from qemu_boot_time.sources.base import Scope, boot_name
 
 SCHEMA = 1
@@ -76,6 +76,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     kvm_console: bool = False
     """Whether what guests write to their first serial port was recorded, too."""
     clock: Clock = Clock.TIME
+    inside: tuple[Purpose, ...] = ()
+    """What boots of their own look at, after the measured ones."""
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
 
@@ -85,6 +87,8 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     index: int
     """From 0; a warm-up boot counts from -1 downwards."""
+    purpose: Purpose = Purpose.MEASURED
+    """Only what is measured counts."""
     pids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
     """The processes that may be this VM: the one we started, and the one behind the monitor."""
     exec_stamp_ns: int
@@ -99,6 +103,11 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Guest resets, by the monitor's stamps (1 us)."""
     message: str = ""
     """The last that QEMU said on its standard error, where the boot failed."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of those asked for: no warm-up, and none that looked inside."""
+        return self.index >= 0 and self.purpose is Purpose.MEASURED
 
 
 def runs_directory() -> Path:
@@ -215,7 +224,12 @@ class RunWriter:
 
     def console(self, index: int, stream: str) -> Path:
         """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
-        return self.raw / f"{boot_name(index)}.{stream}"
+        return console(self.raw, index, stream)
+
+
+def console(raw: Path, index: int, stream: str) -> Path:
+    """Give the file for what one boot wrote: ``stdout``, ``stderr``, or ``inside`` (port 0xf6)."""
+    return raw / f"{boot_name(index)}.{stream}"
 
 
 def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:

@@ -8,8 +8,10 @@ from operator import or_
 from pathlib import Path
 
 from qemu_boot_time.errors import CorruptFileError
-from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Run
+from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Inside, Purpose, Run
 from qemu_boot_time.phases import Ending, Rules, boot_of, boots_of, split_vms
+from qemu_boot_time.phases.inside import RULES as INSIDE_RULES
+from qemu_boot_time.phases.inside import inside_of, is_clock_mark
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Arm, Asked, Source
@@ -21,8 +23,10 @@ from qemu_boot_time.store.facts import (
     BootFacts,
     RunFacts,
     RunKind,
+    console,
     read_facts,
 )
+from qemu_boot_time.store.inside import STREAM, read_handed_out
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
@@ -57,7 +61,8 @@ def load_run(directory: Path) -> Run:
             events[index] += found
         notes += source.remarks(request)
     rules = rules_of(facts)
-    measured = [boot for boot in boots if boot.index >= 0]
+    measured = [boot for boot in boots if boot.counts]
+    looked = [boot for boot in boots if boot.purpose is not Purpose.MEASURED]
     return Run(
         name=directory.name,
         boots=tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured),
@@ -66,8 +71,17 @@ def load_run(directory: Path) -> Run:
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
+        inside=tuple(_inside(boot, events[boot.index], request.raw) for boot in looked),
         notes=tuple(notes),
     )
+
+
+def _inside(facts: BootFacts, events: Sequence[Event], raw: Path) -> Inside:
+    """Make a boot that looked inside again; it has rules of its own."""
+    marks = [event for event in events if not is_clock_mark(event)]
+    boot = boot_from_facts(facts, marks, INSIDE_RULES)
+    handed_out = read_handed_out(console(raw, facts.index, STREAM))
+    return inside_of(facts.purpose, boot, events, handed_out)
 
 
 def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:

@@ -1,8 +1,8 @@
-"""The box's recipe: which packages from where, and when an image is another one."""
+"""Debian systems for tests: packages from where, and that nothing is mounted for it."""
 
 from pathlib import Path
 
-from kvmbox import recipe
+import debian
 
 
 def test_mirrors_are_those_of_the_host() -> None:
@@ -14,7 +14,7 @@ def test_mirrors_are_those_of_the_host() -> None:
         "Somebody http://elsewhere.example/\n"
     )
 
-    assert recipe.mirror_lines(printed) == (
+    assert debian.mirror_lines(printed) == (
         "deb http://mirror.example/debian bookworm main",
         "deb http://mirror.example/security bookworm-security main",
     )
@@ -22,11 +22,11 @@ def test_mirrors_are_those_of_the_host() -> None:
 
 def test_no_mirror_is_named_where_the_host_is_no_debian() -> None:
     """Without a Debian archive of its own, the host leaves the choice to mmdebstrap."""
-    argv = recipe.bootstrap_argv(Path("/scratch/root"), recipe.mirror_lines(""))
+    argv = debian.bootstrap_argv(Path("/scratch/root"), (), (), debian.mirror_lines(""))
 
     assert argv[-2:] == ("bookworm", "/scratch/root")
 
 
 def test_bootstrap_mounts_nothing() -> None:
     """A tree that is removed after a failure must not have the host's /dev mounted in it."""
-    assert "--skip=chroot/mount" in recipe.bootstrap_argv(Path("/scratch/root"), ())
+    assert "--skip=chroot/mount" in debian.bootstrap_argv(Path("/scratch/root"), (), (), ())
