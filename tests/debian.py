@@ -14,7 +14,7 @@ SUITE = "bookworm"
 
 _TOOLS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs"}
 _UNREAD = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
-_SUITE_OF_LABEL = {"Debian": SUITE, "Debian-Security": f"{SUITE}-security"}
+_SUITE_OF_LABEL = {"Debian": "{}", "Debian-Security": "{}-security"}
 _BUILD_TIMEOUT_S = 900.0
 
 LIST_MIRRORS = (
@@ -24,11 +24,11 @@ LIST_MIRRORS = (
 """Says where this host gets its Debian packages from, if it is a Debian host."""
 
 
-def mirror_lines(indextargets: str) -> tuple[str, ...]:
+def mirror_lines(indextargets: str, suite: str = SUITE) -> tuple[str, ...]:
     """Make lines for apt of what :data:`LIST_MIRRORS` printed; none: mmdebstrap's own default."""
     places = dict.fromkeys(tuple(line.split()) for line in indextargets.splitlines())
     return tuple(
-        f"deb {site} {_SUITE_OF_LABEL[label]} main"
+        f"deb {site} {_SUITE_OF_LABEL[label].format(suite)} main"
         for label, site in places
         if label in _SUITE_OF_LABEL
     )
@@ -55,6 +55,19 @@ def bootstrap(root: Path, packages: Iterable[str], hooks: Iterable[str], *, log:
     """Unpack the packages in ``root``."""
     mirrors = mirror_lines(run(LIST_MIRRORS, hint="apt install apt").stdout)
     argv = bootstrap_argv(root, packages, hooks, mirrors)
+    run_logged(argv, log=log, timeout_s=_BUILD_TIMEOUT_S)
+
+
+def extract(root: Path, suite: str, packages: Iterable[str], *, log: Path) -> None:
+    """Unpack packages of another release, and what they need, in ``root``; nothing is set up."""
+    mirrors = mirror_lines(run(LIST_MIRRORS, hint="apt install apt").stdout, suite)
+    argv = (
+        *("mmdebstrap", "--mode=root", "--variant=extract", "--format=directory"),
+        *("--aptopt=APT::Sandbox::User root", "--aptopt=APT::Install-Recommends false"),
+        f"--include={','.join(packages)}",
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in _UNREAD),
+        *(suite, str(root), *mirrors),
+    )
     run_logged(argv, log=log, timeout_s=_BUILD_TIMEOUT_S)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import newer_qemu
 from qbt_process import QEMU, Done, World, tiny_qemu
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats.kernel import symbols_of, vmlinux_of
@@ -119,6 +120,20 @@ def test_counts_are_exact(plugged: World, clock: str) -> None:
     counted = {"qemu_init_end": 0, "fw_start": 1, "spun": count}
     named = [{name: found[name] for name in counted} for found in counts(done)]
     assert (0, [counted] * 3) == (done.status, named)
+
+
+@pytest.mark.build
+def test_a_newer_qemu_takes_the_plugin_too(plugged: World) -> None:
+    """Its interface is another one, and the counts are the same."""
+    (plugged.directory / "bin").mkdir()
+    plugged.env["PATH"] = newer_qemu.put_first(plugged.directory / "bin")
+    bios, behind, count = spun(plugged)
+
+    done = measure(plugged, 2, "--count", "--probe", f"spun={behind}", "--", *tiny_qemu(bios))
+
+    facts = json.loads((plugged.runs[-1] / "run.json").read_text())
+    assert "version 7" not in facts["host"]["qemu"]
+    assert [count] * 2 == [found["spun"] for found in counts(done)]
 
 
 def test_a_reset_begins_another_attempt(plugged: World) -> None:
