@@ -149,7 +149,7 @@ struct sight {
 static struct place places[MOST_PLACES];
 static int n_places;
 static uint64_t anchor, slide;
-static bool has_anchor, slide_known, counts;
+static bool has_anchor, slide_known, may_slide_anew, counts;
 static int out = -1;
 
 /* Whether a place's addresses are known by now: before the slide is, those that slide are not. */
@@ -180,17 +180,27 @@ static void tell(int place, uint64_t instructions, unsigned int vcpu, uint64_t a
         ;
 }
 
+/* After a reset the kernel may lie elsewhere. Where it does not, nothing is translated again, and
+ * what is known of the slide holds. */
+static void begin_anew(void)
+{
+    for (int i = 0; i < n_places; i++)
+        places[i].passed = false;
+    may_slide_anew = slide_known;
+}
+
 static void pass(unsigned int vcpu, void *userdata)
 {
     const struct sight *sight = userdata;
     struct place *place = &places[sight->place];
 
     if (sight->place == RESET_VECTOR)
-        for (int i = 0; i < n_places; i++)
-            places[i].passed = false;
-    if (place->passed || (place->after != NO_PLACE && !places[place->after].passed))
+        begin_anew();
+    if (place->after != NO_PLACE && !places[place->after].passed)
         return;
-    place->passed = true;
+    /* Several vCPUs may be here at once. */
+    if (__atomic_exchange_n(&place->passed, true, __ATOMIC_SEQ_CST))
+        return;
     tell(sight->place, counts ? counted() - sight->not_yet : 0, vcpu, sight->address);
 }
 
@@ -198,10 +208,12 @@ static void pass(unsigned int vcpu, void *userdata)
 
 static void find_slide(uint64_t address)
 {
-    if (has_anchor && !slide_known && address >= TEXT_LO && address <= TEXT_HI &&
-        !((address - anchor) & LOW_BITS)) {
+    if (!has_anchor || (slide_known && !may_slide_anew))
+        return;
+    if (address >= TEXT_LO && address <= TEXT_HI && !((address - anchor) & LOW_BITS)) {
         slide = address - anchor;
         slide_known = true;
+        may_slide_anew = false;
     }
 }
 
