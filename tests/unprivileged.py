@@ -30,12 +30,15 @@ def python_for_nobody() -> str:
     return ""
 
 
+_OPEN = stat.S_IXGRP | stat.S_IXOTH
+
+
 def require_closed_host() -> None:
-    """Skip where everybody may trace already."""
+    """Skip where everybody may trace already, or those of a group."""
     tracefs = find_tracefs()
     require(tracefs is not None, "tracefs is not mounted")
-    closed = tracefs is not None and not tracefs.directory.stat().st_mode & stat.S_IXOTH
-    require(closed, "tracefs is open to everybody here")
+    closed = tracefs is not None and not tracefs.directory.stat().st_mode & _OPEN
+    require(closed, "tracefs is open to others than root here")
     paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())
     require(paranoid >= 0, "perf_event_paranoid lets everybody trace here")
     require(host.tracepoint_access().ok, "not even we may record tracepoints here")
