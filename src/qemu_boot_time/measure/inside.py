@@ -20,7 +20,8 @@ _WHY_NOT = {
 """Whether QEMU is behind a script, and what that means."""
 _HOW = (
     "boot the guest's own kernel and initrd directly: -kernel vmlinuz -initrd initrd.img "
-    "-append 'root=/dev/vda1'"
+    "-append 'root=/dev/vda1'\n"
+    "or without any help of the guest's: --source console --until login_prompt"
 )
 
 
