@@ -80,11 +80,14 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
 @pytest.mark.parametrize("source", _SOURCES)
 def test_a_source_sees_every_mark_of_every_boot(measured: Measured, source: str) -> None:
     """Ten of ten, each mark once and in order, and the guest's first entry by its own event."""
-    seen = [
+    own = [
         [mark for mark in (*boot["marks"], *boot["also_seen"]) if mark["source"] == source]
         for boot in measured.boots()
     ]
 
+    seen = [[mark for mark in marks if mark["bound"] == "exact"] for marks in own]
+    bounds = [[mark["name"] for mark in marks if mark["bound"] != "exact"] for marks in own]
+    assert [["fw_start"]] * _BOOTS == bounds
     assert [_MARKS] * _BOOTS == [[mark["name"] for mark in marks] for marks in seen]
     firsts = [(marks[0]["event"], marks[0]["bound"]) for marks in seen]
     assert [(kvm_trace.ENTRY, "exact")] * _BOOTS == firsts
