@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import kvmbox
 from qbt_process import QEMU, World
 from qemu_boot_time import host
 from qemu_boot_time.doctor.probe_boot import boot as probe_boot
@@ -66,3 +67,9 @@ def stock_kernel(tmp_path_factory: pytest.TempPathFactory) -> stock.StockKernel:
         except HostError as error:
             require(condition=False, reason=f"no stock kernel: {error.what}")
             raise
+
+
+@pytest.fixture(scope="session")
+def box_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give this checkout as the KVM box's Python takes it; it takes ten seconds to make."""
+    return kvmbox.site(tmp_path_factory.mktemp("site"))

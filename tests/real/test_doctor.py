@@ -232,14 +232,14 @@ def test_the_whole_command_on_this_host() -> None:
 
 
 @pytest.mark.kvmbox
-def test_hardware_kvm_is_recognised(tmp_path: Path) -> None:
+def test_hardware_kvm_is_recognised(box_site: Path) -> None:
     """On a host with AMD-V the probe guest boots, kvm_entry fires, and perf_event is chosen."""
     script = (
         "python3 -c 'from qemu_boot_time.cli.doctor import command; command()' --json"
         " > /out/doctor.json"
     )
     with kvmbox.prepared() as box:
-        result = box.run(script, {"site": kvmbox.site(tmp_path)})
+        result = box.run(script, {"site": box_site})
         assert result.exit_status == 0, result.console
         document = json.loads((result.out / "doctor.json").read_text())
 

@@ -58,12 +58,12 @@ class Measured:
 
 @pytest.fixture(scope="module", params=_SOURCES)
 def measured(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    box_site: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Measured]:
     """Measure nested boots with this checkout's ``qbt``, in the box."""
     scratch = tmp_path_factory.mktemp("guest")
     with kvmbox.prepared() as box:
-        files = {**nested.instrumented(scratch), "site": kvmbox.site(scratch)}
+        files = {**nested.instrumented(scratch), "site": box_site}
         job = f"source={request.param}{_MEASURE}"
         result = nested.run_twice(box, job, files, deadline_s=_DEADLINE_S)
         yield Measured(result.out, request.param)

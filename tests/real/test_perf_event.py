@@ -409,7 +409,7 @@ def test_nobody_measures_with_one_capability(traced: str) -> None:
 
 
 @pytest.mark.kvmbox
-def test_hardware_kvm_tells_of_the_first_entry(tmp_path: Path) -> None:
+def test_hardware_kvm_tells_of_the_first_entry(box_site: Path, tmp_path: Path) -> None:
     """Where kvm_entry fires it is the mark, and exact.
 
     This is Linux 6.1 too, which starts a disarmed event again by enabling it.
@@ -419,10 +419,9 @@ def test_hardware_kvm_tells_of_the_first_entry(tmp_path: Path) -> None:
     command = shlex.join(tiny_qemu(Path("/in/tiny.bin"), accelerator="kvm", machine="q35"))
     both = "--source perf_event --source perf"
     with kvmbox.prepared() as box:
-        site = kvmbox.site(tmp_path)
         result = box.run(
             f"qbt run --json -n 3 --out /out/run {both} -- {command} > /out/run.json",
-            {"tiny.bin": firmware, "site": site},
+            {"tiny.bin": firmware, "site": box_site},
         )
         assert result.exit_status == 0, result.console
         document = json.loads((result.out / "run.json").read_text())

@@ -66,13 +66,13 @@ class Measured:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
+def measured(box_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
     """Boot a tiny firmware ten times while all sources look, and perf without any filter."""
     scratch = tmp_path_factory.mktemp("tiny")
     firmware = scratch / "tiny.bin"
     firmware.write_bytes(tiny.image(*tiny.marks(*tiny.PROTOCOL), tiny.DebugExit()))
     with kvmbox.prepared() as box:
-        result = box.run(_MEASURE, {firmware.name: firmware, "site": kvmbox.site(scratch)})
+        result = box.run(_MEASURE, {firmware.name: firmware, "site": box_site})
         assert result.exit_status == 0, result.console
         yield Measured(result.out)
 

@@ -48,12 +48,12 @@ _HEAD_BYTES, _MOST_BYTES = 12_288, 4096
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def out(box_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Measure nested boots with this checkout's ``qbt``, in the box; give what it left."""
     scratch = tmp_path_factory.mktemp("guest")
     with kvmbox.prepared() as box:
         pieces = {**nested.instrumented(scratch), **nested.distributed(scratch)}
-        files = {**pieces, "site": kvmbox.site(scratch)}
+        files = {**pieces, "site": box_site}
         yield nested.run_twice(box, _MEASURE, files, deadline_s=_DEADLINE_S).out
 
 

@@ -224,7 +224,7 @@ def test_no_mark_is_lost_in_silence(traced: str, world: World) -> None:
 
 
 @pytest.mark.kvmbox
-def test_hardware_kvm_tells_of_the_first_entry(tmp_path: Path) -> None:
+def test_hardware_kvm_tells_of_the_first_entry(box_site: Path, tmp_path: Path) -> None:
     """Where kvm_entry fires it is the mark; waking us does not make the guest enter for ever.
 
     VMs that boot at once do not disarm it for each other.
@@ -237,7 +237,7 @@ def test_hardware_kvm_tells_of_the_first_entry(tmp_path: Path) -> None:
         result = box.run(
             f"qbt run --json -n 3 --out /out/run {' '.join(SOURCE)} -- {qemu} > /out/run.json\n"
             f"qbt record --json --out /out/rec {' '.join(SOURCE)} -- {at_once} > /out/rec.json",
-            {"tiny.bin": firmware, "site": kvmbox.site(tmp_path)},
+            {"tiny.bin": firmware, "site": box_site},
         )
         assert result.exit_status == 0, result.console
         run, recorded = (json.loads((result.out / f).read_text()) for f in ("run.json", "rec.json"))
