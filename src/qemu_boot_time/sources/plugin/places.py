@@ -91,7 +91,7 @@ def _at(
 
 FIRMWARE = (
     _at(QEMU_INIT_END, "first instruction", _RESET_VECTOR),
-    Place(FW_START, "where the reset vector jumps to", 0, _RESET_VECTOR - 1, after=QEMU_INIT_END),
+    Place(FW_START, "firmware entry", 0, _RESET_VECTOR - 1, after=QEMU_INIT_END),
     _at(FW_DO_BOOT, "SeaBIOS int 0x19", _INT_19_ENTRY, after=FW_START, bound=Bound.GE),
 )
 """Whatever the guest is."""
