@@ -65,7 +65,7 @@ def body() -> None:
     with scratch() as directory:
         argv = guests.stock_linux(directory)
         recorders = ways(argv)
-        empty = ("-plugin", escaped(library(guests.QEMU)))
+        empty = ("-plugin", f"file={escaped(library(guests.QEMU))}")
         boots: dict[str, list[Timed]] = {name: [] for name in recorders}
         for each, name in in_turn(tuple(recorders), rounds):
             words = empty if name == NO_PLACE else ()

@@ -9,6 +9,7 @@ from qemu_boot_time.vm.command import (
     may_use_kvm,
     parse,
     taken_ports,
+    vcpus,
     writable_disks,
 )
 
@@ -169,3 +170,23 @@ def test_what_follows_an_option_is_its_value_whatever_it_looks_like() -> None:
     command = parse(("qemu-system-x86_64", "-append", "-daemonize", "-nographic", "disk.img"))
 
     assert command.options == (("-append", "-daemonize"), ("-nographic", ""), ("-hda", "disk.img"))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), 1),
+        (("-smp", "1"), 1),
+        (("-smp", "4"), 4),
+        (("-smp", "cpus=2,maxcpus=8"), 2),
+        (("-smp", "maxcpus=8,cpus=2"), 2),
+        (("-smp", "sockets=1,cores=1"), 1),
+        (("-smp", "sockets=2,cores=3,threads=2"), 12),
+        (("-smp", "maxcpus=3"), 3),
+        (("-M", "q35,smp.cpus=4"), 4),
+        (("-smp", "x"), 1),
+    ],
+)
+def test_how_many_vcpus(words: tuple[str, ...], expected: int) -> None:
+    """As QEMU counts them, in any of the ways to say it."""
+    assert expected == vcpus(parse(("qemu-system-x86_64", *words)))

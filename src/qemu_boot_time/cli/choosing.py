@@ -5,26 +5,38 @@ from collections.abc import Sequence
 from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.protocol import CONSOLE_POINTS, FINER_POINTS
-from qemu_boot_time.sources import console, plugin
+from qemu_boot_time.protocol import CONSOLE_POINTS, FINER_POINTS, POWER_OFF
+from qemu_boot_time.sources import console, debugcon, kvm_stock, plugin
 from qemu_boot_time.sources.base import Asked, Needs, Source
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.vm.command import QemuCommand, may_use_kvm
 
 AUTO = "auto"
 _TOLD_BY_CONSOLE = frozenset(point.name for point in CONSOLE_POINTS)
+_TOLD_BY_KVM = frozenset(kvm_stock.NAMES)
 _FINER = frozenset(point.name for point in FINER_POINTS)
+_TOLD_BY_PLUGIN = _FINER - {POWER_OFF}
 
 
 def needed_sources(
     rules: Rules, asked: Asked, clock: Clock, command: QemuCommand
 ) -> tuple[str, ...]:
-    """Give the sources without which something that the user wants is not seen."""
+    """Give the sources without which something that the user wants is not seen.
+
+    Raises UsageError for a mark that nobody sees of this command's boots.
+    """
     ends = {rules.until, *(end for ends in rules.phases.values() for end in ends)}
-    finer = not _FINER.isdisjoint(ends) and not may_use_kvm(command)
+    kvm = may_use_kvm(command)
+    if POWER_OFF in ends and not kvm:
+        raise UsageError(
+            f"{POWER_OFF} is seen under KVM alone", hint="leave it out: QEMU ends then"
+        )
+    finer = not ends.isdisjoint(_TOLD_BY_PLUGIN - _TOLD_BY_KVM if kvm else _TOLD_BY_PLUGIN)
+    written = clock is Clock.INSTRUCTIONS and not ends.isdisjoint(rules.names.custom.values())
     counting = asked.counted or clock is Clock.INSTRUCTIONS
     wanted = {
         plugin.SOURCE.name: counting or finer or bool(asked.probes or asked.symbols),
+        debugcon.SOURCE.name: written,
         console.SOURCE.name: bool(asked.matches) or not _TOLD_BY_CONSOLE.isdisjoint(ends),
     }
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)

@@ -25,15 +25,21 @@ def command(*, first: str, second: str, as_json: bool) -> int:
 
     Counts are the same in every boot of the same thing, so one boot of each side is enough, and
     any difference is one. A phase where the boots of one side differ among themselves by more than
-    the sides do is UNDECIDED. Exit status 1: the second is SLOWER.
+    the sides do is UNDECIDED. Exit status 1: the second is SLOWER; 4: a boot of either side failed.
     """
     one, other = _counted(first), _counted(second)
     found = compare(one, other)
     from qemu_boot_time.report.exact import to_json, to_text
 
     click.echo(to_json((one, other), found) if as_json else to_text(one, other, found), nl=as_json)
-    slower = found.total is not None and found.total.verdict is Verdict.SLOWER
-    return ExitStatus.NO if slower else ExitStatus.DONE
+    if not all(boot.ok for run in (one, other) for boot in run.boots):
+        return ExitStatus.BOOT_FAILED
+    if found.total is None:
+        raise UsageError(
+            "the two do not end at the same mark, so their totals are no two of a kind",
+            hint="measure both with the same --until",
+        )
+    return ExitStatus.NO if found.total.verdict is Verdict.SLOWER else ExitStatus.DONE
 
 
 def _counted(name: str) -> Run:

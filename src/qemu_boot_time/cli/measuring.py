@@ -108,13 +108,27 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     run = replace(run, notes=(*run.notes, *progress.notes, *_advice(run, plan)))
     status = print_run(run, as_json=printing.as_json, every_boot=printing.verbose)
     if interrupt is not None:
-        note(f"interrupted; {len(run.boots)} boots are kept: qbt show {directory.name}")
+        note(
+            f"interrupted; {len(run.boots)} boots are kept: qbt show {printing.out or directory.name}"
+        )
         raise interrupt
     return status
 
 
+def _require_text(*words: str) -> None:
+    """Raise UsageError for what ``run.json`` cannot hold: names may be of any bytes."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"{word!r}: no UTF-8, so no run can keep it", hint="give it another name"
+            ) from error
+
+
 def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
-    """Give what ``run.json`` says of a measurement."""
+    """Give what ``run.json`` says of a measurement. Raises UsageError for what it cannot hold."""
+    _require_text(*plan.command.argv, plan.prepare or "", str(plan.asked.symbols or ""))
     # A script is not asked for its version: it would boot.
     qemu = None if plan.command.at is None else plan.command.program
     return RunFacts(
@@ -135,6 +149,9 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         probes=dict(plan.asked.probes),
         matches=dict(plan.asked.matches),
         kvm_console=plan.asked.kvm_console,
+        symbols=str(plan.asked.symbols or ""),
+        counted=plan.asked.counted,
+        keep_going=plan.keep_going,
         clock=plan.clock,
         inside=plan.inside,
         notes=tuple(notes),

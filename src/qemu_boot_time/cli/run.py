@@ -1,5 +1,6 @@
 """``qbt run``: boot a VM many times and show where its time goes."""
 
+import math
 import os
 from pathlib import Path
 
@@ -40,6 +41,17 @@ Examples:
 """
 
 
+_LONGEST_S = 1e6
+"""Eleven days: what select(2) and a person wait for."""
+
+
+def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse what is no number: it is neither less nor more than any bound."""
+    if math.isnan(value):
+        raise click.BadParameter("not a number", context, option)
+    return value
+
+
 @click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
 @click.argument("qemu", nargs=-1, type=click.UNPROCESSED, metavar="[--] QEMU...")
 @click.option(
@@ -62,7 +74,8 @@ Examples:
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=_LONGEST_S),
+    callback=_a_number,
     default=120.0,
     show_default=True,
     metavar="S",

@@ -66,7 +66,8 @@ def measure(plan: Plan, writer: RunWriter, observer: Observer) -> list[Boot]:
             if _hopeless(boots) and index + 1 < plan.boots and not plan.keep_going:
                 observer.note(f"{_HOPELESS} boots, all failed: no more tried (--keep-going does)")
                 break
-        session.look_inside(observer)
+        else:
+            session.look_inside(observer)
         guard.release("remove", str(sockets))
     return boots
 

@@ -148,7 +148,7 @@ def merge(found: Mapping[Way, Sequence[Mark]], until: str | None) -> Seen:
     )
     attempt = _attempt_that_got_there(marks, until)
     chosen = [mark for mark in marks if mark.attempt == attempt or mark.name == QEMU_INIT_END]
-    earlier = [mark for mark in marks if mark not in chosen]
+    earlier = [mark for mark in marks if mark.attempt != attempt and mark.name != QEMU_INIT_END]
     attempts = 1 + max((mark.attempt for mark in marks), default=0)
     return Seen(tuple(chosen), tuple(earlier), tuple(others), attempts)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.json import SCHEMA, dump, plain
-from qemu_boot_time.report.text import WIDTH, printable
+from qemu_boot_time.report.parts import fitting_width, printable
 from qemu_boot_time.stats.exact import Comparison, Shift, Verdict
 
 _COLUMNS = ("first", "second", "shift", "verdict")
@@ -25,10 +25,10 @@ def to_text(first: Run, second: Run, found: Comparison) -> str:
         counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
         table.add_row(printable(shift.name), *counts)
     stream = io.StringIO()
-    Console(file=stream, width=WIDTH, no_color=True, highlight=False).print(table)
+    Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
     lines = [
-        f"first:  {printable(first.name)}, {len(first.boots)} boots",
-        f"second: {printable(second.name)}, {len(second.boots)} boots",
+        f"first:  {_side(first)}",
+        f"second: {_side(second)}",
         "",
         *stream.getvalue().rstrip().splitlines(),
         "",
@@ -38,11 +38,17 @@ def to_text(first: Run, second: Run, found: Comparison) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
+def _side(run: Run) -> str:
+    failed = sum(not boot.ok for boot in run.boots)
+    boots = f"{len(run.boots)} boot{'s' * (len(run.boots) != 1)}"
+    return f"{printable(run.name)}, {boots}" + (f", {failed} failed" if failed else "")
+
+
 def sentence(found: Comparison) -> str:
     """Say in words what moved, and which phases carry it."""
     if found.total is None:
-        return "no total: the sides do not end at the same mark"
-    if not found.guilty:
+        return "no total: the sides have none, or none that ends at the same mark"
+    if not found.guilty and found.total.verdict is Verdict.SAME:
         return "the same to the last instruction"
     parts = ", ".join(f"{_moved(shift)} in {printable(shift.name)}" for shift in found.guilty)
     same = [printable(s.name) for s in found.phases if s.verdict is Verdict.SAME]
@@ -85,6 +91,7 @@ def _shift(shift: Shift) -> dict[str, Any]:
         "verdict": shift.verdict,
         "first_instructions": shift.first,
         "second_instructions": shift.second,
+        "shift_instructions": shift.second - shift.first,
         "low_instructions": shift.low,
         "high_instructions": shift.high,
     }

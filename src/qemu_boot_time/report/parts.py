@@ -2,9 +2,31 @@
 
 from collections.abc import Iterable
 
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
 
 _NS_PER_MS = 1_000_000
+_WIDTH = 80
+_LEAST_NAME = 16
+"""Columns that a name that folds is left, before a table grows."""
+_PADDING = 2
+"""Between columns."""
+
+
+def fitting_width(*tables: Table) -> int:
+    """Give the width that these need: 80 columns, or more where numbers are longer than that."""
+    return max((_WIDTH, *map(_needed, tables)))
+
+
+def _needed(table: Table) -> int:
+    return sum(_PADDING + _column_needs(column) for column in table.columns) - _PADDING
+
+
+def _column_needs(column: Column) -> int:
+    """Give the longest of what may not fold; of what may, the least that is kept for it."""
+    if not column.no_wrap:
+        return _LEAST_NAME
+    return max(cell_len(str(cell)) for cell in (column.header, *column.cells))
 
 
 def ms(time_ns: int) -> str:
@@ -19,7 +41,7 @@ def printable(text: str) -> str:
 
 def grid(title: str, columns: Iterable[str]) -> Table:
     """Make a table of a column of names that fold, and columns of numbers that do not."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _PADDING, 0, 0))
     table.add_column(title, no_wrap=False, overflow="fold", min_width=24)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)

@@ -12,13 +12,12 @@ from rich.text import Text
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.inside import inside_parts
-from qemu_boot_time.report.parts import grid, ms, printable
+from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.summary import Stats, Summary
 
-__all__ = ["WIDTH", "ms", "printable", "to_text"]
+__all__ = ["ms", "printable", "to_text"]
 
-WIDTH = 80
 _NS_PER_MS = 1_000_000
 _ALL = ("n", "median", "mean", "min", "max")
 _EXTREMES = ("n", "median", "min", "max")
@@ -47,18 +46,21 @@ _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true
 
 def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: bool = False) -> str:
     """Render a run for a terminal of 80 columns, in milliseconds."""
+    tables = [_marks_table(summary, _zero_of(run.boots))] if summary.marks else []
+    tables += [_phases_table(summary)] if summary.phases else []
     parts: list[RenderableType] = [_headline(run, summary), Text()]
     if every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
-    if summary.marks:
-        parts += [_marks_table(summary, _zero_of(run.boots)), Text()]
-    if summary.phases:
-        parts += [_phases_table(summary), Text()]
+    parts += [part for table in tables for part in (table, Text())]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
     parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
     stream = io.StringIO()
     console = Console(
-        file=stream, width=WIDTH, force_terminal=colour, no_color=not colour, highlight=False
+        file=stream,
+        width=fitting_width(*tables),
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
     )
     console.print(Group(*parts), soft_wrap=False)
     # A path is there to be copied: it stays on one line, however long.

@@ -25,7 +25,7 @@ def records(file: Path, decoder: "msgspec.json.Decoder[_Record]") -> Iterator[_R
         for line in stream:
             try:
                 yield decoder.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 if line.endswith(b"\n"):
                     raise CorruptFileError(str(file), offset, "line", str(error)) from error
             offset += len(line)

@@ -112,6 +112,8 @@ class _Vm:
     """Whether the guest was seen at work, so that it has been entered."""
     at_reset_vector: bool = False
     """Of the first guest entry."""
+    is_reset: bool = False
+    """Whether it was reset, and nothing was seen of it since: the first entry may be repeated."""
     candidates: dict[str, int] = field(default_factory=dict)
     """Event to the time of its first that counts."""
     stock: kvm_stock.StockBoot = field(default_factory=kvm_stock.StockBoot)
@@ -214,7 +216,10 @@ class KvmTrace:
         if vm is None:
             return
         at_reset_vector = record.fields.get("rip") == RESET_VECTOR_RIP
-        if vm.ran and at_reset_vector:
+        if vm.ran and at_reset_vector and vm.is_reset:
+            return
+        vm.is_reset = vm.ran and at_reset_vector
+        if vm.is_reset:
             vm.stock = kvm_stock.StockBoot()
             yield self._event(record, EventKind.RESET, vm.pid, {"event": ENTRY})
             yield self._firmware_of(vm, record.time_ns)
@@ -247,7 +252,7 @@ class KvmTrace:
     def _at_work(self, vm: _Vm) -> Iterator[Event]:
         """Take note that the guest runs; give its first entry if that is still to be given."""
         yield from self._entry_of(vm)
-        vm.ran = True
+        vm.ran, vm.is_reset = True, False
 
     def _entry_of(self, vm: _Vm) -> Iterator[Event]:
         """Give the first guest entry once, seen by the best event that fired for this VM."""

@@ -10,6 +10,10 @@ from enum import StrEnum
 
 from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.stats.summary import unaccounted
+
+UNACCOUNTED = "unaccounted"
+"""What no phase explains, as a phase of its own: what moves there moves the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +131,16 @@ def compare(first: Run, second: Run) -> Comparison:
     """Compare the counts of two runs; one boot of each is enough."""
     sides = (_lengths(first.boots), _lengths(second.boots))
     both = [key for key in sides[0] if key in sides[1]]
-    shifts = [_shift(key, sides[0][key], sides[1][key]) for key in both]
+    shifts = {key: _shift(key, sides[0][key], sides[1][key]) for key in both}
+    totals = [key for key in both if key[0] == TOTAL]
+    # Boots of one side may end at different marks: what most of them have is compared.
+    total = max(totals, key=lambda key: len(sides[0][key]) + len(sides[1][key]), default=None)
     alone = tuple(
         tuple(name for name, *ends in side if (name, *ends) not in both) for side in sides
     )
     return Comparison(
-        total=next((shift for shift in shifts if shift.name == TOTAL), None),
-        phases=tuple(shift for shift in shifts if shift.name != TOTAL),
+        total=None if total is None else shifts[total],
+        phases=tuple(shift for shift in shifts.values() if shift.name != TOTAL),
         only=(alone[0], alone[1]),
     )
 
@@ -141,8 +148,11 @@ def compare(first: Run, second: Run) -> Comparison:
 def _lengths(boots: Iterable[Boot]) -> dict[tuple[str, str, str], list[int]]:
     found: dict[tuple[str, str, str], list[int]] = {}
     for boot in boots:
+        rest = unaccounted(boot, Clock.INSTRUCTIONS)
         for phase in boot.phases if boot.ok else ():
             length = phase.length(Clock.INSTRUCTIONS)
+            if phase.name == TOTAL and rest is not None:
+                found.setdefault((UNACCOUNTED, phase.begin, phase.end), []).append(rest)
             if length is not None:
                 found.setdefault((phase.name, phase.begin, phase.end), []).append(length)
     return found

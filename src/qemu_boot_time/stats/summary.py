@@ -93,15 +93,16 @@ def summarise(boots: Iterable[Boot], clock: Clock = Clock.TIME) -> Summary:
 
 
 def unaccounted(boot: Boot, clock: Clock = Clock.TIME) -> int | None:
-    """Give the part of the total that no phase explains; None without a total or any phase."""
+    """Give the part of the total that no phase explains; None where one of them is not known."""
     total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
     if total is None:
         return None
     parts = [phase.length(clock) for phase in boot.phases[: boot.phases.index(total)]]
     whole = total.length(clock)
-    if not parts or whole is None:
+    known = [part for part in parts if part is not None]
+    if not parts or whole is None or len(known) < len(parts):
         return None
-    return whole - sum(part for part in parts if part is not None)
+    return whole - sum(known)
 
 
 def _marks(boots: Sequence[Boot], clock: Clock) -> tuple[MarkSummary, ...]:

@@ -75,6 +75,11 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The user's own lines of the console: name to regular expression."""
     kvm_console: bool = False
     """Whether what guests write to their first serial port was recorded, too."""
+    symbols: str = ""
+    """The file that the user named for the symbols of the guest's kernel; empty: none."""
+    counted: bool = False
+    """Whether instructions were counted beside time."""
+    keep_going: bool = False
     clock: Clock = Clock.TIME
     inside: tuple[Purpose, ...] = ()
     """What boots of their own look at, after the measured ones."""
@@ -264,7 +269,7 @@ def _bytes_of(file: Path) -> bytes:
 def _decoded(data: bytes, kind: type[_Facts], *, file: Path, offset: int = 0) -> _Facts:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptFileError(str(file), offset, "facts", str(error)) from error
 
 

@@ -5,6 +5,7 @@ the watch over the boot needs, always at its end, so that ``taskset``, ``sudo`` 
 hand on ``"$@"`` pass it through.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ _FLAGS = {
 }
 """QEMU's options without a value (qemu-options.hx, those without HAS_ARG)."""
 _OWN_CONTROL = ("-qmp", "-qmp-pretty", "-monitor", "-mon", "-gdb")
+_MACHINE_SMP = re.compile(r"\bsmp\.(\w+)=(\d+)")
+_TOPOLOGY = ("sockets", "dies", "clusters", "cores", "threads")
 _WRITABLE_DISK = {"-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"}
 _READ_ONLY = re.compile(r"read-?only(=on|\b(?!=))|\"read-only\":\s*true|snapshot=on|media=cdrom")
 _NO_DISK = re.compile(r"\bif=pflash|driver=(null|host_device_ro)|file=\s*$")
@@ -127,6 +130,22 @@ def may_use_kvm(command: QemuCommand) -> bool:
     """Whether the guest may run under KVM: behind a script nobody can tell."""
     asked = accelerators(command)
     return command.at is None or next((a for a in asked if a in {"kvm", "tcg"}), "") == "kvm"
+
+
+def vcpus(command: QemuCommand) -> int:
+    """Give how many vCPUs the command asks for; 1 where it does not say, or nobody can see.
+
+    QEMU's hw/core/machine-smp.c: ``cpus``, else what the topology comes to, else ``maxcpus``.
+    """
+    words = [word for value in command.values("-smp") for word in value.split(",")]
+    asked = dict(word.partition("=")[::2] if "=" in word else ("cpus", word) for word in words)
+    for value in command.values("-machine", "-M"):
+        asked |= {m[1]: m[2] for m in _MACHINE_SMP.finditer(value)}
+    numbers = {name: int(value) for name, value in asked.items() if value.isdecimal()}
+    topology = math.prod(numbers.get(level, 1) for level in _TOPOLOGY)
+    if not numbers.keys() & {"cpus", *_TOPOLOGY}:
+        return numbers.get("maxcpus", 1)
+    return numbers.get("cpus", topology)
 
 
 def has_own_control(command: QemuCommand) -> bool:

@@ -22,7 +22,7 @@ from qemu_boot_time.sources.plugin.compiled import escaped, find_compiler, libra
 from qemu_boot_time.sources.plugin.guest_kernel import find_kernel
 from qemu_boot_time.sources.plugin.places import Plan, plan
 from qemu_boot_time.sources.plugin.raw import NAME
-from qemu_boot_time.vm.command import QemuCommand
+from qemu_boot_time.vm.command import QemuCommand, vcpus
 
 _QEMU = "qemu-system-x86_64"
 """Which QEMU to try the plugin with where a script hides the real one."""
@@ -130,7 +130,7 @@ def _arguments(
     built: Path, path: Path, places: Plan, clock: Clock, *, counts: bool
 ) -> tuple[str, ...]:
     words = (
-        escaped(built),
+        f"file={escaped(built)}",
         f"socket={escaped(path)}",
         *(("count=on",) if counts else ()),
         *places.arguments(),
@@ -163,21 +163,18 @@ def arm(request: Arm, guard: Guard) -> Iterator[PluginSession]:
         sockets = Path(stack.enter_context(sockets_directory()))
         guard.watch("remove", str(sockets))
         stack.callback(guard.release, "remove", str(sockets))
-        built = library(command.program if command.at is not None else _QEMU)
+        built = library(_qemu_of(command))
         yield stack.enter_context(
             contextlib.closing(PluginSession(request, sockets, built, places, kernel.note))
         )
 
 
-_ONE_CPU = frozenset({"1", "cpus=1"})
-
-
 def _require_countable(command: QemuCommand, clock: Clock) -> None:
     """Raise UsageError where the command has several vCPUs, or a clock of its own."""
-    several = [value for value in command.values("-smp") if value.split(",")[0] not in _ONE_CPU]
-    if several:
+    if vcpus(command) > 1:
         raise UsageError(
-            f"instructions of one vCPU are counted: -smp {several[0]}", hint="-smp 1, or no -smp"
+            f"instructions of one vCPU are counted, and the guest has {vcpus(command)}",
+            hint="-smp 1, or no -smp",
         )
     for option in ("-icount", "-rtc") if clock is Clock.INSTRUCTIONS else ():
         if command.has(option):
@@ -198,12 +195,21 @@ def remarks(request: Arm) -> tuple[str, ...]:
 
 
 def probe() -> Probe:
-    """Say whether the plugin can be made here, and whether QEMU takes it."""
+    """Say whether the plugin can be made here; whether a QEMU takes it, :func:`caveats` finds out."""
     try:
-        library(_QEMU)
+        return Probe(ok=True, what=f"made by {find_compiler()}")
     except HostError as error:
         return Probe(ok=False, what=error.what, remedy=error.hint)
-    return Probe(ok=True, what=f"{_QEMU} takes a plugin that {find_compiler()} has made")
+
+
+def caveats(command: QemuCommand) -> tuple[str, ...]:
+    """Have none. Raises HostError where this very QEMU takes no plugin."""
+    library(_qemu_of(command))
+    return ()
+
+
+def _qemu_of(command: QemuCommand) -> str:
+    return command.program if command.at is not None else _QEMU
 
 
 SOURCE = Source(
@@ -215,5 +221,6 @@ SOURCE = Source(
     read=read,
     by_index=True,
     sees_port_writes=False,
+    caveats=caveats,
     remarks=remarks,
 )

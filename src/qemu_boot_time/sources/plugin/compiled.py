@@ -42,7 +42,7 @@ def library(qemu: str) -> Path:
 
 def _check(qemu: str, built: Path) -> tuple[str, ...]:
     machine = ("-M", "none", "-accel", "tcg", "-nodefaults", "-display", "none")
-    return (qemu, *machine, "-plugin", f"{escaped(built)},check=on")
+    return (qemu, *machine, "-plugin", f"file={escaped(built)},check=on")
 
 
 def escaped(path: Path) -> str:

@@ -3,7 +3,7 @@
  * A TCG plugin that tells when a guest first runs certain places of its code: the host's
  * CLOCK_MONOTONIC, and the instructions run so far.
  *
- * What a place means is none of its business: the source beside it (probes.py) hands places over
+ * What a place means is none of its business: the source beside it (places.py) hands places over
  * by number, and reads what comes back. A line a place, to a UNIX socket that the source listens at:
  *
  *     NUMBER TIME_NS INSTRUCTIONS VCPU ADDRESS\n
@@ -201,6 +201,8 @@ static void pass(unsigned int vcpu, void *userdata)
     /* Several vCPUs may be here at once. */
     if (__atomic_exchange_n(&place->passed, true, __ATOMIC_SEQ_CST))
         return;
+    if (place->slid)
+        may_slide_anew = false;
     tell(sight->place, counts ? counted() - sight->not_yet : 0, vcpu, sight->address);
 }
 

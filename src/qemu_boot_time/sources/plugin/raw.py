@@ -95,7 +95,5 @@ def events(raw: Path) -> Iterator[Event]:
 
 def notes(raw: Path) -> tuple[str, ...]:
     """Give what was noted when the source was armed. Raises as :func:`events` does."""
-    found = (
-        record.note for record in records(raw / RAW_FILE, _DECODER) if isinstance(record, Looked)
-    )
-    return tuple(note for note in found if note)
+    first = next(iter(records(raw / RAW_FILE, _DECODER)), None)
+    return (first.note,) if isinstance(first, Looked) and first.note else ()
