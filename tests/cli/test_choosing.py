@@ -9,6 +9,7 @@ from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import Rules
+from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Asked
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.vm.command import QemuCommand, parse
@@ -100,3 +101,22 @@ def test_the_plugin_sees_no_kvm() -> None:
     """It is refused with what does."""
     with pytest.raises(UsageError, match="--source plugin: the command uses KVM"):
         chosen("plugin", "qemu-system-x86_64 -accel kvm")
+
+
+def test_a_mark_that_nobody_sees_is_refused() -> None:
+    """Before the first boot, which would wait for it until its deadline."""
+    with pytest.raises(UsageError, match="power_off is seen under KVM alone"):
+        needed_sources(Rules(until="power_off"), Asked(), Clock.TIME, parse(TEXT.split()))
+    kvm = parse(["qemu-system-x86_64", "-accel", "kvm"])
+    assert ("plugin",) == needed_sources(
+        Rules(until="first_user_instruction"), Asked(), Clock.TIME, kvm
+    )
+
+
+def test_a_mark_that_the_guest_writes_takes_a_source_of_port_writes() -> None:
+    """Where instructions are counted too: the plugin sees no value."""
+    rules = Rules(Names({42: "up"}), until="up")
+
+    found = needed_sources(rules, Asked(), Clock.INSTRUCTIONS, parse(TEXT.split()))
+
+    assert ("plugin", "debugcon") == found

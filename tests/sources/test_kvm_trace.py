@@ -342,3 +342,13 @@ def test_two_vms_at_once() -> None:
     of_1 = [("entry", 21, 1), ("passed", 21, 1), ("port_write", 30, 1)]
     of_4 = [("entry", 20, 4), ("passed", 20, 4), ("port_write", 31, 4)]
     assert [*of_1, *of_4] == kinds(read(records))[2:]
+
+
+def test_an_entry_that_comes_again_is_no_second_reset() -> None:
+    """The first instruction may take several entries: its page is not there yet, say."""
+    again = [kvm(kvm_trace.ENTRY, time_ns, rip=0xFFF0) for time_ns in (40, 41, 42)]
+    first = [execed(10), kvm(kvm_trace.ENTRY, 20, rip=0xFFF0), pio(30, 1)]
+
+    found = read([*first, *again, pio(50, 1), kvm(kvm_trace.ENTRY, 60, rip=0xFFF0), pio(70, 1)])
+
+    assert [40, 60] == [event.time_ns for event in found if event.kind is EventKind.RESET]

@@ -162,6 +162,11 @@ def test_damage_is_told_and_a_torn_end_is_not(
     file.write_bytes(whole[:-5])
     assert [] == list(plugin.read(Arm(tmp_path)))
 
+    file.write_bytes(whole + b'{"type": "\xff"}\n')
+    with pytest.raises(CorruptFileError, match=f"byte {len(whole)}"):
+        list(plugin.read(Arm(tmp_path)))
+    assert plugin.remarks(Arm(tmp_path))
+
     file.write_bytes(whole + b"{}\n")
     with pytest.raises(CorruptFileError, match=f"byte {len(whole)}"):
         list(plugin.read(Arm(tmp_path)))
