@@ -170,7 +170,8 @@ _NO_MARK_IN_TIME = (
 )
 _NO_MARK = (
     "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
-    "qbt patch list shows the patches; --source console sees a stock guest by what it prints"
+    "qbt patch list shows the patches. A stock guest is seen by --source plugin (with -accel tcg), by "
+    "what it prints (--source console), or by KVM (--source perf_event)"
 )
 _NO_LINE = (
     "no mark: no line that is looked for came. The kernel needs console=ttyS0 in -append, and no quiet; "
