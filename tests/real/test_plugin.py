@@ -175,6 +175,17 @@ def test_kvm_is_refused(plugged: World) -> None:
     assert [] == plugged.runs
 
 
+def test_what_cannot_be_looked_for_keeps_no_run(plugged: World) -> None:
+    """It is told before the first boot, so `last` is still the run before."""
+    bios = plugged.bios(tiny.DebugExit())
+
+    done = plugged.run("--probe", "mine=start_kernel", "--", *tiny_qemu(bios))
+
+    assert 2 == done.status
+    assert "no kernel's symbols are known" in done.stderr
+    assert [] == plugged.runs
+
+
 # --- Linux as it comes ------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.cli.progress import Progress
-from qemu_boot_time.errors import HostError, UsageError
+from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
 from qemu_boot_time.sources.table import SOURCES
@@ -94,8 +94,8 @@ def check_programs(command: QemuCommand) -> None:
 
 def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ()) -> int:
     """Measure, keep the run, print the table; give the exit status."""
-    directory = printing.out or new_run_directory(runs_directory())
     facts = facts_of(plan, notes)
+    directory = printing.out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, facts)
     progress = Progress(plan.boots, plan.warmup, verbose=printing.verbose)
     interrupt: KeyboardInterrupt | None = None
@@ -104,6 +104,9 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     except KeyboardInterrupt as signalled:
         interrupt = signalled
         progress.clear()
+    except QbtError:
+        writer.discard_if_empty()
+        raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *progress.notes, *_advice(run, plan)))
     status = print_run(run, as_json=printing.as_json, every_boot=printing.verbose)

@@ -10,6 +10,7 @@ No summary and no mark is stored: both are made again from the facts (``store.lo
 """
 
 import os
+import shutil
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -226,6 +227,11 @@ class RunWriter:
             stream.write(msgspec.json.encode(boot) + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
+
+    def discard_if_empty(self) -> None:
+        """Leave nothing of a run that ended before its first boot: it would be the last one kept."""
+        if not (self.directory / BOOTS_FILE).stat().st_size:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def console(self, index: int, stream: str) -> Path:
         """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
