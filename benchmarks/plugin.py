@@ -29,8 +29,8 @@ from qemu_boot_time import process
 from qemu_boot_time.model import Clock
 from qemu_boot_time.sources import plugin
 from qemu_boot_time.sources.base import Arm, Asked, Session
-from qemu_boot_time.sources.plugin.compiled import escaped, library
-from qemu_boot_time.vm.command import parse
+from qemu_boot_time.sources.plugin.compiled import library
+from qemu_boot_time.vm.command import escaped, parse
 from recorders import NONE, Recorder, Timed, nobody
 
 NO_PLACE = "looks for nothing"

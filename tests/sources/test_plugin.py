@@ -12,8 +12,7 @@ from qemu_boot_time.process import Guard
 from qemu_boot_time.sources import plugin
 from qemu_boot_time.sources.base import Arm, Asked
 from qemu_boot_time.sources.plugin import raw
-from qemu_boot_time.sources.plugin.compiled import escaped
-from qemu_boot_time.vm.command import parse
+from qemu_boot_time.vm.command import escaped, parse
 
 QEMU = ("qemu-system-x86_64", "-M", "pc")
 

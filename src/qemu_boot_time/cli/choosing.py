@@ -13,9 +13,7 @@ from qemu_boot_time.vm.command import QemuCommand, may_use_kvm
 
 AUTO = "auto"
 _TOLD_BY_CONSOLE = frozenset(point.name for point in CONSOLE_POINTS)
-_TOLD_BY_KVM = frozenset(kvm_stock.NAMES)
-_FINER = frozenset(point.name for point in FINER_POINTS)
-_TOLD_BY_PLUGIN = _FINER - {POWER_OFF}
+_TOLD_BY_PLUGIN = frozenset(point.name for point in FINER_POINTS) - {POWER_OFF}
 
 
 def needed_sources(
@@ -31,7 +29,7 @@ def needed_sources(
         raise UsageError(
             f"{POWER_OFF} is seen under KVM alone", hint="leave it out: QEMU ends then"
         )
-    finer = not ends.isdisjoint(_TOLD_BY_PLUGIN - _TOLD_BY_KVM if kvm else _TOLD_BY_PLUGIN)
+    finer = not ends.isdisjoint(_TOLD_BY_PLUGIN - kvm_stock.NAMES if kvm else _TOLD_BY_PLUGIN)
     written = clock is Clock.INSTRUCTIONS and not ends.isdisjoint(rules.names.custom.values())
     counting = asked.counted or clock is Clock.INSTRUCTIONS
     wanted = {

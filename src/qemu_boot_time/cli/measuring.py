@@ -11,6 +11,7 @@ import msgspec
 
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.options import require_text
 from qemu_boot_time.cli.output import note, print_run
 from qemu_boot_time.cli.progress import Progress
 from qemu_boot_time.errors import HostError, QbtError, UsageError
@@ -118,20 +119,10 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     return status
 
 
-def _require_text(*words: str) -> None:
-    """Raise UsageError for what ``run.json`` cannot hold: names may be of any bytes."""
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError as error:
-            raise UsageError(
-                f"{word!r}: no UTF-8, so no run can keep it", hint="give it another name"
-            ) from error
-
-
 def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
     """Give what ``run.json`` says of a measurement. Raises UsageError for what it cannot hold."""
-    _require_text(*plan.command.argv, plan.prepare or "", str(plan.asked.symbols or ""))
+    for word in (*plan.command.argv, plan.prepare or "", str(plan.asked.symbols or "")):
+        require_text(word, repr(word))
     # A script is not asked for its version: it would boot.
     qemu = None if plan.command.at is None else plan.command.program
     return RunFacts(

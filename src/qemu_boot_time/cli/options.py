@@ -213,6 +213,16 @@ def _check_regex(name: str, regex: str) -> None:
         ) from error
 
 
+def require_text(word: str, what: str) -> None:
+    """Raise UsageError for what ``run.json`` cannot hold: words may be of any bytes."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{what}: no UTF-8, so no run can keep it", hint="give it another name"
+        ) from error
+
+
 def vmm(comm: str | None) -> Vmm:
     """Give which programs are VMs."""
     return Vmm((comm,)) if comm else Vmm()
@@ -243,10 +253,7 @@ def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
 
 
 def _pair(word: str, option: str) -> tuple[str, str]:
-    try:
-        word.encode()  # run.json keeps it
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{option} {word!r}: no UTF-8", hint="qbt run --help") from error
+    require_text(word, f"{option} {word!r}")
     key, equals, value = word.partition("=")
     if not (key and equals and value):
         raise UsageError(f"{option} {word!r}: two things joined by '='", hint="qbt run --help")

@@ -17,12 +17,13 @@ def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
 
     Raises InputError after the table where the input is damaged.
     """
-    summary = summarise(run.boots, run.clock)
+    shown = Clock if as_json else (run.clock,)
+    by_clock = {clock: summarise(run.boots, clock) for clock in shown}
+    summary = by_clock[run.clock]
     if as_json:
         from qemu_boot_time.report.json import to_json
 
-        by_clock = (summarise(run.boots, clock) for clock in Clock)
-        click.echo(to_json(run, *by_clock))
+        click.echo(to_json(run, *by_clock.values()))
     else:
         from qemu_boot_time.report.text import to_text
 

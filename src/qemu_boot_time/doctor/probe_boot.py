@@ -16,6 +16,7 @@ from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.host.perf_event import count, open_tracepoint
 from qemu_boot_time.host.rights import event_id, find_tracefs
 from qemu_boot_time.protocol import FIRMWARE_PORT, LINUX_PORT
+from qemu_boot_time.vm.command import escaped
 
 _PATIENCE_S = 10.0
 _POLL_S = 0.005
@@ -56,17 +57,13 @@ def boot(qemu: str, *, accel: str = "kvm", patience_s: float = _PATIENCE_S) -> P
 def _debugcons(directory: Path) -> tuple[str, ...]:
     args: list[str] = []
     for port in _EXPECTED:
-        args += ["-chardev", f"file,id=p{port:x},path={_in_option(_sink(directory, port))}"]
+        args += ["-chardev", f"file,id=p{port:x},path={escaped(_sink(directory, port))}"]
         args += ["-device", f"isa-debugcon,iobase={port:#x},chardev=p{port:x}"]
     return tuple(args)
 
 
 def _sink(directory: Path, port: int) -> Path:
     return directory / f"port-{port:x}"
-
-
-def _in_option(path: Path) -> str:
-    return str(path).replace(",", ",,")
 
 
 def _run(argv: tuple[str, ...], directory: Path, patience_s: float) -> tuple[str, int]:

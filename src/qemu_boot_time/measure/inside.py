@@ -10,7 +10,7 @@ from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.model import Purpose
 from qemu_boot_time.phases.inside import RULES
 from qemu_boot_time.protocol import INSIDE_PORT
-from qemu_boot_time.vm.command import QemuCommand
+from qemu_boot_time.vm.command import QemuCommand, escaped
 from qemu_boot_time.vm.linux_boot import LinuxBoot, linux_boot
 
 _WHY_NOT = {
@@ -61,8 +61,7 @@ def plan_for(plan: Plan, purpose: Purpose, directory: Path, handed_out: Path) ->
 
 
 def _device(file: Path) -> tuple[str, ...]:
-    path = str(file.resolve()).replace(",", ",,")
     return (
-        *("-chardev", f"file,id=qbt-inside,path={path}"),
+        *("-chardev", f"file,id=qbt-inside,path={escaped(file.resolve())}"),
         *("-device", f"isa-debugcon,iobase={INSIDE_PORT:#x},chardev=qbt-inside"),
     )

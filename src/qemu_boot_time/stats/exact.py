@@ -147,9 +147,9 @@ def compare(first: Run, second: Run) -> Comparison:
 
 def _lengths(boots: Iterable[Boot]) -> dict[tuple[str, str, str], list[int]]:
     found: dict[tuple[str, str, str], list[int]] = {}
-    for boot in boots:
+    for boot in (boot for boot in boots if boot.ok):
         rest = unaccounted(boot, Clock.INSTRUCTIONS)
-        for phase in boot.phases if boot.ok else ():
+        for phase in boot.phases:
             length = phase.length(Clock.INSTRUCTIONS)
             if phase.name == TOTAL and rest is not None:
                 found.setdefault((UNACCOUNTED, phase.begin, phase.end), []).append(rest)

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.protocol import PORTS
@@ -130,6 +131,11 @@ def may_use_kvm(command: QemuCommand) -> bool:
     """Whether the guest may run under KVM: behind a script nobody can tell."""
     asked = accelerators(command)
     return command.at is None or next((a for a in asked if a in {"kvm", "tcg"}), "") == "kvm"
+
+
+def escaped(path: Path) -> str:
+    """Give a path as QEMU's options take it: a comma would end it, and is doubled."""
+    return str(path).replace(",", ",,")
 
 
 def vcpus(command: QemuCommand) -> int:

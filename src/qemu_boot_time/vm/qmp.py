@@ -18,6 +18,8 @@ from typing import Any
 
 import msgspec
 
+from qemu_boot_time.vm.command import escaped
+
 _UCRED = struct.Struct("3i")
 _MAX_LINE_BYTES = 1 << 20
 
@@ -94,7 +96,7 @@ class Qmp:
 
 def arguments(path: Path) -> tuple[str, ...]:
     """Give what QEMU must be told to come to a Qmp at ``path``; it leaves the user's own alone."""
-    chardev = f"socket,id=qbt-qmp,path={_escaped(path)}"
+    chardev = f"socket,id=qbt-qmp,path={escaped(path)}"
     return ("-chardev", chardev, "-mon", "chardev=qbt-qmp,mode=control")
 
 
@@ -104,7 +106,3 @@ def event_time_ns(message: dict[str, Any]) -> int:
     if not isinstance(stamp, dict):
         return time.time_ns()
     return int(stamp.get("seconds", 0)) * 10**9 + int(stamp.get("microseconds", 0)) * 1000
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace(",", ",,")

@@ -18,6 +18,7 @@ from qemu_boot_time.sources.base import Arm, boot_name
 from qemu_boot_time.sources.console.lines import Guest
 from qemu_boot_time.sources.console.patterns import Stream, with_matches
 from qemu_boot_time.sources.console.raw import RAW_FILE, Read, line_of
+from qemu_boot_time.vm.command import escaped
 from qemu_boot_time.vm.console import FIRMWARE_TEXT_PORT, firmware_port_is_free
 
 _FIFO = "firmware"
@@ -77,9 +78,13 @@ class ConsoleSession:
         """Give the device that takes the firmware's text, unless the command has one."""
         if self._fifo is None:
             return ()
-        path = str(self._fifo[0]).replace(",", ",,")
         device = f"isa-debugcon,iobase={FIRMWARE_TEXT_PORT:#x},chardev=qbt-firmware"
-        return ("-chardev", f"file,id=qbt-firmware,path={path}", "-device", device)
+        return (
+            "-chardev",
+            f"file,id=qbt-firmware,path={escaped(self._fifo[0])}",
+            "-device",
+            device,
+        )
 
     def before_exec(self) -> None:
         """Need nothing of the process."""

@@ -18,11 +18,11 @@ from qemu_boot_time.model import Clock, Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Needs, Source
 from qemu_boot_time.sources.plugin import raw
-from qemu_boot_time.sources.plugin.compiled import escaped, find_compiler, library
+from qemu_boot_time.sources.plugin.compiled import find_compiler, library
 from qemu_boot_time.sources.plugin.guest_kernel import find_kernel
 from qemu_boot_time.sources.plugin.places import Plan, plan
 from qemu_boot_time.sources.plugin.raw import NAME
-from qemu_boot_time.vm.command import QemuCommand, vcpus
+from qemu_boot_time.vm.command import QemuCommand, escaped, vcpus
 
 _QEMU = "qemu-system-x86_64"
 """Which QEMU to try the plugin with where a script hides the real one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError, ProgramError
 from qemu_boot_time.guest import cache
+from qemu_boot_time.vm.command import escaped
 
 _SOURCE = "plugin.c"
 _APIS = (2, 1)
@@ -43,11 +44,6 @@ def library(qemu: str) -> Path:
 def _check(qemu: str, built: Path) -> tuple[str, ...]:
     machine = ("-M", "none", "-accel", "tcg", "-nodefaults", "-display", "none")
     return (qemu, *machine, "-plugin", f"file={escaped(built)},check=on")
-
-
-def escaped(path: Path) -> str:
-    """Give a path as QEMU's options want it: a comma would end it."""
-    return str(path).replace(",", ",,")
 
 
 def _built(api: int) -> Path:
