@@ -155,7 +155,7 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     for (verdict, trouble), numbers in failed.items():
         yield f"{verdict}: boot {_listed(numbers)}: {printable(trouble)}".rstrip(": ")
     for reason, numbers in suspect.items():
-        yield f"suspect: boot {_listed(numbers)}: {reason}"
+        yield f"suspect: boot {_listed(numbers)}: {printable(reason)}"
 
 
 def _verdict(boot: Boot) -> str:
