@@ -14,6 +14,7 @@ from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
 from qemu_boot_time.stats.exact import sameness
+from qemu_boot_time.stats.likeness import listed
 from qemu_boot_time.stats.summary import Stats, Summary
 
 __all__ = ["ms", "printable", "to_text"]
@@ -153,9 +154,9 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
         for reason in boot.suspect:
             suspect.setdefault(reason, []).append(boot.number)
     for (verdict, trouble), numbers in failed.items():
-        yield f"{verdict}: boot {_listed(numbers)}: {printable(trouble)}".rstrip(": ")
+        yield f"{verdict}: boot {listed(numbers)}: {printable(trouble)}".rstrip(": ")
     for reason, numbers in suspect.items():
-        yield f"suspect: boot {_listed(numbers)}: {printable(reason)}"
+        yield f"suspect: boot {listed(numbers)}: {printable(reason)}"
 
 
 def _verdict(boot: Boot) -> str:
@@ -168,11 +169,6 @@ def _failure(boot: Boot) -> str:
     outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
     came_to = f"after {boot.marks[-1].name}" if boot.marks else ""
     return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
-
-
-def _listed(numbers: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"
 
 
 def _footnotes(run: Run) -> Iterator[str]:
@@ -188,11 +184,11 @@ def _footnotes(run: Run) -> Iterator[str]:
     for (source, bound), seen in stand_ins.items():
         names = dict.fromkeys(name for name, _ in seen)
         if len(names) > 1:
-            listed = ", ".join(f"{name}{_reach(seen, name)}" for name in names)
-            yield printable(f"note: {source} only bounds {listed}: {_BOUND_WORDS[bound]}")
+            bounded = ", ".join(f"{name}{_reach(seen, name)}" for name in names)
+            yield printable(f"note: {source} only bounds {bounded}: {_BOUND_WORDS[bound]}")
             continue
         for (name, event), marks in seen.items():
-            where = f" in boot {_listed([number for number, _ in marks])}" if several else ""
+            where = f" in boot {listed([number for number, _ in marks])}" if several else ""
             words = f"{_BOUND_WORDS[bound]}{_reach(seen, name)}"
             yield printable(f"note: {name} is a stand-in{where}, {event}: {words}")
     for note in (*_sameness(run.boots), *run.notes):
