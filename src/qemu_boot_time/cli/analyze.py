@@ -38,7 +38,7 @@ def command(
     """Show where boot time went, from a recording made elsewhere.
 
     FILE is a perf.data (any number of boots, in files, pipes or directories), a trace.dat, a CSV of
-    marks, a list of samples, or a run.
+    marks, a list of samples, a run, or a file that `--json` printed.
     """
     run = open_input(file, Options(unit, rules, options.vmm(comm)))
     return print_run(run, as_json=as_json, every_boot=verbose)

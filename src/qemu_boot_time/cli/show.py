@@ -11,6 +11,7 @@ Examples:
   qbt show last
   qbt show -v 20261123-143000
   qbt show --json last | jq .boots[0].marks
+  qbt show --json last > baseline.json     a file to commit, read like the run
 """
 
 
@@ -22,6 +23,6 @@ Examples:
 def command(*, run: str, unit: str, as_json: bool, verbose: bool) -> int:
     """Show a run again: every number is made anew from its raw files.
 
-    RUN is a path, an id of `qbt list`, or `last` (the default).
+    RUN is a path, an id of `qbt list`, or `last` (the default); or a file that `--json` printed.
     """
     return print_run(open_input(run, Options(unit)), as_json=as_json, every_boot=verbose)
