@@ -6,7 +6,8 @@ from qemu_boot_time.cli import options
 from qemu_boot_time.errors import ExitStatus, UsageError
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Clock, Run
-from qemu_boot_time.stats.exact import Verdict, compare
+from qemu_boot_time.stats.exact import compare
+from qemu_boot_time.stats.verdict import Verdict
 
 _EXAMPLES = """\b
 Examples:

@@ -10,7 +10,8 @@ from rich.table import Table
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.json import SCHEMA, dump, plain
 from qemu_boot_time.report.parts import fitting_width, printable
-from qemu_boot_time.stats.exact import Comparison, Shift, Verdict
+from qemu_boot_time.stats.exact import Comparison, Shift
+from qemu_boot_time.stats.verdict import Verdict
 
 _COLUMNS = ("first", "second", "shift", "verdict")
 
