@@ -22,16 +22,7 @@ def to_json(run: Run) -> str:
     """Render a run as one JSON document: its times, and its instructions where there are any."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
-        "run": {
-            "name": plain(run.name),
-            "path": plain(run.path),
-            "command": [plain(word) for word in run.command],
-            "sources": run.sources,
-            "accelerator": run.accelerator,
-            "clock": run.clock,
-            "notes": run.notes,
-            "damage": plain(run.damage),
-        },
+        "run": _run(run),
         "boots": [_boot(boot) for boot in run.boots],
         "summary": _summary(run, Clock.TIME),
     }
@@ -41,6 +32,22 @@ def to_json(run: Run) -> str:
     if counted["marks"]:
         document["instructions"] = counted
     return dump(document)
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "name": plain(run.name),
+        "path": plain(run.path),
+        "kind": run.kind,
+        "command": [plain(word) for word in run.command],
+        "sources": run.sources,
+        "accelerator": run.accelerator,
+        "clock": run.clock,
+        "notes": [plain(note) for note in run.notes],
+        "damage": plain(run.damage),
+        "definitions": asdict(run.definitions),
+        "host": dict(run.host),
+    }
 
 
 def _inside(inside: Inside) -> dict[str, Any]:
