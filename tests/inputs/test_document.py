@@ -30,20 +30,16 @@ from qemu_boot_time.model import (
 )
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.json import to_json
-from qemu_boot_time.report.text import to_text
-from qemu_boot_time.stats.summary import summarise
+from qemu_boot_time.report.text import Showing, to_text
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, make_run
 
-
-def printed(run: Run) -> str:
-    """Print a run as --json does."""
-    return to_json(run, *(summarise(run.boots, clock) for clock in Clock))
+_ALL = Showing(every_boot=True, stats=True)
 
 
 def again(run: Run, directory: Path) -> Run:
     """Print a run and open what was printed."""
-    (directory / "baseline.json").write_text(printed(run))
+    (directory / "baseline.json").write_text(to_json(run))
     return open_input(str(directory / "baseline.json"), Options())
 
 
@@ -145,7 +141,7 @@ def test_a_document_is_printed_as_it_was(tmp_path: Path) -> None:
     """Statistics are made again of what is in it."""
     run = night()
 
-    assert printed(run) == printed(again(run, tmp_path))
+    assert to_json(run) == to_json(again(run, tmp_path))
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -202,7 +198,7 @@ def test_whatever_is_printed_comes_back(tmp_path_factory: pytest.TempPathFactory
     found = again(run, tmp_path_factory.getbasetemp())
 
     assert run == found
-    assert to_text(found, summarise(found.boots, found.clock), every_boot=True)
+    assert to_text(found, _ALL)
 
 
 # --- the file ---------------------------------------------------------------------------------
@@ -222,7 +218,7 @@ def test_whatever_is_printed_comes_back(tmp_path_factory: pytest.TempPathFactory
 def test_dialects_of_a_document(changed: Any, tmp_path: Path) -> None:
     """Line ends, a byte order mark, another layout, keys of a newer qbt, none that is made again."""
     file = tmp_path / "baseline.json"
-    file.write_bytes(changed(printed(night())).encode())
+    file.write_bytes(changed(to_json(night())).encode())
 
     assert night() == open_input(str(file), Options())
 
@@ -290,7 +286,7 @@ def test_what_is_no_whole_document_is_refused(content: str | bytes, tmp_path: Pa
 @pytest.mark.parametrize("share", range(1, 20))
 def test_a_document_cut_short(share: int, tmp_path: Path) -> None:
     """Wherever it was cut: one error, and what to do."""
-    text = printed(night())
+    text = to_json(night())
 
     error = refused(tmp_path, text[: len(text) * share // 20])
 
@@ -319,11 +315,11 @@ def _with(**numbers: Any) -> Boot:
 )
 def test_numbers_that_no_boot_can_have(where: str, tmp_path: Path) -> None:
     """They would not fit what is made of them."""
-    (tmp_path / "baseline.json").write_text(printed(Run("x", (_with(**{where: 0}),))))
+    (tmp_path / "baseline.json").write_text(to_json(Run("x", (_with(**{where: 0}),))))
     assert 1 == len(open_document(tmp_path / "baseline.json").boots)
 
     for number in (2**62 + 1, -(2**62) - 1):
-        error = refused(tmp_path, printed(Run("x", (_with(**{where: number}),))))
+        error = refused(tmp_path, to_json(Run("x", (_with(**{where: number}),))))
 
         assert error.what.endswith(": a number above 2^62")
 
@@ -335,7 +331,7 @@ def test_impossible_times_are_read(tmp_path: Path) -> None:
     found = again(Run("x", (boot,)), tmp_path)
 
     assert boot == found.boots[0]
-    assert "-4611686018427.388" in to_text(found, summarise(found.boots), every_boot=True)
+    assert "-4611686018427.388" in to_text(found, _ALL)
 
 
 def test_text_of_a_document_is_made_safe(tmp_path: Path) -> None:
@@ -346,6 +342,6 @@ def test_text_of_a_document_is_made_safe(tmp_path: Path) -> None:
 
     found = again(run, tmp_path)
 
-    text = to_text(found, summarise(found.boots), every_boot=True)
+    text = to_text(found, _ALL)
     assert evil == found.boots[0].suspect[0]
     assert "\x1b" not in text

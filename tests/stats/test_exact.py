@@ -8,7 +8,8 @@ import pytest
 from qemu_boot_time.model import Boot, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import Rules, phases_of
 from qemu_boot_time.report.exact import sentence
-from qemu_boot_time.stats.exact import Parting, Sameness, Verdict, compare, sameness
+from qemu_boot_time.stats.exact import Parting, Sameness, compare, sameness
+from qemu_boot_time.stats.verdict import Verdict
 
 COUNTS = {
     "qemu_init_end": 0,

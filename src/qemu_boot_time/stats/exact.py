@@ -4,16 +4,13 @@ No statistics: under QEMU's instruction counting a guest that is given the same 
 last instruction. So a difference needs no test and no second boot; it needs a place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.stats.summary import unaccounted
-
-UNACCOUNTED = "unaccounted"
-"""What no phase explains, as a phase of its own: what moves there moves the total."""
+from qemu_boot_time.stats.quantities import Place, main_total, phase_lengths
+from qemu_boot_time.stats.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +72,6 @@ def _parting(
     return None
 
 
-class Verdict(StrEnum):
-    """What a comparison says of the second side."""
-
-    FASTER = "FASTER"
-    SLOWER = "SLOWER"
-    SAME = "SAME"
-    UNDECIDED = "UNDECIDED"
-    """The sides overlap, but are not one and the same."""
-
-
 @dataclass(frozen=True, slots=True)
 class Shift:
     """How far one phase moved, in instructions: second side minus first."""
@@ -129,15 +116,11 @@ class Comparison:
 
 def compare(first: Run, second: Run) -> Comparison:
     """Compare the counts of two runs; one boot of each is enough."""
-    sides = (_lengths(first.boots), _lengths(second.boots))
-    both = [key for key in sides[0] if key in sides[1]]
-    shifts = {key: _shift(key, sides[0][key], sides[1][key]) for key in both}
-    totals = [key for key in both if key[0] == TOTAL]
-    # Boots of one side may end at different marks: what most of them have is compared.
-    total = max(totals, key=lambda key: len(sides[0][key]) + len(sides[1][key]), default=None)
-    alone = tuple(
-        tuple(name for name, *ends in side if (name, *ends) not in both) for side in sides
-    )
+    sides = [_counts_of(run) for run in (first, second)]
+    both = [place for place in sides[0] if place in sides[1]]
+    shifts = {place: _shift(place, sides[0][place], sides[1][place]) for place in both}
+    total = main_total(*({place: side[place] for place in both} for side in sides))
+    alone = tuple(tuple(place.name for place in side if place not in both) for side in sides)
     return Comparison(
         total=None if total is None else shifts[total],
         phases=tuple(shift for shift in shifts.values() if shift.name != TOTAL),
@@ -145,19 +128,11 @@ def compare(first: Run, second: Run) -> Comparison:
     )
 
 
-def _lengths(boots: Iterable[Boot]) -> dict[tuple[str, str, str], list[int]]:
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for boot in (boot for boot in boots if boot.ok):
-        rest = unaccounted(boot, Clock.INSTRUCTIONS)
-        for phase in boot.phases:
-            length = phase.length(Clock.INSTRUCTIONS)
-            if phase.name == TOTAL and rest is not None:
-                found.setdefault((UNACCOUNTED, phase.begin, phase.end), []).append(rest)
-            if length is not None:
-                found.setdefault((phase.name, phase.begin, phase.end), []).append(length)
-    return found
+def _counts_of(run: Run) -> Mapping[Place, dict[int, int]]:
+    return phase_lengths(run.boots, Clock.INSTRUCTIONS)
 
 
-def _shift(key: tuple[str, str, str], first: Sequence[int], second: Sequence[int]) -> Shift:
-    low, high = min(second) - max(first), max(second) - min(first)
-    return Shift(*key, first=min(first), second=min(second), low=low, high=high)
+def _shift(place: Place, first: Mapping[int, int], second: Mapping[int, int]) -> Shift:
+    ones, others = first.values(), second.values()
+    low, high = min(others) - max(ones), max(others) - min(ones)
+    return Shift(*place, first=min(ones), second=min(others), low=low, high=high)

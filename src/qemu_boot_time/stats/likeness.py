@@ -67,7 +67,7 @@ def impossible(run: Run, side: str) -> tuple[Unlike, ...]:
     return tuple(Unlike(Trouble.SAMPLE, line) for line in lines)
 
 
-def listed(numbers: Sequence[int], most: int = 8) -> str:
+def listed(numbers: Sequence[object], most: int = 8) -> str:
     """List numbers of boots; of many, the first few and how many there are."""
     shown = ", ".join(map(str, numbers[:most]))
     return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"

@@ -1,0 +1,64 @@
+"""What a run has numbers of: each phase, the rest that no phase explains, the total; each mark."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from qemu_boot_time.model import Boot, Clock
+from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.stats.summary import unaccounted
+
+UNACCOUNTED = "unaccounted"
+"""What no phase explains, as a phase of its own: what moves there moves the total."""
+
+
+class Place(NamedTuple):
+    """What a phase is: one of the same name with other ends is another one."""
+
+    name: str
+    begin: str
+    end: str
+
+
+def phase_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[Place, dict[int, int]]:
+    """Give the length of each phase in each boot that counts, by the boot's number, in its order.
+
+    ``unaccounted`` stands before the total, whose ends it shares.
+    """
+    found: dict[Place, dict[int, int]] = {}
+    for boot in (boot for boot in boots if boot.ok):
+        rest = unaccounted(boot, clock)
+        for phase in boot.phases:
+            length = phase.length(clock)
+            if phase.name == TOTAL and rest is not None:
+                place = Place(UNACCOUNTED, phase.begin, phase.end)
+                found.setdefault(place, {})[boot.number] = rest
+            if length is not None:
+                place = Place(phase.name, phase.begin, phase.end)
+                found.setdefault(place, {})[boot.number] = length
+    return found
+
+
+def mark_times(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, int]]:
+    """Give where the first of each mark lies in each boot that counts, by the boot's number.
+
+    As in the summary: boots whose exec was not seen have no place beside those whose exec was.
+    """
+    good = [boot for boot in boots if boot.ok]
+    found: dict[str, dict[int, int]] = {}
+    for boot in [boot for boot in good if boot.exec_ns is not None] or good:
+        for mark in boot.marks:
+            at = mark.at(clock)
+            if at is not None:
+                found.setdefault(mark.name, {}).setdefault(boot.number, at)
+    return found
+
+
+def main_total(*sides: Mapping[Place, Mapping[int, int]]) -> Place | None:
+    """Give the total that most boots have: those of one side may end at different marks."""
+    counted = {
+        place: sum(len(side.get(place, ())) for side in sides)
+        for side in sides
+        for place in side
+        if place.name == TOTAL
+    }
+    return max(counted, key=lambda place: counted[place], default=None)
