@@ -145,12 +145,13 @@ def test_a_document_is_printed_as_it_was(tmp_path: Path) -> None:
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-_TIME = st.integers(-(2**62), 2**62)
+_MOST = 2 * 10**18
+_TIME = st.integers(-_MOST // 8, _MOST // 8)
 _MARKS = st.builds(
     Mark,
     *(_TEXT, _TIME, _TEXT, _TEXT, st.integers(0, 9)),
     bound=st.sampled_from(Bound),
-    error_ns=st.integers(0, 2**62),
+    error_ns=st.integers(0, _MOST),
     instructions=st.none() | _TIME,
 )
 _PHASES = st.builds(Phase, _TEXT, _TEXT, _TEXT, _TIME, _TIME, st.none() | _TIME)
@@ -318,20 +319,41 @@ def test_numbers_that_no_boot_can_have(where: str, tmp_path: Path) -> None:
     (tmp_path / "baseline.json").write_text(to_json(Run("x", (_with(**{where: 0}),))))
     assert 1 == len(open_document(tmp_path / "baseline.json").boots)
 
-    for number in (2**62 + 1, -(2**62) - 1):
+    for number in (_MOST + 1, -_MOST - 1):
         error = refused(tmp_path, to_json(Run("x", (_with(**{where: number}),))))
 
-        assert error.what.endswith(": a number above 2^62")
+        assert error.what.endswith(": a number that no boot has")
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        (Phase("total", "exec", "fw_start", -_MOST, 1),),
+        (Phase("vmm", "exec", "fw_start", 1, -_MOST), Phase("total", "exec", "up", 0, _MOST)),
+        (
+            Phase("a", "a", "b", 0, _MOST),
+            Phase("b", "b", "c", 0, 1),
+            Phase("total", "a", "c", 0, 0),
+        ),
+    ],
+)
+def test_lengths_that_no_boot_can_have(phases: tuple[Phase, ...], tmp_path: Path) -> None:
+    """A length, or what the phases leave of the total, that is larger than any time."""
+    boot = replace(_with(), phases=phases)
+
+    error = refused(tmp_path, to_json(Run("x", (boot,))))
+
+    assert error.what.endswith(": a number that no boot has")
 
 
 def test_impossible_times_are_read(tmp_path: Path) -> None:
     """They are shown as they are: whoever compares judges them."""
-    boot = _with(time_ns=-5, begin_ns=9, end_ns=-(2**62))
+    boot = _with(time_ns=-5, begin_ns=9, end_ns=-4 * 10**17)
 
     found = again(Run("x", (boot,)), tmp_path)
 
     assert boot == found.boots[0]
-    assert "-4611686018427.388" in to_text(found, _ALL)
+    assert "-400000000000.000" in to_text(found, _ALL)
 
 
 def test_text_of_a_document_is_made_safe(tmp_path: Path) -> None:
