@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from qemu_boot_time.guest import tiny
 from qemu_boot_time.measure import block_orders
 from qemu_boot_time.store.facts import read_facts
 from qemu_boot_time.store.load import load_run
+from real_host import require
 
 pytestmark = pytest.mark.real
 
@@ -28,23 +30,26 @@ from pathlib import Path
 from qemu_boot_time.cli.side_by_side import measure_sides
 from qemu_boot_time.cli.wanted import Wanted
 from qemu_boot_time.errors import QbtError
+from qemu_boot_time.phases import Rules
 from qemu_boot_time.stats.precision import Precision
 *commands, wanted = sys.argv[1:]
 wanted = json.loads(wanted)
 wanted["out"] = Path(wanted["out"])
+wanted["sources"] = tuple(wanted.get("sources", ["debugcon"]))
+wanted["rules"] = Rules(until=wanted.pop("until", None))
 if "precision" in wanted:
     wanted["precision"] = Precision(*wanted["precision"])
 try:
-    measure_sides(commands, Wanted(**{**wanted, "sources": ("debugcon",)}))
+    measure_sides(commands, Wanted(**wanted))
 except QbtError as error:
     sys.exit(error.what)
 """
 
 
-def ending(world: World, name: str, *steps: tiny.Step) -> str:
+def ending(world: World, name: str, *steps: tiny.Step, accelerator: str = "tcg") -> str:
     """Give a VM that ends by itself."""
     bios = world.bios(*tiny.marks("fw_start"), *steps, tiny.DebugExit(), name=f"{name}.bin")
-    return shlex.join(tiny_qemu(bios))
+    return shlex.join(tiny_qemu(bios, accelerator=accelerator))
 
 
 @contextlib.contextmanager
@@ -103,6 +108,11 @@ def test_both_sides_are_booted_as_often_in_the_order_of_the_seed(world: World) -
     assert 0 == status
 
 
+def seen(run: Path) -> list[tuple[list[str], tuple[str, ...]]]:
+    """Give the marks of each boot, and why it should not be trusted."""
+    return [([mark.name for mark in boot.marks], boot.suspect) for boot in load_run(run).boots]
+
+
 def test_each_run_has_what_its_own_side_did(world: World) -> None:
     """Marks of one guest never come into the run of the other, though both sources listen."""
     one = ending(world, "one")
@@ -110,10 +120,55 @@ def test_each_run_has_what_its_own_side_did(world: World) -> None:
 
     measured(world, one, two, boots=2, seed=3)
 
-    names = [
-        [[mark.name for mark in boot.marks] for boot in load_run(run).boots] for run in sides(world)
+    assert [[(["fw_start"], ())] * 2, [(["fw_start", "fw_do_boot"], ())] * 2] == [
+        seen(run) for run in sides(world)
     ]
-    assert [[["fw_start"]] * 2, [["fw_start", "fw_do_boot"]] * 2] == names
+
+
+@pytest.mark.parametrize("source", ["perf_event", "perf", "tracefs"])
+def test_sources_that_see_all_vms_tell_the_sides_apart(
+    world: World, perf: str, source: str
+) -> None:
+    """Both recorders record the boots of both; each run has those of its own alone."""
+    require(os.geteuid() == 0 or source != "tracefs", "tracefs is root's")
+    one = ending(world, "one", accelerator=perf)
+    two = ending(world, "two", *tiny.marks("fw_do_boot"), accelerator=perf)
+
+    status, said = measured(world, one, two, boots=3, warmup=1, seed=3, sources=[source])
+
+    assert 0 == status, said
+    first = ["qemu_init_end", "fw_start"]
+    assert [[(first, ())] * 3, [([*first, "fw_do_boot"], ())] * 3] == [
+        seen(run) for run in sides(world)
+    ]
+
+
+@pytest.mark.parametrize("source", ["perf_event", "perf", "tracefs"])
+def test_a_mark_ends_the_boot_of_its_own_side(world: World, perf: str, source: str) -> None:
+    """What the other side's boot left in a recorder ends none of ours."""
+    require(os.geteuid() == 0 or source != "tracefs", "tracefs is root's")
+    endless = world.bios(*tiny.marks("fw_start"), name="endless.bin")
+    hangs = shlex.join(tiny_qemu(endless, accelerator=perf))
+    wanted = {"boots": 3, "seed": 3, "sources": [source], "timeout_s": 10, "until": "fw_start"}
+
+    status, said = measured(world, hangs, hangs, **wanted)
+
+    assert 0 == status, said
+    first = ["qemu_init_end", "fw_start"]
+    assert [[(first, ())] * 3] * 2 == [seen(run) for run in sides(world)]
+    ended = [boot.ended_by for run in sides(world) for boot in read_facts(run)[1]]
+    assert ["mark"] * 6 == ended
+
+
+def test_each_command_has_its_own_sources(world: World, perf: str) -> None:
+    """Chosen by what it boots; whether the two can be compared is another question."""
+    one = ending(world, "one", accelerator=perf)
+
+    _, said = measured(world, one, ending(world, "two"), boots=2, sources=["auto"])
+
+    assert [("perf_event",), ("debugcon",)] == [read_facts(run)[0].sources for run in sides(world)]
+    assert [2, 2] == [sum(boot.ok for boot in load_run(run).boots) for run in sides(world)]
+    assert "note: a: source perf_event" in said
 
 
 def test_a_new_order_is_drawn_where_none_is_given(world: World) -> None:
