@@ -9,17 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qbt_process import DEADLINE_S, World, tiny_qemu
+from qemu_boot_time.cli.measuring import facts_of
 from qemu_boot_time.guest import tiny
-from qemu_boot_time.measure import block_orders
-from qemu_boot_time.store.facts import read_facts
+from qemu_boot_time.host import Probe
+from qemu_boot_time.measure import Plan, Side, Silence, block_orders, measure_interleaved
+from qemu_boot_time.model import Event
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.sources.base import Needs, Source
+from qemu_boot_time.store.facts import RunWriter, read_facts
 from qemu_boot_time.store.load import load_run
+from qemu_boot_time.vm.command import parse
 from real_host import require
 
 pytestmark = pytest.mark.real
@@ -141,6 +147,77 @@ def test_sources_that_see_all_vms_tell_the_sides_apart(
     assert [[(first, ())] * 3, [([*first, "fw_do_boot"], ())] * 3] == [
         seen(run) for run in sides(world)
     ]
+
+
+class Bell:
+    """A source's session that is rung when another side begins, and counts how often it was read."""
+
+    def __init__(self) -> None:
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.others: list[Bell] = []
+        self.read_by_others = 0
+        self.boots = False
+
+    def arguments(self) -> tuple[str, ...]:
+        """Need nothing of QEMU."""
+        return ()
+
+    def before_exec(self) -> None:
+        """Need nothing of the process."""
+
+    def begin(self, boot: int) -> None:
+        """Ring at the others."""
+        del boot
+        self.boots = True
+        for other in self.others:
+            os.eventfd_write(other.fd, 1)
+
+    def stdout(self) -> None:
+        """Read no output."""
+
+    def readers(self) -> dict[int, Callable[[], list[Event]]]:
+        """Give what is rung."""
+        return {self.fd: self.read}
+
+    def read(self) -> list[Event]:
+        """Count."""
+        os.eventfd_read(self.fd)
+        self.read_by_others += not self.boots
+        return []
+
+    def end(self, boot: int) -> list[Event]:
+        """See nothing."""
+        del boot
+        self.boots = False
+        return []
+
+
+def ringing(bell: Bell) -> Source:
+    """Give the source of one bell."""
+    return Source(
+        name="bell",
+        sees="nothing",
+        needs=Needs.NOTHING,
+        probe=lambda: Probe(ok=True, what="it rings"),
+        arm=lambda _request, _guard: contextlib.nullcontext(bell),
+        read=lambda _request: iter(()),
+    )
+
+
+def test_the_sources_of_the_side_that_waits_are_read(world: World) -> None:
+    """One that nobody empties is full at some time, and misses what its own side does."""
+    one, two = Bell(), Bell()
+    one.others, two.others = [two], [one]
+    command = parse(shlex.split(ending(world, "short")))
+    plans = [Plan(command, 3, Rules(), (ringing(bell),)) for bell in (one, two)]
+    runs = [
+        Side(plan, RunWriter.begin(world.directory / side, facts_of(plan, ())), Silence())
+        for side, plan in zip("ab", plans, strict=True)
+    ]
+
+    measure_interleaved(runs, seed=1)
+
+    assert (3, 3) == (one.read_by_others, two.read_by_others)
 
 
 @pytest.mark.parametrize("source", ["perf_event", "perf", "tracefs"])

@@ -45,7 +45,7 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
     """Boot the sides in turn, each once a block, in the orders that ``seed`` gives.
 
     The first plan says how many warm-up and measured boots each side has. All sources of all sides
-    are armed all the time, so that watching costs every side the same. Gives the measured boots of
+    are armed and read all the time, so that watching costs every side the same. Gives the measured boots of
     each side as seen live.
 
     A boot that fails is data. A Ctrl-C ends the boot it meets, which is kept as ``interrupted``,
@@ -57,6 +57,8 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
         guard.watch("remove", str(sockets))
         running = [_armed(side, stack, guard, sockets) for side in sides]
         for series in running:
+            others = (other for other in running if other is not series)
+            series.idle = [session for other in others for _, session in other.armed]
             series.announce()
         if any(side.plan.precision is not None for side in sides):
             precision.load()

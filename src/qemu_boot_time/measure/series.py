@@ -13,7 +13,7 @@ from qemu_boot_time.errors import BootError, ProgramError
 from qemu_boot_time.measure.inside import plan_for
 from qemu_boot_time.measure.plan import Plan, Side
 from qemu_boot_time.measure.precision import said
-from qemu_boot_time.measure.watch import Watch, last_words, register, step
+from qemu_boot_time.measure.watch import Watch, drain, last_words, register, step
 from qemu_boot_time.model import Boot, EndedBy, Purpose
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.process.signals import deferred_signals
@@ -39,6 +39,8 @@ class Series:
     sockets: Path
     purpose: Purpose = Purpose.MEASURED
     boots: list[Boot] = field(default_factory=list)
+    idle: list[Session] = field(default_factory=list)
+    """The sources of the other sides, which listen while this one boots."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -155,6 +157,7 @@ class Series:
             release()
             with selectors.DefaultSelector() as selector:
                 register(selector, watch, self.armed)
+                drain(selector, self.idle)
                 while watch.ended_by is None:
                     step(selector, watch)
         except KeyboardInterrupt as interrupt:
