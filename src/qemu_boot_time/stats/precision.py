@@ -9,8 +9,8 @@ half as many values again, and it must be narrow for the first two thirds of the
 
 Measured, over normal, log-normal and shifted log-normal totals of many spreads and five published
 series of 500 boots each, from 20 to 1000 values (``benchmarks/precision.py``, docs/measuring.md): the
-interval at the stop held the true median in 93.6 % of the repetitions in the worst case, and in 94.5 %
-to 96.7 % in all but two.
+interval at the stop held the true median in 93.6 % of the repetitions in the worst case, and in 94.1 %
+to 96.7 % in all others.
 """
 
 import math
