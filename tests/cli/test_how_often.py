@@ -12,15 +12,15 @@ def asked(
     share: str | None = None,
     least: int | None = None,
     most: int | None = None,
-) -> tuple[int, Precision | None]:
+) -> tuple[int | None, Precision | None]:
     """Ask for what is given, and nothing else."""
     return how_often(boots=boots, share=share, least=least, most=most)
 
 
-@pytest.mark.parametrize(("boots", "expected"), [(None, 10), (3, 3)])
-def test_a_number_alone_is_the_number(boots: int | None, expected: int) -> None:
-    """Ten where nobody says."""
-    assert (expected, None) == asked(boots)
+@pytest.mark.parametrize("boots", [None, 3])
+def test_a_number_alone_is_the_number(boots: int | None) -> None:
+    """Where nobody says, each command has a number of its own."""
+    assert (boots, None) == asked(boots)
 
 
 @pytest.mark.parametrize(

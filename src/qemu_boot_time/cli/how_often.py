@@ -7,21 +7,15 @@ from typing import Any
 
 import click
 
+from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.stats.precision import FEWEST, Precision
 
-_BOOTS, _LEAST, _MOST = 10, 20, 1000
+_LEAST, _MOST = 20, 1000
 _PERCENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?%")
 _LARGEST = 100.0
 
 _OPTIONS = (
-    click.option(
-        "-n",
-        "--boots",
-        type=click.IntRange(1),
-        metavar="N",
-        help=f"How often to boot.  [default: {_BOOTS}]",
-    ),
     click.option(
         "--precision",
         "share",
@@ -45,33 +39,44 @@ _OPTIONS = (
 )
 
 
-def how_often_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
+def how_often_options(usual: int, *, of: str = "") -> Callable[[Command], Command]:
     """Add ``-n``, ``--precision`` and its bounds; hand over ``boots`` and ``precision``.
 
-    The command is not called where :func:`how_often` raises.
+    ``usual`` is how often without either, ``of`` what is meant where there are several. The command
+    is not called where :func:`how_often` raises.
     """
+    number = click.option(
+        "-n",
+        "--boots",
+        type=click.IntRange(1),
+        metavar="N",
+        help=f"How often to boot{of}.  [default: {usual}]",
+    )
 
-    @wraps(function)
-    def with_boots(
-        *,
-        boots: int | None,
-        share: str | None,
-        least: int | None,
-        most: int | None,
-        **others: Any,
-    ) -> int | None:
-        number, precision = how_often(boots=boots, share=share, least=least, most=most)
-        return function(boots=number, precision=precision, **others)
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def with_boots(
+            *,
+            boots: int | None,
+            share: str | None,
+            least: int | None,
+            most: int | None,
+            **others: Any,
+        ) -> int | None:
+            asked, precision = how_often(boots=boots, share=share, least=least, most=most)
+            return function(boots=asked or usual, precision=precision, **others)
 
-    for option in reversed(_OPTIONS):
-        option(with_boots)
-    return with_boots
+        for option in reversed((number, *_OPTIONS)):
+            option(with_boots)
+        return with_boots
+
+    return decorate
 
 
 def how_often(
     *, boots: int | None, share: str | None, least: int | None, most: int | None
-) -> tuple[int, Precision | None]:
-    """Give how often to boot (at most), and the precision that ends it; None: none does.
+) -> tuple[int | None, Precision | None]:
+    """Give how often to boot (at most), and the precision that ends it; None: not said, and none does.
 
     Raises UsageError for a share that is none, and for what does not go together.
     """
@@ -79,7 +84,7 @@ def how_often(
         if least is not None or most is not None:
             name = "--min-boots" if least is not None else "--max-boots"
             raise UsageError(f"{name} goes with --precision", hint="-n 20, or --precision 1%")
-        return (_BOOTS if boots is None else boots), None
+        return boots, None
     if boots is not None:
         raise UsageError(
             "-n and --precision: either says how often to boot",

@@ -29,7 +29,7 @@ Examples:
 
 @click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
 @click.argument("qemu", nargs=-1, type=click.UNPROCESSED, metavar="[--] QEMU...")
-@how_often_options
+@how_often_options(10)
 @measuring_options
 @inside_option
 @options.json_option
