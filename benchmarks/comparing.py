@@ -98,8 +98,11 @@ def alarms_of_phases(draws: Draws) -> Part:
 
 def _compared(draws: Draws, slower: Mapping[str, float], n: int = _SIDE) -> Comparison:
     second = simulated.Second()
-    sides = [simulated.lengths(draws.rng, n, slower=each, second=second) for each in ({}, slower)]
-    return compare(*map(simulated.run_of, sides), _MARGIN)
+    first, changed = (
+        simulated.run_of(simulated.lengths(draws.rng, n, slower=each, second=second))
+        for each in ({}, slower)
+    )
+    return compare(first, changed, _MARGIN)
 
 
 def _alone_moved(found: Comparison, name: str) -> bool:
@@ -124,7 +127,9 @@ def alarms_elsewhere(draws: Draws) -> Part:
     ways = spreads | orders
     figures = [Figure(name, draws.share(partial(_moves, way))) for name, way in ways.items()]
     for system in simulated.SYSTEMS:
-        figures.append(Figure(f"{system}: 30 real boots, then the next 30", _in_order(draws, system)))
+        figures.append(
+            Figure(f"{system}: 30 real boots, then the next 30", _in_order(draws, system))
+        )
     return part("FASTER or SLOWER, with equal medians, where no promise is made:", figures)
 
 
@@ -156,9 +161,7 @@ def _in_order(draws: Draws, system: str) -> float:
     """Compare each 30 boots of a system with those that followed."""
     values = draws.real[system].tolist()
     begins = range(len(values) - 2 * _SIDE + 1)
-    sides = [
-        (values[i : i + _SIDE], values[i + _SIDE : i + 2 * _SIDE]) for i in begins
-    ]
+    sides = [(values[i : i + _SIDE], values[i + _SIDE : i + 2 * _SIDE]) for i in begins]
     return sum(total_change(*each).verdict in MOVED for each in sides) / len(sides)
 
 
@@ -171,7 +174,11 @@ def same_alarms(draws: Draws) -> Part:
 
     wrong = [(1.01, 30), (1.01, 100), (1.015, 100)]
     figures = [
-        Figure(f"qemu, {factor - 1:+.1%}, {n} a side", draws.share(partial(same, factor, n)), Aim(0, 0.06))
+        Figure(
+            f"qemu, {factor - 1:+.1%}, {n} a side",
+            draws.share(partial(same, factor, n)),
+            Aim(0, 0.06),
+        )
         for factor, n in wrong
     ]
     figures += [

@@ -44,7 +44,10 @@ def anchors(draws: Draws) -> Part:
         values = draws.real[system].tolist()
         found = [percentile(values, share) or 0 for share in (0.5, 0.99)]
         texts = [f"{value / _NS_PER_MS:.1f}" for value in found]
-        figures += [Figure(f"{system}, p50", texts[0], p50), Figure(f"{system}, p99", texts[1], p99)]
+        figures += [
+            Figure(f"{system}, p50", texts[0], p50),
+            Figure(f"{system}, p99", texts[1], p99),
+        ]
     return part("500 real boots of each system, milliseconds:", figures)
 
 
@@ -193,7 +196,9 @@ def oddities(draws: Draws) -> Part:
         any_of_them = sum(map(bool, outliers)) / draws.count
         figures.append(Figure(f"{name}: an outlier in a run", any_of_them))
         figures.append(Figure(f"{name}: of all boots", sum(outliers) / draws.count / 30))
-        figures.append(Figure(f"{name}: a drift", draws.share(partial(_drifts, draw)), Aim(0, 0.05)))
+        figures.append(
+            Figure(f"{name}: a drift", draws.share(partial(_drifts, draw)), Aim(0, 0.05))
+        )
     for ratio in (1.02, 1.05):
         slow = partial(_warming, draws, ratio)
         figures.append(Figure(f"qemu, first 3 {ratio - 1:.0%} slower: told", draws.share(slow)))

@@ -84,7 +84,7 @@ def sides(
 
 
 def numbered(values: Sequence[int]) -> dict[int, int]:
-    """Number boots from 1, as they are told of."""
+    """Give each boot its number, from 1."""
     return dict(enumerate(values, 1))
 
 
