@@ -23,6 +23,8 @@ _SIDE = 30
 _WRONG = Aim(most=0.06)
 _SETTLING = 10
 """Boots a side of a comparison that somebody wants settled."""
+_FOLLOWED = 1_000
+"""Comparisons that are settled so, at most: they take hundreds of boots each."""
 _ALTERNATIVES = (0.005, 0.01, 0.02, 0.05)
 _SIZES = (10, 30, 100)
 _MARGIN = Margin()
@@ -264,15 +266,17 @@ Ask = Callable[[], Callable[[int], Change]]
 
 def _followed(draws: Draws, name: str, ask: Ask) -> Iterator[Figure]:
     asked: list[int] = []
-    settled = 0
-    for _ in range(draws.count):
+    settled, count = 0, min(draws.count, _FOLLOWED)
+    for _ in range(count):
         with_more = ask()
         found = with_more(0)
         if found.verdict is Verdict.UNDECIDED and found.more is not None:
             asked.append(found.more)
             settled += with_more(found.more).verdict is not Verdict.UNDECIDED
+    yield Figure(f"{name}: UNDECIDED at first", len(asked) / count)
+    if not asked:
+        return
     most = np.quantile(asked, [0.5, 0.9, 1.0]).round().astype(int).tolist()
-    yield Figure(f"{name}: UNDECIDED at first", len(asked) / draws.count)
     yield Figure(f"{name}: of these, settled", settled / len(asked))
     yield Figure(f"{name}: boots asked for", " ".join(map(str, most)))
 

@@ -77,7 +77,10 @@ def coverage(draws: Draws) -> Part:
         ]:
             found = draws.share(partial(_holds, interval, true, draw))
             figures.append(Figure(f"{what}, log-normal, n = {n}", found))
-    return part("The 95 % interval of 30 of 500 boots holds what is true of the 500:", figures)
+    return part(
+        "The 95 % interval of 30 of 500 boots, or of made-up ones, holds what is true of all:",
+        figures,
+    )
 
 
 def _drawn(rng: np.random.Generator, values: Any, n: int) -> list[int]:
@@ -147,7 +150,7 @@ def mode_power(draws: Draws) -> Part:
         rows.append((str(n), f"{share:.0%}", *(f"{each:.1%}" for each in found)))
     return Part(
         "More than one mode found, by the number of boots, the share of the slow ones, and how many "
-        "deviations lie between the two kinds:",
+        "deviations lie between the two kinds. Less than a tenth of the drawn boots is no mode.",
         ("n", "slow", "3 sd", "4 sd", "5 sd", "7 sd", "9 sd"),
         tuple(rows),
     )

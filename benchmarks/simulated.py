@@ -23,7 +23,7 @@ PHASES = MappingProxyType(
         "vmm": 34_533_397,
         "unaccounted": 182_942,
         "firmware": 8_747_423,
-        "loader": 1_345_210,
+        "loader": 1_345_230,
         "kernel_early": 77_634_408,
         "kernel": 120_721_881,
     }
