@@ -124,6 +124,11 @@ class Gate:
     """As it was given."""
     condition: Threshold | Motion
 
+    @property
+    def words(self) -> str:
+        """What a person calls it."""
+        return f"require {self.text}" if self.kind is Kind.REQUIRE else self.text
+
 
 _EXAMPLES = "'kernel.median > 120ms', 'linux_start_user.p95 > 300ms', 'kernel slower than 2%'"
 _MOTION = re.compile(r"(?P<name>.+?)\s+(?P<direction>slower|faster)\s+than\s+(?P<value>.+)")

@@ -31,8 +31,9 @@ class Moves:
     """A run less its baseline."""
 
     clock: Clock
-    changes: tuple[Change, ...]
-    """Of each phase that both have, of the total, and of each mark."""
+    phases: tuple[Change, ...]
+    """Of each phase that both have, and of the total."""
+    marks: tuple[Change, ...] = ()
     doubts: tuple[str, ...] = ()
     """Why the two may not be compared; empty: they may."""
 
@@ -60,11 +61,10 @@ def moves_between(first: Run, second: Run, margin: Margin, doubts: Iterable[str]
     doubts = tuple(doubts)
     if first.clock is not second.clock:
         units = f"the baseline was measured in {first.clock}, the run in {second.clock}"
-        return Moves(second.clock, (), (units, *doubts))
+        return Moves(second.clock, (), doubts=(units, *doubts))
     pick = _counts if first.clock is Clock.INSTRUCTIONS else _times
-    return Moves(
-        first.clock, (*pick(first, second, margin), *_marks(first, second, margin)), doubts
-    )
+    phases, marks = tuple(pick(first, second, margin)), tuple(_marks(first, second, margin))
+    return Moves(first.clock, phases, marks, doubts)
 
 
 def _times(first: Run, second: Run, margin: Margin) -> Sequence[Change]:
@@ -136,20 +136,17 @@ def moved(moves: Moves, condition: Motion) -> Answer:
 
 def _change(moves: Moves, name: str) -> Change:
     """Find what became of a quantity; a phase comes before a mark of its name."""
-    phases = [change for change in moves.changes if change.name == name]
-    own = [change for change in phases if not _is_mark(change)] or phases
+    phases = [change for change in moves.phases if change.name == name]
+    own = phases or [change for change in moves.marks if change.name == name]
     if len(own) > 1:
         places = " and ".join(f"{change.place.begin}..{change.place.end}" for change in own)
         raise NothingKnown(f"{name} is {places}")
     if own and all(own[0].n):
         return own[0]
-    near = get_close_matches(name, {change.name for change in moves.changes}, n=1)
+    known = {change.name for change in (*moves.phases, *moves.marks)} - {name}
+    near = get_close_matches(name, known, n=1)
     guess = f"; {near[0]}?" if near else ""
     raise NothingKnown(f"no {name!r} that both the run and its baseline have{guess}")
-
-
-def _is_mark(change: Change) -> bool:
-    return change.place == Place(change.name, EXEC, change.name)
 
 
 def _length(limit: Limit, change: Change, clock: Clock) -> int:
