@@ -5,17 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from boots import booted, wrote
-from qemu_boot_time.model import Clock, Run
+from qemu_boot_time.model import Run
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.json import to_json
-from qemu_boot_time.stats.summary import summarise
 
 
 def document(run: Run) -> dict[str, Any]:
     """Render a run and read it again."""
-    found: dict[str, Any] = json.loads(
-        to_json(run, *(summarise(run.boots, clock) for clock in Clock))
-    )
+    found: dict[str, Any] = json.loads(to_json(run))
     return found
 
 
@@ -54,15 +51,15 @@ def test_the_promised_keys() -> None:
         "end": "qemu_init_end",
         **dict.fromkeys(row, 10),
         "n": 2,
-    } == (found["summary"]["phases"][0])
+    }.items() <= found["summary"]["phases"][0].items()
     assert ["fw_start", 2, 30] == [
         found["summary"]["marks"][1][k] for k in ("name", "n", "mean_ns")
     ]
 
 
 def test_every_time_is_an_integer() -> None:
-    """Also means and medians of odd sums; a delta may be missing."""
-    times = times_in(document(two_boots()))
+    """Also means and medians of odd sums; what two boots do not tell is null."""
+    times = [time for time in times_in(document(two_boots())) if time is not None]
 
     assert ({int}, True) == ({type(time) for time in times}, len(times) > 100)
 
@@ -98,7 +95,7 @@ def test_text_of_a_guest_is_escaped() -> None:
     (boot,) = boots_of([wrote(5, 6)], Rules())
     evil = replace(boot, message='\x1b[31m"}]')
 
-    text = to_json(Run("x", (evil,)), *(summarise([evil], clock) for clock in Clock))
+    text = to_json(Run("x", (evil,)))
 
     assert "\x1b" not in text
     assert '\x1b[31m"}]' == json.loads(text)["boots"][0]["message"]

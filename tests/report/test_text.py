@@ -8,8 +8,7 @@ import pytest
 from boots import booted, marks
 from qemu_boot_time.model import Boot, Bound, Outcome, Run
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
-from qemu_boot_time.report.text import ms, printable, to_text
-from qemu_boot_time.stats.summary import summarise
+from qemu_boot_time.report.text import Showing, ms, printable, to_text
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\u202e\r\n[red]x[/red]"
 
@@ -19,7 +18,8 @@ def shown(
 ) -> str:
     """Render boots."""
     whole = replace(Run("night", tuple(boots)), **run)  # type: ignore[arg-type]  # fields of Run
-    return to_text(whole, summarise(whole.boots), every_boot=every_boot, colour=colour)
+    showing = Showing(every_boot=every_boot, colour=colour)
+    return to_text(whole, showing)
 
 
 def lines(text: str, word: str) -> list[list[str]]:

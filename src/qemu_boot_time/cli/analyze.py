@@ -3,7 +3,7 @@
 import click
 
 from qemu_boot_time.cli import options
-from qemu_boot_time.cli.output import print_run
+from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.phases import Rules
 
@@ -26,6 +26,7 @@ Examples:
 @options.rules_options
 @options.json_option
 @options.verbose_option
+@options.stats_option
 def command(
     *,
     file: str,
@@ -34,6 +35,7 @@ def command(
     rules: Rules,
     as_json: bool,
     verbose: bool,
+    stats: bool,
 ) -> int:
     """Show where boot time went, from a recording made elsewhere.
 
@@ -41,4 +43,4 @@ def command(
     marks, a list of samples, or a run.
     """
     run = open_input(file, Options(unit, rules, options.vmm(comm)))
-    return print_run(run, as_json=as_json, every_boot=verbose)
+    return print_run(run, Form(as_json, verbose, stats))

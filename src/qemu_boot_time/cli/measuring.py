@@ -12,7 +12,7 @@ import msgspec
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.options import require_text
-from qemu_boot_time.cli.output import note, print_run
+from qemu_boot_time.cli.output import Form, note, print_run
 from qemu_boot_time.cli.progress import Progress
 from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
@@ -110,7 +110,7 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
         raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *progress.notes, *_advice(run, plan)))
-    status = print_run(run, as_json=printing.as_json, every_boot=printing.verbose)
+    status = print_run(run, Form(printing.as_json, printing.verbose))
     if interrupt is not None:
         note(
             f"interrupted; {len(run.boots)} boots are kept: qbt show {printing.out or directory.name}"

@@ -153,6 +153,11 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help=f"{_EVERY_BO
 verbose_option_of_qemu = click.option(
     "-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}, and what is added to QEMU."
 )
+stats_option = click.option(
+    "--stats",
+    is_flag=True,
+    help="Show intervals, deviations, percentiles, modes, outliers and drift of every mark and phase.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

@@ -2,35 +2,47 @@
 
 import os
 import sys
+from dataclasses import dataclass
 
 import click
 
 from qemu_boot_time.errors import ExitStatus, InputError
-from qemu_boot_time.model import Clock, Run
-from qemu_boot_time.stats.summary import summarise
+from qemu_boot_time.model import Run
 
 _DAMAGED = "the boots above are what could be read; for the rest copy the file again, whole, or record again"
 
 
-def print_run(run: Run, *, as_json: bool, every_boot: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a run is to be printed."""
+
+    as_json: bool = False
+    every_boot: bool = False
+    stats: bool = False
+    """Intervals, spread and oddities of every mark and phase."""
+
+
+def print_run(run: Run, form: Form) -> int:
     """Print the table or the JSON document; give the exit status.
 
     Raises InputError after the table where the input is damaged.
     """
-    shown = Clock if as_json else (run.clock,)
-    by_clock = {clock: summarise(run.boots, clock) for clock in shown}
-    summary = by_clock[run.clock]
-    if as_json:
-        from qemu_boot_time.report.json import to_json
-
-        click.echo(to_json(run, *by_clock.values()))
-    else:
-        from qemu_boot_time.report.text import to_text
-
-        click.echo(to_text(run, summary, every_boot=every_boot, colour=wants_colour()), nl=False)
+    click.echo(_json(run) if form.as_json else _text(run, form), nl=form.as_json)
     if run.damage:
         raise InputError(run.damage, hint=_DAMAGED)
-    return ExitStatus.DONE if summary.ok == summary.boots else ExitStatus.BOOT_FAILED
+    return ExitStatus.DONE if all(boot.ok for boot in run.boots) else ExitStatus.BOOT_FAILED
+
+
+def _json(run: Run) -> str:
+    from qemu_boot_time.report.json import to_json
+
+    return to_json(run)
+
+
+def _text(run: Run, form: Form) -> str:
+    from qemu_boot_time.report.text import Showing, to_text
+
+    return to_text(run, Showing(form.every_boot, form.stats, wants_colour()))
 
 
 def wants_colour() -> bool:

@@ -15,7 +15,7 @@ from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.measuring import out_option, source_option
-from qemu_boot_time.cli.output import note, print_run
+from qemu_boot_time.cli.output import Form, note, print_run
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
 from qemu_boot_time.phases import Rules
@@ -186,7 +186,7 @@ def _record_and_print(
     run = load_run(directory)
     if not run.boots:
         raise _nothing(run, plan)
-    status = print_run(run, as_json=as_json, every_boot=every_boot)
+    status = print_run(run, Form(as_json, every_boot))
     # Without another end Ctrl-C is the one that was asked for.
     open_ended = not (plan.seconds or plan.boots or plan.command)
     return _INTERRUPTED if interrupted and not open_ended else status

@@ -3,12 +3,13 @@
 import click
 
 from qemu_boot_time.cli import options
-from qemu_boot_time.cli.output import print_run
+from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.inputs import Options, open_input
 
 _EXAMPLES = """\b
 Examples:
   qbt show last
+  qbt show --stats last
   qbt show -v 20261123-143000
   qbt show --json last | jq .boots[0].marks
 """
@@ -19,9 +20,10 @@ Examples:
 @options.unit_option
 @options.json_option
 @options.verbose_option
-def command(*, run: str, unit: str, as_json: bool, verbose: bool) -> int:
+@options.stats_option
+def command(*, run: str, unit: str, as_json: bool, verbose: bool, stats: bool) -> int:
     """Show a run again: every number is made anew from its raw files.
 
     RUN is a path, an id of `qbt list`, or `last` (the default).
     """
-    return print_run(open_input(run, Options(unit)), as_json=as_json, every_boot=verbose)
+    return print_run(open_input(run, Options(unit)), Form(as_json, verbose, stats))

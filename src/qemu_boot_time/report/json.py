@@ -6,14 +6,19 @@ from typing import Any
 import msgspec
 
 from qemu_boot_time.model import Boot, Clock, Inside, Mark, Phase, Run, Span
-from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, Summary
+from qemu_boot_time.stats.detail import Detail, Details, Separator, details_of
+from qemu_boot_time.stats.intervals import Interval
+from qemu_boot_time.stats.modes import Modes
+from qemu_boot_time.stats.quantities import Place
+from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, summarise
 
 SCHEMA = 1
 _UNITS = {Clock.TIME: "_ns", Clock.INSTRUCTIONS: ""}
 """What a number's name ends in."""
+_PERCENTILES = ("p90", "p95", "p99")
 
 
-def to_json(run: Run, summary: Summary, counted: Summary) -> str:
+def to_json(run: Run) -> str:
     """Render a run as one JSON document: its times, and its instructions where there are any."""
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -28,12 +33,13 @@ def to_json(run: Run, summary: Summary, counted: Summary) -> str:
             "damage": plain(run.damage),
         },
         "boots": [_boot(boot) for boot in run.boots],
-        "summary": _summary(summary),
+        "summary": _summary(run, Clock.TIME),
     }
     if run.inside:
         document["inside"] = [_inside(inside) for inside in run.inside]
-    if counted.marks:
-        document["instructions"] = _summary(counted)
+    counted = _summary(run, Clock.INSTRUCTIONS)
+    if counted["marks"]:
+        document["instructions"] = counted
     return dump(document)
 
 
@@ -114,27 +120,37 @@ def _phase(phase: Phase) -> dict[str, Any]:
     return document
 
 
-def _summary(summary: Summary) -> dict[str, Any]:
-    unit = _UNITS[summary.clock]
+def _summary(run: Run, clock: Clock) -> dict[str, Any]:
+    summary, details = summarise(run.boots, clock), details_of(run.boots, clock)
+    unit = _UNITS[clock]
     rest = summary.unaccounted
     return {
         "boots": summary.boots,
         "ok": summary.ok,
         "suspect": summary.suspect,
-        "marks": [_mark_row(row, unit) for row in summary.marks],
-        "phases": [_phase_row(row, unit) for row in summary.phases],
+        "marks": [_mark_row(row, details, unit) for row in summary.marks],
+        "phases": [_phase_row(row, details, unit) for row in summary.phases],
         "unaccounted": _stats(rest, unit) if rest else None,
+        "separator": _separator(details.separator, unit),
     }
 
 
-def _mark_row(row: MarkSummary, unit: str) -> dict[str, Any]:
+def _mark_row(row: MarkSummary, details: Details, unit: str) -> dict[str, Any]:
     delta = {"from": row.delta_from, **_stats(row.delta, unit)} if row.delta else None
-    return {"name": row.name, **_stats(row.at, unit), "delta": delta, "seen_by": row.seen_by}
+    known = {"name": row.name, **_stats(row.at, unit), "delta": delta, "seen_by": row.seen_by}
+    return {**known, **_detail(details.marks[row.name], unit)}
 
 
-def _phase_row(row: PhaseSummary, unit: str) -> dict[str, Any]:
-    ends = {"name": row.name, "begin": row.begin, "end": row.end}
-    return {**ends, **_stats(row.length, unit)}
+def _phase_row(row: PhaseSummary, details: Details, unit: str) -> dict[str, Any]:
+    place = Place(row.name, row.begin, row.end)
+    detail = _detail(details.phases[place], unit)
+    return {**place._asdict(), **_stats(row.length, unit), **detail}
+
+
+def _separator(found: Separator | None, unit: str) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {**found.place._asdict(), f"apart{unit}": found.apart, "share": found.share}
 
 
 def _stats(stats: Stats, unit: str) -> dict[str, int]:
@@ -145,3 +161,36 @@ def _stats(stats: Stats, unit: str) -> dict[str, int]:
         f"min{unit}": stats.min,
         f"max{unit}": stats.max,
     }
+
+
+def _detail(detail: Detail, unit: str) -> dict[str, Any]:
+    """Give what goes beside n, median, mean, min and max; None: so few boots do not tell."""
+    drift = detail.drift
+    return {
+        f"sd{unit}": None if detail.sd is None else round(detail.sd),
+        "cv": detail.cv,
+        **{f"{name}{unit}": getattr(detail, name) for name in _PERCENTILES},
+        **_ends("median", detail.median_interval, unit),
+        **_ends("mean", detail.mean_interval, unit),
+        "outliers": [
+            {"index": o.boot - 1, f"value{unit}": o.value, f"far{unit}": o.far}
+            for o in detail.outliers
+        ],
+        "drift": None if drift is None else asdict(drift),
+        "modes": [] if detail.modes is None else _modes(detail.modes, unit),
+        "modes_p": None if detail.modes is None else detail.modes.p,
+    }
+
+
+def _ends(name: str, interval: Interval | None, unit: str) -> dict[str, int | None]:
+    return {
+        f"{name}_low{unit}": interval.low if interval else None,
+        f"{name}_high{unit}": interval.high if interval else None,
+    }
+
+
+def _modes(modes: Modes, unit: str) -> list[dict[str, Any]]:
+    return [
+        {f"at{unit}": m.at, "share": m.share, "indices": [boot - 1 for boot in m.boots]}
+        for m in modes.modes
+    ]

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 from rich.table import Column, Table
 
+from qemu_boot_time.model import Clock
+
 _NS_PER_MS = 1_000_000
 _WIDTH = 80
 _LEAST_NAME = 16
@@ -32,6 +34,13 @@ def _column_needs(column: Column) -> int:
 def ms(time_ns: int) -> str:
     """Render nanoseconds as milliseconds, to the microsecond."""
     return f"{time_ns / _NS_PER_MS:.3f}"
+
+
+def number(value: int, clock: Clock, *, sign: str = "") -> str:
+    """Render a number of a clock: nanoseconds as milliseconds, counts as they are."""
+    if clock is Clock.TIME:
+        return f"{value / _NS_PER_MS:{sign}.3f}"
+    return f"{value:{sign},}"
 
 
 def printable(text: str) -> str:

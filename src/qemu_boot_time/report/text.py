@@ -2,7 +2,8 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
@@ -11,10 +12,12 @@ from rich.text import Text
 
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.detail import detail_lines, detail_tables, listed, stats_lines
 from qemu_boot_time.report.inside import inside_parts
-from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
+from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
+from qemu_boot_time.stats.detail import details_of
 from qemu_boot_time.stats.exact import sameness
-from qemu_boot_time.stats.summary import Stats, Summary
+from qemu_boot_time.stats.summary import Stats, Summary, summarise
 
 __all__ = ["ms", "printable", "to_text"]
 
@@ -29,14 +32,13 @@ class _Form(NamedTuple):
     unit: str
     columns: tuple[str, ...]
     """Names of Stats' fields."""
-    number: Callable[[int, str], str]
-    """Renders one, with a sign or without."""
+    clock: Clock
 
 
 _FORMS: Mapping[Clock, _Form] = {
-    Clock.TIME: _Form("ms", _ALL, lambda value, sign: f"{value / _NS_PER_MS:{sign}.3f}"),
+    Clock.TIME: _Form("ms", _ALL, Clock.TIME),
     # A mean of counts that are the same, or should be, says nothing; four of them do not fit.
-    Clock.INSTRUCTIONS: _Form("instructions", _EXTREMES, lambda value, sign: f"{value:{sign},}"),
+    Clock.INSTRUCTIONS: _Form("instructions", _EXTREMES, Clock.INSTRUCTIONS),
 }
 _SINCE_MARK = "  since the mark before"
 _UNACCOUNTED = "unaccounted"
@@ -44,22 +46,39 @@ _FAILED, _INTERRUPTED = "failed", "interrupted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
 
-def to_text(run: Run, summary: Summary, *, every_boot: bool = False, colour: bool = False) -> str:
-    """Render a run for a terminal of 80 columns, in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What is shown of a run besides its table."""
+
+    every_boot: bool = False
+    stats: bool = False
+    """Intervals, spread and oddities of every mark and phase."""
+    colour: bool = False
+
+
+_PLAIN = Showing()
+
+
+def to_text(run: Run, showing: Showing = _PLAIN) -> str:
+    """Render a run for a terminal of 80 columns, in milliseconds or in instructions."""
+    summary, details = summarise(run.boots, run.clock), details_of(run.boots, run.clock)
     tables = [_marks_table(summary, _zero_of(run.boots))] if summary.marks else []
     tables += [_phases_table(summary)] if summary.phases else []
+    tables += detail_tables(details) if showing.stats else ()
     parts: list[RenderableType] = [_headline(run, summary), Text()]
-    if every_boot:
+    if showing.every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     parts += [part for table in tables for part in (table, Text())]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
-    parts += [Text(line) for line in (*_troubles(run.boots), *_footnotes(run))]
+    told = stats_lines if showing.stats else detail_lines
+    remarks = (*told(details), *_troubles(run.boots), *_footnotes(run))
+    parts += [Text(line) for line in remarks]
     stream = io.StringIO()
     console = Console(
         file=stream,
         width=fitting_width(*tables),
-        force_terminal=colour,
-        no_color=not colour,
+        force_terminal=showing.colour,
+        no_color=not showing.colour,
         highlight=False,
     )
     console.print(Group(*parts), soft_wrap=False)
@@ -84,7 +103,7 @@ def _headline(run: Run, summary: Summary) -> Text:
 def _cells(stats: Stats, form: _Form, sign: str = "") -> Iterator[str]:
     yield str(stats.n)
     for column in form.columns[1:]:
-        yield form.number(getattr(stats, column), sign)
+        yield number(getattr(stats, column), form.clock, sign=sign)
 
 
 def _zero_of(boots: Iterable[Boot]) -> str:
@@ -153,9 +172,9 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
         for reason in boot.suspect:
             suspect.setdefault(reason, []).append(boot.number)
     for (verdict, trouble), numbers in failed.items():
-        yield f"{verdict}: boot {_listed(numbers)}: {printable(trouble)}".rstrip(": ")
+        yield f"{verdict}: boot {listed(numbers)}: {printable(trouble)}".rstrip(": ")
     for reason, numbers in suspect.items():
-        yield f"suspect: boot {_listed(numbers)}: {reason}"
+        yield f"suspect: boot {listed(numbers)}: {reason}"
 
 
 def _verdict(boot: Boot) -> str:
@@ -168,11 +187,6 @@ def _failure(boot: Boot) -> str:
     outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
     came_to = f"after {boot.marks[-1].name}" if boot.marks else ""
     return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
-
-
-def _listed(numbers: Sequence[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"
 
 
 def _footnotes(run: Run) -> Iterator[str]:
@@ -188,11 +202,11 @@ def _footnotes(run: Run) -> Iterator[str]:
     for (source, bound), seen in stand_ins.items():
         names = dict.fromkeys(name for name, _ in seen)
         if len(names) > 1:
-            listed = ", ".join(f"{name}{_reach(seen, name)}" for name in names)
-            yield printable(f"note: {source} only bounds {listed}: {_BOUND_WORDS[bound]}")
+            places = ", ".join(f"{name}{_reach(seen, name)}" for name in names)
+            yield printable(f"note: {source} only bounds {places}: {_BOUND_WORDS[bound]}")
             continue
         for (name, event), marks in seen.items():
-            where = f" in boot {_listed([number for number, _ in marks])}" if several else ""
+            where = f" in boot {listed([boot for boot, _ in marks])}" if several else ""
             words = f"{_BOUND_WORDS[bound]}{_reach(seen, name)}"
             yield printable(f"note: {name} is a stand-in{where}, {event}: {words}")
     for note in (*_sameness(run.boots), *run.notes):

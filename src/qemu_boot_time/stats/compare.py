@@ -211,9 +211,11 @@ def _more(change: Change, interval: Interval) -> int | None:
 
 
 def _p_of_failures(first: Iterable[Boot], second: Iterable[Boot]) -> float:
+    ended = [[boot.ok for boot in boots] for boots in (first, second)]
+    if all(map(all, ended)):
+        return 1.0
     import numpy as np
     from scipy.stats import fisher_exact
 
-    ended = [[boot.ok for boot in boots] for boots in (first, second)]
     table = np.array([[side.count(True), side.count(False)] for side in ended])
     return float(fisher_exact(table).pvalue)

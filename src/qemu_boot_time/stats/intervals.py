@@ -29,14 +29,14 @@ def median_interval(values: Sequence[int], confidence: float = CONFIDENCE) -> In
     """Give the interval of the median between two of the values themselves, by their order.
 
     It assumes nothing of how the values are distributed; its confidence is what was asked for or
-    somewhat more. None below six values, of which even all do not make 95 %. Source: W. R.
+    somewhat more. None below six values, which do not make 95 % even all together. Source: W. R.
     Thompson, Ann. Math. Statist. 7 (1936) 122; H. A. David, H. N. Nagaraja, Order Statistics, 7.1.
     """
+    if 2 ** -len(values) > (1 - confidence) / 2:
+        return None
     from scipy.stats import binom
 
     rank = int(binom.ppf((1 - confidence) / 2, len(values), 0.5))
-    if rank < 1:
-        return None
     ordered = sorted(values)
     return Interval(ordered[rank - 1], ordered[-rank])
 

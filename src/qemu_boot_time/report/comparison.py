@@ -1,0 +1,239 @@
+"""A comparison of times, for a person and for a program."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from qemu_boot_time.model import Run
+from qemu_boot_time.report.json import SCHEMA, dump, plain
+from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
+from qemu_boot_time.stats.compare import Change, Comparison
+from qemu_boot_time.stats.verdict import Verdict
+
+_NS_PER_MS = 1_000_000
+_COLUMNS = ("first", "second", "shift", "from", "to", "verdict")
+_IN_PERCENT = "  in % of first"
+_UNLIKELY = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two runs and what came of comparing them."""
+
+    first: Run
+    second: Run
+    found: Comparison
+    warnings: tuple[str, ...] = ()
+    """Why the two may not mean the same thing, where the user has insisted."""
+    name: str = ""
+    """Of the configuration, where there are several."""
+
+
+def to_text(compared: Compared) -> str:
+    """Render for a terminal of 80 columns: each phase, then what it comes to in one sentence."""
+    found = compared.found
+    table = _table(found)
+    stream = io.StringIO()
+    Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
+    sides = (("first:  ", compared.first, 0), ("second: ", compared.second, 1))
+    lines = [
+        *(f"{title}{_side(run, found, i)}" for title, run, i in sides),
+        "",
+        *stream.getvalue().rstrip().splitlines(),
+        "",
+        sentence(found),
+        *_remarks(compared),
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _side(run: Run, found: Comparison, i: int) -> str:
+    boots = f"{found.boots[i]} boot{'s' * (found.boots[i] != 1)}"
+    failed = f", {found.failed[i]} failed" if found.failed[i] else ""
+    return f"{printable(run.name)}, {boots}{failed}"
+
+
+def _table(found: Comparison) -> Table:
+    table = grid("phase (ms)", _COLUMNS)
+    table.columns[0].min_width = len(_IN_PERCENT)
+    for change in (*found.phases, found.total):
+        table.add_row(printable(change.name), *_medians(change), *_row(change), change.verdict)
+        percents = [_percent(change, value) for value in _numbers(change)]
+        if any(percents):
+            table.add_row(_IN_PERCENT, "", "", *percents, "", style="dim")
+    return table
+
+
+def _medians(change: Change) -> Iterator[str]:
+    for median in change.medians:
+        yield "" if median is None else ms(round(median))
+
+
+def _numbers(change: Change) -> tuple[int | None, int | None, int | None]:
+    interval = change.interval
+    ends = (interval.low, interval.high) if interval else (None, None)
+    return (change.shift, *ends)
+
+
+def _row(change: Change) -> Iterator[str]:
+    for value in _numbers(change):
+        yield "" if value is None else _signed(value)
+
+
+def _percent(change: Change, value: int | None) -> str:
+    percent = None if value is None else change.percent(value)
+    return "" if percent is None else f"{percent:+.2f}"
+
+
+def _signed(value_ns: int) -> str:
+    return f"{value_ns / _NS_PER_MS:+.3f}"
+
+
+def sentence(found: Comparison) -> str:
+    """Say in words what became of the total, and which phases carry it."""
+    total = found.total
+    parts = [f"{total.verdict}: {_shift_in_words(total)}", *_carriers(found)]
+    unchanged = _listed(found, Verdict.SAME)
+    undecided = _listed(found, Verdict.UNDECIDED)
+    parts += [f"{unchanged} unchanged"] if unchanged else []
+    parts += [f"{undecided} undecided"] if undecided else []
+    return "; ".join(parts)
+
+
+def _shift_in_words(change: Change) -> str:
+    if change.shift is None:
+        return change.reason
+    percent = _percent(change, change.shift)
+    words = f"{_short(change.shift, sign='+')} ms"
+    if change.interval:
+        words += f" [{_short(change.interval.low)}, {_short(change.interval.high)}]"
+    return words + (f" ({percent} %)" if percent else "")
+
+
+def _short(value_ns: int, *, sign: str = "") -> str:
+    """Render milliseconds to a tenth, or finer where they are few."""
+    value = value_ns / _NS_PER_MS
+    return f"{value:{sign}.1f}" if abs(value) >= 1 else f"{value:{sign}.3f}"
+
+
+def _carriers(found: Comparison) -> Iterator[str]:
+    """Say how much of the shift each phase carries that has moved itself."""
+    for change in found.moved:
+        share = found.share_of(change)
+        name = printable(change.name)
+        if share is not None and share > 0 and change.shift is not None:
+            yield f"{_short(change.shift)} of it in {name}"
+        else:
+            yield f"{name} {_shift_in_words(change)}"
+
+
+def _listed(found: Comparison, verdict: Verdict) -> str:
+    return ", ".join(printable(c.name) for c in found.phases if c.verdict is verdict)
+
+
+def _remarks(compared: Compared) -> Iterator[str]:
+    found = compared.found
+    yield from _undecided(found)
+    if found.p_failed <= _UNLIKELY:
+        first, second = found.failed
+        yield f"note: {first} boots of the first failed, {second} of the second (p {found.p_failed:.2g})"
+    for side, places in zip(("first", "second"), found.only, strict=True):
+        if places:
+            yield f"note: only the {side} has {', '.join(printable(p.name) for p in places)}"
+    for warning in compared.warnings:
+        yield f"warning: {printable(warning)}"
+
+
+def _undecided(found: Comparison) -> Iterator[str]:
+    """Say why nothing is shown, and what would: of the total, and of phases where only they are open."""
+    total = found.total
+    if total.verdict is Verdict.UNDECIDED and total.shift is not None:
+        yield f"total: {total.reason}; {_what_settles(total)}"
+        return
+    for change in found.phases:
+        if change.verdict is Verdict.UNDECIDED:
+            yield f"{printable(change.name)}: {change.reason}; {_what_settles(change)}"
+
+
+def _what_settles(change: Change) -> str:
+    if change.more is None:
+        return "no number of boots that anybody would wait for settles it"
+    return f"about {change.more} more boot{'s' * (change.more != 1)} a side would settle it"
+
+
+def to_json(compared: Compared) -> str:
+    """Render as one JSON document: DESIGN.md, "JSON"."""
+    return dump({"schema": SCHEMA, **document(compared)})
+
+
+def several_to_json(each: Sequence[Compared]) -> str:
+    """Render several configurations as one JSON document: one verdict each, and no average."""
+    return dump({"schema": SCHEMA, "configurations": [document(compared) for compared in each]})
+
+
+def document(compared: Compared) -> dict[str, Any]:
+    """Give one comparison as plain values."""
+    found = compared.found
+    named = {"name": plain(compared.name)} if compared.name else {}
+    return {
+        **named,
+        "clock": found.clock,
+        "runs": [plain(run.name) for run in (compared.first, compared.second)],
+        "boots": found.boots,
+        "failed": found.failed,
+        "p_failed": found.p_failed,
+        "total": _change(found, found.total),
+        "phases": [_change(found, change) for change in found.phases],
+        "only": [[place.name for place in places] for places in found.only],
+        "sentence": sentence(found),
+        "warnings": [plain(warning) for warning in compared.warnings],
+    }
+
+
+def _change(found: Comparison, change: Change) -> dict[str, Any]:
+    shift, low, high = _numbers(change)
+    whole = found.total.shift if found.share_of(change) is not None else None
+    return {
+        "name": change.place.name,
+        "begin": change.place.begin,
+        "end": change.place.end,
+        "verdict": change.verdict,
+        "reason": change.reason,
+        "n": change.n,
+        "first_ns": _whole(change.medians[0]),
+        "second_ns": _whole(change.medians[1]),
+        "shift_ns": shift,
+        "low_ns": low,
+        "high_ns": high,
+        "shift_percent": _percent_of(change, shift),
+        "low_percent": _percent_of(change, low),
+        "high_percent": _percent_of(change, high),
+        "p": change.p,
+        "margin_ns": change.margin,
+        "more_boots": change.more,
+        "share_of_shift": found.share_of(change),
+        "share_low": _part(low, high, whole)[0],
+        "share_high": _part(low, high, whole)[1],
+    }
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _percent_of(change: Change, value: int | None) -> float | None:
+    return None if value is None else change.percent(value)
+
+
+def _part(
+    low: int | None, high: int | None, whole: int | None
+) -> tuple[float | None, float | None]:
+    """Give an interval in parts of the total's shift."""
+    if low is None or high is None or not whole:
+        return None, None
+    ends = sorted((low / whole, high / whole))
+    return ends[0], ends[1]
