@@ -8,6 +8,7 @@ import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
+from qemu_boot_time.cli.gating import Gating, gate_options, opened_for
 from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import (
     Printing,
@@ -19,6 +20,7 @@ from qemu_boot_time.cli.measuring import (
 from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
+from qemu_boot_time.inputs import Options
 from qemu_boot_time.measure import Plan
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import Rules
@@ -107,6 +109,7 @@ def _a_number(context: click.Context, option: click.Parameter, value: float) -> 
 @options.rules_options
 @options.json_option
 @options.verbose_option_of_qemu
+@gate_options
 def command(
     *,
     qemu: tuple[str, ...],
@@ -127,6 +130,7 @@ def command(
     rules: Rules,
     as_json: bool,
     verbose: bool,
+    gating: Gating,
 ) -> int:
     """Boot a VM many times and show where its time goes.
 
@@ -135,6 +139,9 @@ def command(
     mark of --until was seen, or when QEMU leaves by itself; without --until a guest that runs on
     counts as failed when --timeout has passed.
     """
+    counting = asked.counted or Clock(clock) is Clock.INSTRUCTIONS
+    how = Options(rules=rules, vmm=options.vmm(comm))
+    gating = opened_for(gating, how, most=boots, counting=counting)
     parsed = vm_command.parse(qemu)
     check_programs(parsed)
     chosen = _choose(sources, parsed, needed_sources(rules, asked, Clock(clock), parsed), clock)
@@ -155,7 +162,7 @@ def command(
         keep_going=keep_going,
         inside=purposes(inside, parsed, chosen),
     )
-    return measure_and_print(plan, Printing(as_json, verbose, out), _notes(plan))
+    return measure_and_print(plan, Printing(as_json, verbose, out, gating), _notes(plan))
 
 
 def _choose(

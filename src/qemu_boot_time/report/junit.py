@@ -5,6 +5,7 @@ not shown either way is ``skipped``. The form: https://github.com/testmoapp/juni
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from qemu_boot_time.model import Boot, Run
@@ -17,12 +18,30 @@ _CLASS = "qbt"
 _ELEMENTS = {State.BROKEN: "failure", State.UNKNOWN: "failure", State.UNDECIDED: "skipped"}
 
 
-def to_junit(run: Run, judged: Iterable[Judged], properties: Mapping[str, str]) -> str:
-    """Render as one XML document; ``properties`` say what was measured, on what, by what.
+class Suite(NamedTuple):
+    """One run, as a suite of tests."""
+
+    run: Run
+    judged: tuple[Judged, ...]
+    properties: Mapping[str, str]
+    """What was measured, on what, by what."""
+
+
+def to_junit(suites: Iterable[Suite]) -> str:
+    """Render as one XML document.
 
     Every character that XML cannot hold, or a log should not, is written as its number.
     """
-    judged = tuple(judged)
+    root = ET.Element("testsuites", {"name": _CLASS})
+    for suite in suites:
+        _suite(root, suite)
+    ET.indent(root)
+    # Paths and names may hold bytes that are no UTF-8; printable() has escaped them.
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(root: ET.Element, suite: Suite) -> None:
+    run, judged, properties = suite
     failed = [boot for boot in run.boots if not boot.ok]
     counts = {
         "tests": str(1 + len(judged)),
@@ -31,17 +50,13 @@ def to_junit(run: Run, judged: Iterable[Judged], properties: Mapping[str, str]) 
         "skipped": str(sum(each.state is State.UNDECIDED for each in judged)),
         "time": _seconds(run.boots),
     }
-    suites = ET.Element("testsuites", {"name": "qbt", **counts})
-    suite = ET.SubElement(suites, "testsuite", {"name": printable(run.name), **counts})
-    listed = ET.SubElement(suite, "properties")
+    element = ET.SubElement(root, "testsuite", {"name": printable(run.name), **counts})
+    listed = ET.SubElement(element, "properties")
     for name, value in properties.items():
         ET.SubElement(listed, "property", {"name": printable(name), "value": printable(value)})
-    _boots_case(suite, run, failed)
+    _boots_case(element, run, failed)
     for each in judged:
-        _gate_case(suite, each)
-    ET.indent(suites)
-    # Paths and names may hold bytes that are no UTF-8; printable() has escaped them.
-    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+        _gate_case(element, each)
 
 
 def _boots_case(suite: ET.Element, run: Run, failed: list[Boot]) -> None:
