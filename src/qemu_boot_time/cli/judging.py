@@ -62,6 +62,8 @@ def doubts(first: Run, second: Run) -> tuple[str, ...]:
 
 def lines(judgement: Judgement, *, every: bool) -> list[str]:
     """Give what a person reads below the table: one line for each budget that is not kept."""
+    if not judgement.judged:
+        return []
     from qemu_boot_time.report.gates import gate_lines
 
     return list(gate_lines(judgement.judged, every=every))
@@ -69,9 +71,11 @@ def lines(judgement: Judgement, *, every: bool) -> list[str]:
 
 def document(judgement: Judgement) -> Mapping[str, Any]:
     """Give what a JSON document has beside the rest: ``gates``, where there are any."""
+    if not judgement.judged:
+        return {}
     from qemu_boot_time.report.gates import gate_documents
 
-    return {"gates": gate_documents(judgement.judged)} if judgement.judged else {}
+    return {"gates": gate_documents(judgement.judged)}
 
 
 def status_of(judgements: Iterable[Judgement], otherwise: int = ExitStatus.DONE) -> int:

@@ -17,7 +17,8 @@ from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import mark_times, phase_lengths
 from qemu_boot_time.stats.summary import stats_of
 
-_SIGNS = re.compile(r"[^\w .:-]|:(?! )|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.")
+# What is left as it is means nothing inside a line, once brackets, colons and "@" are gone.
+_SIGNS = re.compile(r"[^\w .:,;+%=()/'-]|:(?! )|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.")
 _STATES = {
     State.HELD: "✅ held",
     State.BROKEN: "❌ broken",

@@ -168,7 +168,7 @@ def _words(change: Change, clock: Clock) -> str:
     share = "" if percent is None else f" ({percent:+.2f} %)"
     low, high = _number(interval.low, clock), _number(interval.high, clock)
     unit = "ms" if clock is Clock.TIME else "instructions"
-    return f"{_number(change.shift, clock)} {unit}{share}, between {low} and {high}"
+    return f"{_number(change.shift, clock)} {unit}{share}, between {low} and {high} {unit}"
 
 
 def _number(length: int, clock: Clock) -> str:
