@@ -73,6 +73,19 @@ class Clock(StrEnum):
     """Instructions that the guest has run: the same in every boot, whatever else the host does."""
 
 
+class Kind(StrEnum):
+    """What a run was made of."""
+
+    RUN = "run"
+    """Facts and raw files of our own."""
+    RECORDING = "recording"
+    """What somebody else recorded."""
+    TABLE = "table"
+    """Times of marks."""
+    LIST = "list"
+    """Totals alone: nobody says at which mark they end."""
+
+
 class EventKind(StrEnum):
     """What a source saw, before it is given a meaning."""
 
@@ -240,6 +253,26 @@ class Inside:
 
 
 @dataclass(frozen=True, slots=True)
+class Definitions:
+    """What the user said that marks, phases and totals are: what differs here differs in meaning."""
+
+    until: str | None = None
+    """The mark at which a boot has got there."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Port value to mark."""
+    phases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The user's own phases: name to the marks that it begins and ends at."""
+    probes: Mapping[str, str] = field(default_factory=dict)
+    """Mark to the symbol, or the address, of the guest's kernel."""
+    matches: Mapping[str, str] = field(default_factory=dict)
+    """Mark to the regular expression of a line of the console."""
+    column: str = ""
+    """Of a table, taken as the total: its name, or its number from 1; empty: no such column."""
+    unit: str = ""
+    """That numbers from elsewhere were said to be in; empty: they are our own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """N boots of one configuration, wherever they come from."""
 
@@ -260,3 +293,7 @@ class Run:
     """Boots of their own that looked inside."""
     damage: str = ""
     """Where the input is damaged, so that it may have held more; empty: it is whole."""
+    kind: Kind = Kind.RUN
+    definitions: Definitions = field(default_factory=Definitions)
+    host: Mapping[str, object] = field(default_factory=dict)
+    """Facts about the machine it was measured on, as in its ``run.json``; empty: nobody knows."""

@@ -87,4 +87,4 @@ def test_a_run_of_times_is_refused(tmp_path: Path) -> None:
     status, text = compared(counted(tmp_path / "a", COUNTS), str(make_run(tmp_path / "b")))
 
     assert UsageError.status == status
-    assert "was measured in time" in text
+    assert "the first was measured in instructions, the second in time" in text

@@ -1,53 +1,196 @@
-"""``qbt compare``: what is different between two runs, and which phase carries it."""
+"""``qbt compare``: whether the second of two runs is faster, and which phase carries it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from qemu_boot_time.cli import options
-from qemu_boot_time.errors import ExitStatus, UsageError
-from qemu_boot_time.inputs import Options, open_input
+from qemu_boot_time.cli.alike import insisting_options, require_alike
+from qemu_boot_time.cli.output import note
+from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
+from qemu_boot_time.inputs import Options, open_configurations, open_input
 from qemu_boot_time.model import Clock, Run
-from qemu_boot_time.stats.exact import compare
-from qemu_boot_time.stats.verdict import Verdict
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.stats.compare import Comparison, compare, in_family
+from qemu_boot_time.stats.verdict import Margin, Verdict
 
 _EXAMPLES = """\b
 Examples:
-  qbt run -n 1 --clock instructions --out before -- qemu-system-x86_64 ...
-  qbt run -n 1 --clock instructions --out after -- qemu-system-x86_64 ...
-  qbt compare before after
+  qbt compare before after                 two kept runs, by path or id
+  qbt compare baseline.json last           what qbt show --json has written
+  qbt compare a.data b.data --until linux_start_user --margin 2%
+  qbt compare old.txt new.txt --unit us    one total a line
+  qbt compare t.txt:1:us t.txt:2:us --same-definition
+  qbt compare old/ new/                    each run of one name by itself
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """One configuration, on both sides."""
+
+    name: str
+    """Empty: it is the only one."""
+    first: Run
+    second: Run
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of comparing one pair."""
+
+    name: str
+    verdict: Verdict
+    sentence: str
+    text: str
+    document: dict[str, Any]
 
 
 @click.command("compare", epilog=_EXAMPLES)
 @click.argument("first")
 @click.argument("second")
+@options.margin_option
+@insisting_options
+@options.unit_option
+@options.comm_option
+@options.rules_options
 @options.json_option
-def command(*, first: str, second: str, as_json: bool) -> int:
-    """Compare two runs that were measured in instructions, phase by phase.
+def command(
+    *,
+    first: str,
+    second: str,
+    margin: Margin,
+    same_definition: bool,
+    anyway: bool,
+    unit: str,
+    comm: str | None,
+    rules: Rules,
+    as_json: bool,
+) -> int:
+    """Say whether the second of two runs is faster or slower, and which phase carries it.
 
-    Counts are the same in every boot of the same thing, so one boot of each side is enough, and
-    any difference is one. A phase where the boots of one side differ among themselves by more than
-    the sides do is UNDECIDED. Exit status 1: the second is SLOWER; 4: a boot of either side failed.
+    FIRST and SECOND are runs, recordings, tables, lists of totals or documents of --json; or two
+    directories of them, and then what has the same name in both is compared. SAME: the 95% interval
+    of the shift lies within --margin. FASTER or SLOWER: the rank test and the interval say so, with
+    the phases corrected for their number. Else UNDECIDED, and how many more boots would settle it.
+    Runs in instructions need one boot a side. Exit status 1: it is SLOWER; 4: a boot failed.
     """
-    one, other = _counted(first), _counted(second)
-    found = compare(one, other)
-    from qemu_boot_time.report.exact import to_json, to_text
+    wanted = {"--same-definition": same_definition, "--anyway": anyway}
+    insisted = [option for option, is_given in wanted.items() if is_given]
+    reading = Options(unit, rules, options.vmm(comm))
+    pairs = [
+        _Pair(name, one, other, _alike(name, one, other, insisted))
+        for name, one, other in _sides(first, second, reading)
+    ]
+    answers = _answers(pairs, margin)
+    click.echo(_document(answers) if as_json else _text(answers), nl=as_json)
+    return _status(pairs, answers)
 
-    click.echo(to_json((one, other), found) if as_json else to_text(one, other, found), nl=as_json)
-    if not all(boot.ok for run in (one, other) for boot in run.boots):
-        return ExitStatus.BOOT_FAILED
-    if found.total is None:
+
+def _sides(first: str, second: str, reading: Options) -> Iterator[tuple[str, Run, Run]]:
+    """Open both sides; where they are directories of several, what has one name is one pair."""
+    several = [open_configurations(side, reading) for side in (first, second)]
+    if several == [None, None]:
+        yield "", open_input(first, reading), open_input(second, reading)
+        return
+    ones, others = several
+    if ones is None or others is None:
+        one, many = (first, second) if ones is None else (second, first)
+        raise UsageError(
+            f"{many}: holds several configurations, and {one} is one",
+            hint=f"qbt compare {first} {second}/NAME, or two such directories",
+        )
+    common = [name for name in ones if name in others]
+    if not common:
+        raise InputError(f"{first} and {second}: nothing has the same name in both")
+    for side, alone in (
+        (first, ones.keys() - others.keys()),
+        (second, others.keys() - ones.keys()),
+    ):
+        if alone:
+            note(f"only in {side}: {', '.join(sorted(alone))}")
+    yield from ((name, ones[name], others[name]) for name in common)
+
+
+def _alike(name: str, first: Run, second: Run, insisted: Iterable[str]) -> tuple[str, ...]:
+    try:
+        return require_alike(first, second, insisted=insisted)
+    except QbtError as refusal:
+        if not name:
+            raise
+        raise type(refusal)(f"{name}: {refusal.what}", hint=refusal.hint) from refusal
+
+
+def _answers(pairs: Sequence[_Pair], margin: Margin) -> list[_Answer]:
+    """Compare each pair; the totals of several are one family."""
+    timed = [pair for pair in pairs if _clock(pair) is Clock.TIME]
+    found = in_family([compare(pair.first, pair.second, margin) for pair in timed])
+    by_name = dict(zip((pair.name for pair in timed), found, strict=True))
+    return [
+        _in_time(pair, by_name[pair.name]) if pair.name in by_name else _in_counts(pair)
+        for pair in pairs
+    ]
+
+
+def _clock(pair: _Pair) -> Clock:
+    counted = pair.first.clock is pair.second.clock is Clock.INSTRUCTIONS
+    return Clock.INSTRUCTIONS if counted else Clock.TIME
+
+
+def _in_time(pair: _Pair, found: Comparison) -> _Answer:
+    from qemu_boot_time.report.comparison import Compared, document, sentence, to_text
+
+    compared = Compared(pair.first, pair.second, found, pair.warnings)
+    return _Answer(
+        pair.name, found.total.verdict, sentence(found), to_text(compared), document(compared)
+    )
+
+
+def _in_counts(pair: _Pair) -> _Answer:
+    """Compare instructions: the same in every boot of the same thing, so that no test is needed."""
+    from qemu_boot_time.report.exact import document, sentence, to_text
+    from qemu_boot_time.stats import exact
+
+    first, second = pair.first, pair.second
+    found = exact.compare(first, second)
+    if found.total is None and all(boot.ok for run in (first, second) for boot in run.boots):
         raise UsageError(
             "the two do not end at the same mark, so their totals are no two of a kind",
             hint="measure both with the same --until",
         )
-    return ExitStatus.NO if found.total.verdict is Verdict.SLOWER else ExitStatus.DONE
+    text = to_text(first, second, found)
+    return _Answer(
+        pair.name,
+        found.total.verdict if found.total else Verdict.UNDECIDED,
+        sentence(found),
+        "".join([text, *(f"warning: {each}\n" for each in pair.warnings)]),
+        {**document(first, second, found), "warnings": pair.warnings},
+    )
 
 
-def _counted(name: str) -> Run:
-    run = open_input(name, Options())
-    if run.clock is not Clock.INSTRUCTIONS:
-        raise UsageError(
-            f"{name}: was measured in time, which this command does not compare",
-            hint="measure both sides with qbt run --clock instructions",
-        )
-    return run
+def _text(answers: Sequence[_Answer]) -> str:
+    if not answers[0].name:
+        return answers[0].text
+    blocks = [f"== {answer.name}\n{answer.text}\n" for answer in answers]
+    return "".join([*blocks, *(f"{answer.name}: {answer.sentence}\n" for answer in answers)])
+
+
+def _document(answers: Sequence[_Answer]) -> str:
+    """Give DESIGN.md's document; of several configurations one each, and no average."""
+    from qemu_boot_time.report.json import SCHEMA, dump
+
+    if not answers[0].name:
+        return dump({"schema": SCHEMA, **answers[0].document})
+    each = [{"name": answer.name, **answer.document} for answer in answers]
+    return dump({"schema": SCHEMA, "configurations": each})
+
+
+def _status(pairs: Iterable[_Pair], answers: Iterable[_Answer]) -> int:
+    runs = [run for pair in pairs for run in (pair.first, pair.second)]
+    if not all(boot.ok for run in runs for boot in run.boots):
+        return ExitStatus.BOOT_FAILED
+    slower = any(answer.verdict is Verdict.SLOWER for answer in answers)
+    return ExitStatus.NO if slower else ExitStatus.DONE

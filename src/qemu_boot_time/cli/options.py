@@ -18,13 +18,15 @@ from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.stats.verdict import Margin
 
-_Command = Callable[..., int | None]
+Command = Callable[..., int | None]
 _VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
 _TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
 """The names of the marks that there are."""
 _NOTHING_ASKED = Asked()
+_MARGIN = re.compile(rf"(\d+(?:\.\d+)?)\s*(%|{'|'.join(UNITS)})")
 _CONFIG_KEYS = {"marks", "phases"}
 
 _ASKED_OPTIONS = (
@@ -76,7 +78,7 @@ _OPTIONS = (
 )
 
 
-def rules_options(function: _Command) -> _Command:
+def rules_options(function: Command) -> Command:
     """Add ``--until``, ``--mark``, ``--phase`` and ``--config``; hand over ``rules``, made of them.
 
     A decorator above this one may hand ``asked`` to the command: its names are marks then too. The
@@ -111,7 +113,7 @@ class _Unit(click.Choice[str]):
         return value
 
 
-def asked_options(function: _Command) -> _Command:
+def asked_options(function: Command) -> Command:
     """Add what is wanted of an unchanged guest; hand over ``asked``, made of it."""
 
     @wraps(function)
@@ -152,6 +154,35 @@ _EVERY_BOOT = "Show every boot, counted from 1 (index in JSON: from 0)"
 verbose_option = click.option("-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}.")
 verbose_option_of_qemu = click.option(
     "-v", "--verbose", is_flag=True, help=f"{_EVERY_BOOT}, and what is added to QEMU."
+)
+
+
+class _MarginType(click.ParamType[Margin]):
+    """A share (``1%``) or a length of time (``2ms``)."""
+
+    name = "margin"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Margin:
+        if isinstance(value, Margin):
+            return value
+        found = _MARGIN.fullmatch(value)
+        if found is None:
+            self.fail(f"{value!r} is neither a share, as 1%, nor a length, as 2ms", param, ctx)
+        number, unit = found.groups()
+        if unit == "%":
+            return Margin(share=float(number) / 100)
+        return Margin(length=round(float(number) * UNITS[unit]))
+
+
+margin_option = click.option(
+    "--margin",
+    type=_MarginType(),
+    default="1%",
+    show_default=True,
+    metavar="X%|Xms",
+    help="Up to so much is the same: of what each phase takes, or of time.",
 )
 stats_option = click.option(
     "--stats",

@@ -1,7 +1,7 @@
 """A comparison of times, for a person and for a program."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from qemu_boot_time.model import Run
-from qemu_boot_time.report.json import SCHEMA, dump, plain
+from qemu_boot_time.report.detail import modes_in_words
+from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
 from qemu_boot_time.stats.compare import Change, Comparison
 from qemu_boot_time.stats.verdict import Verdict
@@ -29,8 +30,6 @@ class Compared:
     found: Comparison
     warnings: tuple[str, ...] = ()
     """Why the two may not mean the same thing, where the user has insisted."""
-    name: str = ""
-    """Of the configuration, where there are several."""
 
 
 def to_text(compared: Compared) -> str:
@@ -97,11 +96,8 @@ def sentence(found: Comparison) -> str:
     """Say in words what became of the total, and which phases carry it."""
     total = found.total
     parts = [f"{total.verdict}: {_shift_in_words(total)}", *_carriers(found)]
-    unchanged = _listed(found, Verdict.SAME)
-    undecided = _listed(found, Verdict.UNDECIDED)
-    parts += [f"{unchanged} unchanged"] if unchanged else []
-    parts += [f"{undecided} undecided"] if undecided else []
-    return "; ".join(parts)
+    unchanged = [printable(c.name) for c in found.phases if c.verdict is Verdict.SAME]
+    return "; ".join([*parts, *([f"{', '.join(unchanged)} unchanged"] if unchanged else [])])
 
 
 def _shift_in_words(change: Change) -> str:
@@ -117,7 +113,7 @@ def _shift_in_words(change: Change) -> str:
 def _short(value_ns: int, *, sign: str = "") -> str:
     """Render milliseconds to a tenth, or finer where they are few."""
     value = value_ns / _NS_PER_MS
-    return f"{value:{sign}.1f}" if abs(value) >= 1 else f"{value:{sign}.3f}"
+    return f"{value:{sign}.3f}" if 0 < abs(value) < 1 else f"{value:{sign}.1f}"
 
 
 def _carriers(found: Comparison) -> Iterator[str]:
@@ -131,16 +127,15 @@ def _carriers(found: Comparison) -> Iterator[str]:
             yield f"{name} {_shift_in_words(change)}"
 
 
-def _listed(found: Comparison, verdict: Verdict) -> str:
-    return ", ".join(printable(c.name) for c in found.phases if c.verdict is verdict)
-
-
 def _remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
     yield from _undecided(found)
     if found.p_failed <= _UNLIKELY:
         first, second = found.failed
         yield f"note: {first} boots of the first failed, {second} of the second (p {found.p_failed:.2g})"
+    for side, modes in zip(("first", "second"), found.modes, strict=True):
+        if modes:
+            yield f"modes: total of the {side} has {modes_in_words(modes)}"
     for side, places in zip(("first", "second"), found.only, strict=True):
         if places:
             yield f"note: only the {side} has {', '.join(printable(p.name) for p in places)}"
@@ -149,14 +144,16 @@ def _remarks(compared: Compared) -> Iterator[str]:
 
 
 def _undecided(found: Comparison) -> Iterator[str]:
-    """Say why nothing is shown, and what would: of the total, and of phases where only they are open."""
+    """Say why nothing is shown, and what would: of the total, or of phases where only they are open."""
     total = found.total
-    if total.verdict is Verdict.UNDECIDED and total.shift is not None:
-        yield f"total: {total.reason}; {_what_settles(total)}"
+    if total.verdict is Verdict.UNDECIDED:
+        if total.shift is not None:
+            yield f"undecided: {total.reason}; {_what_settles(total)}"
         return
-    for change in found.phases:
-        if change.verdict is Verdict.UNDECIDED:
-            yield f"{printable(change.name)}: {change.reason}; {_what_settles(change)}"
+    phases = [change for change in found.phases if change.verdict is Verdict.UNDECIDED]
+    if phases:
+        each = ", ".join(f"{printable(phase.name)} ({_boots_more(phase)})" for phase in phases)
+        yield f"undecided, and how many more boots a side would settle it: {each}"
 
 
 def _what_settles(change: Change) -> str:
@@ -165,22 +162,14 @@ def _what_settles(change: Change) -> str:
     return f"about {change.more} more boot{'s' * (change.more != 1)} a side would settle it"
 
 
-def to_json(compared: Compared) -> str:
-    """Render as one JSON document: DESIGN.md, "JSON"."""
-    return dump({"schema": SCHEMA, **document(compared)})
-
-
-def several_to_json(each: Sequence[Compared]) -> str:
-    """Render several configurations as one JSON document: one verdict each, and no average."""
-    return dump({"schema": SCHEMA, "configurations": [document(compared) for compared in each]})
+def _boots_more(change: Change) -> str:
+    return "too many" if change.more is None else str(change.more)
 
 
 def document(compared: Compared) -> dict[str, Any]:
-    """Give one comparison as plain values."""
+    """Give a comparison as plain values: DESIGN.md, "JSON"."""
     found = compared.found
-    named = {"name": plain(compared.name)} if compared.name else {}
     return {
-        **named,
         "clock": found.clock,
         "runs": [plain(run.name) for run in (compared.first, compared.second)],
         "boots": found.boots,

@@ -1,6 +1,6 @@
 """What a run tells a person beyond its table: lines that always follow it, tables for who asks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +10,7 @@ from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, number, printable
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.intervals import Interval, least_values
+from qemu_boot_time.stats.likeness import listed
 from qemu_boot_time.stats.modes import Modes
 from qemu_boot_time.stats.oddities import Drift
 
@@ -17,7 +18,6 @@ _SHARES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 _SPREAD = ("sd", "CV", *_SHARES)
 _INTERVALS = ("median", "from", "to", "mean", "from", "to")
 _LEAST_P = 0.001
-_MOST_LISTED = 8
 
 
 def detail_lines(details: Details) -> Iterator[str]:
@@ -134,9 +134,3 @@ def _spread_cells(detail: Detail, clock: Clock) -> Iterator[str]:
     for name in _SHARES:
         value = getattr(detail, name)
         yield "" if value is None else number(value, clock)
-
-
-def listed(numbers: Sequence[object], most: int = _MOST_LISTED) -> str:
-    """List the boots that something is said of; of many the first ones, and how many there are."""
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown if len(numbers) <= most else f"{shown}... ({len(numbers)} boots)"

@@ -1,14 +1,14 @@
 """A comparison of counts, for a person and for a program."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from qemu_boot_time.model import Run
-from qemu_boot_time.report.json import SCHEMA, dump, plain
+from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import fitting_width, printable
 from qemu_boot_time.stats.exact import Comparison, Shift
 from qemu_boot_time.stats.verdict import Verdict
@@ -69,19 +69,16 @@ def _only(found: Comparison) -> Iterator[str]:
             yield f"note: only the {side} has {', '.join(map(printable, names))}"
 
 
-def to_json(runs: Sequence[Run], found: Comparison) -> str:
-    """Render as one JSON document: DESIGN.md's keys, with instructions in place of nanoseconds."""
-    return dump(
-        {
-            "schema": SCHEMA,
-            "clock": runs[0].clock,
-            "runs": [plain(run.name) for run in runs],
-            "total": None if found.total is None else _shift(found.total),
-            "phases": [_shift(shift) for shift in found.phases],
-            "only": found.only,
-            "sentence": sentence(found),
-        }
-    )
+def document(first: Run, second: Run, found: Comparison) -> dict[str, Any]:
+    """Give a comparison as plain values: DESIGN.md's keys, with instructions in place of nanoseconds."""
+    return {
+        "clock": first.clock,
+        "runs": [plain(run.name) for run in (first, second)],
+        "total": _shift(found.total) if found.total else {"verdict": Verdict.UNDECIDED},
+        "phases": [_shift(shift) for shift in found.phases],
+        "only": found.only,
+        "sentence": sentence(found),
+    }
 
 
 def _shift(shift: Shift) -> dict[str, Any]:

@@ -27,16 +27,7 @@ def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
     """
     document: dict[str, Any] = {
         "schema": SCHEMA,
-        "run": {
-            "name": plain(run.name),
-            "path": plain(run.path),
-            "command": [plain(word) for word in run.command],
-            "sources": run.sources,
-            "accelerator": run.accelerator,
-            "clock": run.clock,
-            "notes": run.notes,
-            "damage": plain(run.damage),
-        },
+        "run": _run(run),
         "boots": [_boot(boot) for boot in run.boots],
         "summary": _summary(run, Clock.TIME),
     }
@@ -46,6 +37,22 @@ def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
     if counted["marks"]:
         document["instructions"] = counted
     return dump({**document, **more})
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "name": plain(run.name),
+        "path": plain(run.path),
+        "kind": run.kind,
+        "command": [plain(word) for word in run.command],
+        "sources": run.sources,
+        "accelerator": run.accelerator,
+        "clock": run.clock,
+        "notes": [plain(note) for note in run.notes],
+        "damage": plain(run.damage),
+        "definitions": asdict(run.definitions),
+        "host": dict(run.host),
+    }
 
 
 def _inside(inside: Inside) -> dict[str, Any]:

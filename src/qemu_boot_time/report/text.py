@@ -12,11 +12,12 @@ from rich.text import Text
 
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.report.detail import detail_lines, detail_tables, listed, stats_lines
+from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
 from qemu_boot_time.stats.detail import details_of
 from qemu_boot_time.stats.exact import sameness
+from qemu_boot_time.stats.likeness import listed
 from qemu_boot_time.stats.summary import Stats, Summary, summarise
 
 __all__ = ["ms", "printable", "to_text"]
@@ -174,7 +175,7 @@ def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
     for (verdict, trouble), numbers in failed.items():
         yield f"{verdict}: boot {listed(numbers)}: {printable(trouble)}".rstrip(": ")
     for reason, numbers in suspect.items():
-        yield f"suspect: boot {listed(numbers)}: {reason}"
+        yield f"suspect: boot {listed(numbers)}: {printable(reason)}"
 
 
 def _verdict(boot: Boot) -> str:

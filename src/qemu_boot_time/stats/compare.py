@@ -11,6 +11,7 @@ from statistics import median
 from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.intervals import CONFIDENCE, Interval
+from qemu_boot_time.stats.modes import Modes, modes_of
 from qemu_boot_time.stats.quantities import Place, main_total, phase_lengths
 from qemu_boot_time.stats.shift import interval_rank, shift_of
 from qemu_boot_time.stats.verdict import Margin, Verdict
@@ -71,6 +72,8 @@ class Comparison:
     """Phases that one side alone has: of the first, of the second."""
     boots: tuple[int, int]
     failed: tuple[int, int]
+    modes: tuple[Modes | None, Modes | None]
+    """Of the total, on either side; None: one."""
     p_failed: float
     """Of Fisher's exact test: how often chance alone makes one side fail so much more often."""
 
@@ -114,8 +117,20 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
         only=(alone[0], alone[1]),
         boots=(len(first.boots), len(second.boots)),
         failed=(failed[0], failed[1]),
+        modes=(modes_of(sides[0].get(total, {})), modes_of(sides[1].get(total, {}))),
         p_failed=_p_of_failures(first.boots, second.boots),
     )
+
+
+def in_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Judge the totals of several configurations anew, as one family: each has its own verdict.
+
+    Among twenty configurations of which none has changed, one would else seem to.
+    """
+    totals = corrected([each.total for each in comparisons])
+    return [
+        replace(each, total=judged(total)) for each, total in zip(comparisons, totals, strict=True)
+    ]
 
 
 def corrected(changes: Sequence[Change]) -> list[Change]:
@@ -163,13 +178,20 @@ def judged(change: Change) -> Change:
     """
     interval, p = change.interval, change.p
     if interval is None or p is None:
-        return replace(change, reason=_too_few(change), more=_least_more(change))
+        return _open(change, _too_few(change), _least_more(change))
     if -change.margin <= interval.low and interval.high <= change.margin:
-        return replace(change, verdict=Verdict.SAME)
+        return _settled(change, Verdict.SAME)
     if p <= ALPHA and (interval.low > 0 or interval.high < 0):
-        verdict = Verdict.SLOWER if interval.low > 0 else Verdict.FASTER
-        return replace(change, verdict=verdict)
-    return replace(change, reason=_why_undecided(interval, p), more=_more(change, interval))
+        return _settled(change, Verdict.SLOWER if interval.low > 0 else Verdict.FASTER)
+    return _open(change, _why_undecided(interval, p), _more(change, interval))
+
+
+def _settled(change: Change, verdict: Verdict) -> Change:
+    return replace(change, verdict=verdict, reason="", more=None)
+
+
+def _open(change: Change, reason: str, more: int | None) -> Change:
+    return replace(change, verdict=Verdict.UNDECIDED, reason=reason, more=more)
 
 
 def _too_few(change: Change) -> str:
@@ -177,7 +199,7 @@ def _too_few(change: Change) -> str:
     if names:
         return f"no boot of the {' and of the '.join(names)} counts"
     first, second = change.n
-    return f"{first} boots against {second} are too few for an interval at {CONFIDENCE:.0%}"
+    return f"{first} against {second} boots are too few for an interval at {CONFIDENCE:.0%}"
 
 
 def _why_undecided(interval: Interval, p: float) -> str:

@@ -8,7 +8,17 @@ from operator import or_
 from pathlib import Path
 
 from qemu_boot_time.errors import CorruptFileError
-from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Inside, Purpose, Run
+from qemu_boot_time.model import (
+    Boot,
+    Bound,
+    Definitions,
+    EndedBy,
+    Event,
+    EventKind,
+    Inside,
+    Purpose,
+    Run,
+)
 from qemu_boot_time.phases import Ending, Rules, boot_of, boots_of, split_vms
 from qemu_boot_time.phases.inside import RULES as INSIDE_RULES
 from qemu_boot_time.phases.inside import inside_of, is_clock_mark
@@ -43,6 +53,11 @@ def asked_of(facts: RunFacts) -> Asked:
     return Asked(facts.probes, facts.matches, facts.kvm_console)
 
 
+def definitions_of(facts: RunFacts) -> Definitions:
+    """Give what the user said that marks and phases are."""
+    return Definitions(facts.until, facts.names, facts.phases, facts.probes, facts.matches)
+
+
 def load_run(directory: Path) -> Run:
     """Read a run; warm-up boots are left out.
 
@@ -73,6 +88,8 @@ def load_run(directory: Path) -> Run:
         accelerator="/".join(_accelerators(facts, measured)),
         inside=tuple(_inside(boot, events[boot.index], request.raw) for boot in looked),
         notes=tuple(notes),
+        definitions=definitions_of(facts),
+        host=facts.host,
     )
 
 
@@ -99,6 +116,8 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
         command=facts.command,
         accelerator="kvm",
         notes=(*facts.notes, *torn, *filter(None, [left_out(unclaimed)])),
+        definitions=definitions_of(facts),
+        host=facts.host,
     )
 
 

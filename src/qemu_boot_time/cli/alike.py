@@ -1,0 +1,67 @@
+"""Two sides that do not mean the same thing are refused; a user who insists is warned."""
+
+from collections.abc import Iterable
+
+import click
+
+from qemu_boot_time.cli.options import Command
+from qemu_boot_time.errors import InputError, QbtError, UsageError
+from qemu_boot_time.model import Run
+from qemu_boot_time.stats.likeness import Trouble, Unlike, impossible, unlike
+
+_SAME_DEFINITION = "--same-definition"
+_ANYWAY = "--anyway"
+_INSIST = {
+    Trouble.DEFINITION: _SAME_DEFINITION,
+    Trouble.SOURCE: _ANYWAY,
+    Trouble.HOST: _ANYWAY,
+    Trouble.SAMPLE: _ANYWAY,
+}
+"""What a user says who knows better."""
+_MOST_TOLD = 3
+
+
+def insisting_options(function: Command) -> Command:
+    """Add ``--same-definition`` and ``--anyway``."""
+    for option in reversed(_OPTIONS):
+        option(function)
+    return function
+
+
+_OPTIONS = (
+    click.option(
+        _SAME_DEFINITION,
+        is_flag=True,
+        help="Compare although marks, phases, columns or units are not defined alike.",
+    ),
+    click.option(
+        _ANYWAY,
+        is_flag=True,
+        help="Compare although hosts or sources differ, or boots are suspect; say so.",
+    ),
+)
+
+
+def require_alike(first: Run, second: Run, *, insisted: Iterable[str]) -> tuple[str, ...]:
+    """Give what to warn of: what is not alike, and is to be compared nevertheless.
+
+    ``insisted`` are the options given. Raises UsageError where the sides do not mean the same,
+    InputError where boots cannot have been so.
+    """
+    insisted = set(insisted)
+    found = (*impossible(first, "first"), *impossible(second, "second"), *unlike(first, second))
+    refused = [each for each in found if _INSIST[each.trouble] not in insisted]
+    if refused:
+        raise _refusal(refused)
+    return tuple(each.what for each in found)
+
+
+def _refusal(refused: list[Unlike]) -> QbtError:
+    kind = InputError if refused[0].trouble is Trouble.SAMPLE else UsageError
+    told = [each.what for each in refused[:_MOST_TOLD]]
+    rest = len(refused) - len(told)
+    options = dict.fromkeys(_INSIST[each.trouble] for each in refused)
+    return kind(
+        "; ".join(told) + (f"; and {rest} more" if rest else ""),
+        hint=f"to compare nevertheless: {' '.join(options)}",
+    )

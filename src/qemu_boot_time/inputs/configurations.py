@@ -1,0 +1,63 @@
+"""A directory that is no run, but holds several: each stands for one configuration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from qemu_boot_time.errors import InputError
+from qemu_boot_time.inputs.opener import open_input
+from qemu_boot_time.inputs.options import Options
+from qemu_boot_time.inputs.recordings import is_directory
+from qemu_boot_time.model import Run
+
+_SUFFIXES = (".csv", ".dat", ".data", ".json", ".txt")
+"""What may hold boots; other files that lie there (a README, a licence) are passed over."""
+
+
+def open_configurations(name: str, options: Options) -> dict[str, Run] | None:
+    """Open all that a directory holds, by name; None where the name is that of one input.
+
+    What is in it: runs, under the directory's name; recordings, tables, lists and documents, under
+    the file's name without its suffix. Raises InputError where there is nothing, where two have
+    one name, and for what cannot be read.
+    """
+    directory = Path(name)
+    try:
+        if not directory.is_dir() or is_directory(directory) or _is_run(name):
+            return None
+        inputs = list(_inputs_in(directory))
+    except OSError as error:
+        raise InputError(f"{error.filename or name}: {error.strerror}") from error
+    if not inputs:
+        raise InputError(
+            f"{name}: no run in it, and no file that could hold boots",
+            hint=f"put runs there, or files that end in {', '.join(_SUFFIXES)}",
+        )
+    by_name: dict[str, Path] = {}
+    for called, path in inputs:
+        if by_name.setdefault(called, path) is not path:
+            raise InputError(f"{name}: {by_name[called].name} and {path.name} are both {called!r}")
+    return {called: open_input(str(path), options) for called, path in by_name.items()}
+
+
+def _is_run(name: str) -> bool:
+    """Whether ``open_input`` finds a run by that name, here or where runs are kept."""
+    from qemu_boot_time.store.facts import find_run
+
+    try:
+        find_run(name)
+    except InputError:
+        return False
+    return True
+
+
+def _inputs_in(directory: Path) -> Iterator[tuple[str, Path]]:
+    """Give what may be opened, in the order of the names."""
+    from qemu_boot_time.store.facts import RUN_FILE
+
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.suffix in _SUFFIXES and (path.is_file() or is_directory(path)):
+            yield path.stem, path
+        elif (path / RUN_FILE).is_file() or is_directory(path):
+            yield path.name, path

@@ -1,0 +1,94 @@
+"""A document that ``--json`` printed is a run again: a baseline is a file that people commit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from qemu_boot_time.errors import InputError
+from qemu_boot_time.inputs.options import BYTE_ORDER_MARK
+from qemu_boot_time.model import Boot, Clock, Definitions, Kind, Run
+
+_SCHEMA = 1
+_AGAIN = "print it again: qbt show --json RUN > {}"
+_MOST = 2**62
+"""Of any number: 146 years in nanoseconds, so that no sum of two leaves 64 bits."""
+
+_Scalar = str | bool | int | float | None
+_Fact = _Scalar | list[_Scalar] | dict[str, _Scalar]
+_Document = TypeVar("_Document", bound=msgspec.Struct)
+
+
+class _Head(msgspec.Struct):
+    """What tells our documents from others."""
+
+    schema: int = 0
+    boots: msgspec.Raw = msgspec.Raw()
+
+
+class _Facts(msgspec.Struct):
+    """The document's ``run``."""
+
+    name: str = ""
+    path: str = ""
+    kind: Kind = Kind.RUN
+    command: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    accelerator: str = ""
+    clock: Clock = Clock.TIME
+    notes: tuple[str, ...] = ()
+    damage: str = ""
+    definitions: Definitions = Definitions()
+    host: dict[str, _Fact] = {}
+
+
+class _Run(msgspec.Struct):
+    """What of a document is no statistics: those are made again."""
+
+    boots: tuple[Boot, ...]
+    run: _Facts = msgspec.field(default_factory=_Facts)
+
+
+def open_document(path: Path) -> Run:
+    """Read what ``qbt show --json`` printed; boots that looked inside do not come back.
+
+    Raises InputError for what is no such document, or has numbers that no boot can have.
+    """
+    data = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
+    head = _decoded(data, _Head, path)
+    if head.schema != _SCHEMA or not bytes(head.boots):
+        raise InputError(f"{path}: {_lacks(head)}", hint=_AGAIN.format(path))
+    found = _decoded(data, _Run, path)
+    for boot in found.boots:
+        if any(abs(number) > _MOST for number in _numbers(boot)):
+            raise InputError(
+                f"{path}: boot {boot.number}: a number above 2^62", hint=_AGAIN.format(path)
+            )
+    return Run(boots=found.boots, **msgspec.structs.asdict(found.run))
+
+
+def _decoded(data: bytes, kind: type[_Document], path: Path) -> _Document:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: no document of qbt, or not all of it: {error}", hint=_AGAIN.format(path)
+        ) from error
+
+
+def _lacks(head: _Head) -> str:
+    """Say why this is none of the documents that can be read."""
+    if not head.schema:
+        return "JSON, but no document of qbt"
+    if head.schema != _SCHEMA:
+        return f"schema {head.schema}, this qbt reads {_SCHEMA}"
+    return "a document of qbt without boots"
+
+
+def _numbers(boot: Boot) -> Iterator[int]:
+    yield from (boot.index, boot.pid, boot.attempts, boot.exec_ns or 0)
+    for mark in (*boot.marks, *boot.other_attempts, *boot.also_seen):
+        yield from (mark.time_ns, mark.attempt, mark.error_ns, mark.instructions or 0)
+    for phase in boot.phases:
+        yield from (phase.begin_ns, phase.end_ns, phase.instructions or 0)
