@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from qemu_boot_time.cli.alike import ANYWAY, INSISTING, SAME_DEFINITION
+from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.formats.budgets import BudgetsFile, read_budgets
 from qemu_boot_time.inputs import Options, open_input
@@ -33,7 +35,6 @@ from qemu_boot_time.stats.intervals import least_values
 from qemu_boot_time.stats.quantities import UNACCOUNTED
 from qemu_boot_time.stats.verdict import Margin
 
-_Command = Callable[..., int | None]
 _STDOUT = Path("-")
 _EXIT_POINT = "Exit point "
 _POINTS = (*TRACE_POINTS, *FINER_POINTS, *CONSOLE_POINTS)
@@ -48,6 +49,8 @@ class Gating:
     baseline: str = ""
     """What "slower than" compares with, as :func:`qemu_boot_time.inputs.open_input` takes it."""
     margin: Margin = field(default_factory=Margin)
+    insisted: tuple[str, ...] = ()
+    """Which refusals of a baseline are warnings: ``--same-definition``, ``--anyway``."""
     junit: Path | None = None
     markdown: Path | None = None
     """``-``: standard output, in place of the table."""
@@ -100,22 +103,29 @@ _REPORTS = (
 )
 
 
-def gate_options(function: _Command) -> _Command:
+def gate_options(function: Command) -> Command:
     """Add the options of budgets and their baseline; hand over ``gating``, made of them.
 
     The command is not called where :func:`gating_of` raises.
     """
-    return _with_options(function, (*_GATES, _BASELINE, *_REPORTS))
+
+    @wraps(function)
+    def with_insisting(
+        *, same_definition: bool, anyway: bool, gating: Gating, **others: Any
+    ) -> int | None:
+        given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
+        insisted = tuple(option for option, is_given in given.items() if is_given)
+        return function(gating=replace(gating, insisted=insisted), **others)
+
+    return _with_options(with_insisting, (*_GATES, _BASELINE, *INSISTING, *_REPORTS))
 
 
-def gate_options_of_two_sides(function: _Command) -> _Command:
+def gate_options_of_two_sides(function: Command) -> Command:
     """Add the same to a command that has two sides: the first one is the baseline."""
     return _with_options(function, (*_GATES, *_REPORTS))
 
 
-def _with_options(
-    function: _Command, options: Sequence[Callable[[_Command], _Command]]
-) -> _Command:
+def _with_options(function: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
     @wraps(function)
     def with_gating(
         *,
@@ -128,7 +138,8 @@ def _with_options(
         **others: Any,
     ) -> int | None:
         found = gating_of(fail_if=fail_if, require=require, budgets=budgets, baseline=baseline)
-        return function(gating=replace(found, junit=junit, markdown=markdown), **others)
+        found = replace(found, junit=junit, markdown=markdown)
+        return function(gating=found, **others)
 
     for option in reversed(options):
         option(with_gating)

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from qemu_boot_time import __version__
+from qemu_boot_time.cli.alike import require_alike
 from qemu_boot_time.cli.gating import Gating
-from qemu_boot_time.errors import ExitStatus
+from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.model import Run
+from qemu_boot_time.stats.compare import Comparison
 from qemu_boot_time.stats.judging import Judged, judge
-from qemu_boot_time.stats.moves import Moves, moves_between
+from qemu_boot_time.stats.moves import Moves, moves_between, nothing_shown
 from qemu_boot_time.stats.verdict import Margin
 
 
@@ -21,6 +22,8 @@ class Judgement:
     run: Run
     judged: tuple[Judged, ...] = ()
     """One a budget."""
+    warnings: tuple[str, ...] = ()
+    """What is not alike in the run and its baseline, where the user has insisted."""
     sides: tuple[Run, Moves] | None = None
     """The first side and how far the run lies from it, where the command has two sides."""
     sentence: str = ""
@@ -33,31 +36,39 @@ class Judgement:
 
 
 def judged_run(gating: Gating, run: Run) -> Judgement:
-    """Judge a run, and against its baseline where a budget asks for that."""
+    """Judge a run, and against its baseline where a budget asks for that.
+
+    Sides that do not mean the same are no error here: a budget that compares them is broken.
+    """
     first = gating.opened
-    moves = None if first is None else _moves(first, run, gating.margin)
-    return Judgement(run, judge(gating.gates, run, moves))
+    if first is None:
+        return Judgement(run, judge(gating.gates, run))
+    try:
+        warnings = require_alike(first, run, insisted=gating.insisted)
+    except QbtError as refusal:
+        moves = nothing_shown(f"{refusal.what} ({refusal.hint})")
+        return Judgement(run, judge(gating.gates, run, moves))
+    moves = moves_between(first, run, gating.margin)
+    return Judgement(run, judge(gating.gates, run, moves), warnings)
 
 
 def judged_sides(
-    gating: Gating, first: Run, second: Run, *, margin: Margin, sentence: str
+    gating: Gating,
+    sides: tuple[Run, Run],
+    margin: Margin,
+    *,
+    sentence: str,
+    found: Comparison | None = None,
 ) -> Judgement:
-    """Judge the second of two sides, the first of which is its baseline."""
-    moves = _moves(first, second, margin)
-    return Judgement(second, judge(gating.gates, second, moves), (first, moves), sentence)
+    """Judge the second of two sides, the first of which is its baseline.
 
-
-def _moves(first: Run, second: Run, margin: Margin) -> Moves:
-    return moves_between(first, second, margin, doubts(first, second))
-
-
-def doubts(first: Run, second: Run) -> tuple[str, ...]:
-    """Give why a run may not be compared with its baseline; a budget that compares is broken then.
-
-    Whatever judges whether two runs are alike is asked here, and nowhere else.
+    Both are known to be alike; ``sentence`` says in words what comparing them came to, ``found``
+    in numbers where they are times.
     """
-    del first, second
-    return ()
+    first, second = sides
+    moves = moves_between(first, second, margin, found)
+    judged = judge(gating.gates, second, moves)
+    return Judgement(second, judged, sides=(first, moves), sentence=sentence)
 
 
 def lines(judgement: Judgement, *, every: bool) -> list[str]:
@@ -65,8 +76,10 @@ def lines(judgement: Judgement, *, every: bool) -> list[str]:
     if not judgement.judged:
         return []
     from qemu_boot_time.report.gates import gate_lines
+    from qemu_boot_time.report.parts import printable
 
-    return list(gate_lines(judgement.judged, every=every))
+    told = gate_lines(judgement.judged, every=every)
+    return [*(f"warning: baseline: {printable(each)}" for each in judgement.warnings), *told]
 
 
 def document(judgement: Judgement) -> Mapping[str, Any]:
@@ -117,19 +130,11 @@ def _markdown(judgement: Judgement) -> str:
 
 def facts_of(run: Run) -> dict[str, str]:
     """Say what was measured, on what, and by what; empty where nobody knows."""
-    host = _host_of(run)
     return {
         "command": " ".join(run.command),
         "accelerator": run.accelerator,
         "seen by": ", ".join(run.sources),
-        "host kernel": str(host.get("kernel") or ""),
-        "CPU": str(host.get("cpu_model") or ""),
+        "host kernel": str(run.host.get("kernel") or ""),
+        "CPU": str(run.host.get("cpu_model") or ""),
         "qbt": __version__,
     }
-
-
-def _host_of(run: Run) -> Mapping[str, Any]:
-    from qemu_boot_time.store.facts import RUN_FILE, read_facts
-
-    is_kept = bool(run.path) and (Path(run.path) / RUN_FILE).is_file()
-    return read_facts(Path(run.path))[0].host if is_kept else {}

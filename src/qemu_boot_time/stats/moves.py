@@ -4,7 +4,7 @@ Runs that were measured in time are compared by ranks, runs of instructions coun
 look the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import Enum
@@ -12,7 +12,7 @@ from enum import Enum
 from qemu_boot_time.model import EXEC, Clock, Run
 from qemu_boot_time.stats import compare as by_ranks
 from qemu_boot_time.stats import exact
-from qemu_boot_time.stats.compare import Change, judged
+from qemu_boot_time.stats.compare import Change, Comparison, judged
 from qemu_boot_time.stats.gates import Limit, Motion, Unit
 from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.quantities import Place, mark_times
@@ -34,7 +34,7 @@ class Moves:
     phases: tuple[Change, ...]
     """Of each phase that both have, and of the total."""
     marks: tuple[Change, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubt: str = ""
     """Why the two may not be compared; empty: they may."""
 
 
@@ -56,27 +56,33 @@ class Answer:
     """In nanoseconds, or instructions."""
 
 
-def moves_between(first: Run, second: Run, margin: Margin, doubts: Iterable[str] = ()) -> Moves:
-    """Compare a run with its baseline, which comes first, on the clock that both were measured in."""
-    doubts = tuple(doubts)
+def moves_between(
+    first: Run, second: Run, margin: Margin, found: Comparison | None = None
+) -> Moves:
+    """Compare a run with its baseline, which comes first, on the clock that both were measured in.
+
+    ``found`` is what comparing them in time came to, where somebody did already.
+    """
     if first.clock is not second.clock:
-        units = f"the baseline was measured in {first.clock}, the run in {second.clock}"
-        return Moves(second.clock, (), doubts=(units, *doubts))
-    pick = _counts if first.clock is Clock.INSTRUCTIONS else _times
-    phases, marks = tuple(pick(first, second, margin)), tuple(_marks(first, second, margin))
-    return Moves(first.clock, phases, marks, doubts)
+        return nothing_shown(
+            f"the baseline was measured in {first.clock}, the run in {second.clock}"
+        )
+    marks = tuple(_marks(first, second, margin))
+    if first.clock is Clock.INSTRUCTIONS:
+        return Moves(first.clock, _counts(first, second), marks)
+    found = found or by_ranks.compare(first, second, margin)
+    return Moves(first.clock, (*found.phases, found.total), marks)
 
 
-def _times(first: Run, second: Run, margin: Margin) -> Sequence[Change]:
-    found = by_ranks.compare(first, second, margin)
-    return (*found.phases, found.total)
+def nothing_shown(doubt: str) -> Moves:
+    """Give what two runs show that may not be compared, and why they may not."""
+    return Moves(Clock.TIME, (), doubt=doubt)
 
 
-def _counts(first: Run, second: Run, margin: Margin) -> Sequence[Change]:
-    del margin
+def _counts(first: Run, second: Run) -> tuple[Change, ...]:
     found = exact.compare(first, second)
     shifts = (*found.phases, *([found.total] if found.total else ()))
-    return [_change_of(shift) for shift in shifts]
+    return tuple(_change_of(shift) for shift in shifts)
 
 
 def _change_of(shift: exact.Shift) -> Change:
@@ -114,8 +120,8 @@ def moved(moves: Moves, condition: Motion) -> Answer:
     the interval alone reaches beyond it. A limit below the margin is the margin then. Raises
     NothingKnown where the sides, or their boots, allow no answer.
     """
-    if moves.doubts:
-        raise NothingKnown("; ".join(moves.doubts))
+    if moves.doubt:
+        raise NothingKnown(moves.doubt)
     change = _change(moves, condition.quantity)
     limit = _length(condition.limit, change, moves.clock)
     if limit < change.margin:
