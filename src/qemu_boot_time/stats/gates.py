@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.formats.table import UNITS
+from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
 BOOTS = "boots"
@@ -138,6 +139,7 @@ _QUOTED = re.compile(r"""(?P<quote>["'])(?P<name>.+)(?P=quote)(?:\.(?P<statistic
 _NUMBER = re.compile(
     r"(?P<number>(?:[0-9]{1,3}(?:[_,][0-9]{3})+|[0-9]+)(?:\.[0-9]+)?)\s*(?P<unit>[a-z%]*)"
 )
+_OPERATORS = frozenset("<>=!")
 _MOST_DIGITS = 18
 _VALUES = "a value is as 300ms, 2%, 160_000_000 (instructions, boots)"
 _UNIT_WORDS = {
@@ -177,11 +179,11 @@ def _condition(text: str) -> Threshold | Motion:
 
 
 def _motion(name: str, direction: str, value: str) -> Motion:
-    quantity, statistic = _split(name)
-    if statistic is not None or quantity == BOOTS:
+    quantity, statistic = (TOTAL, Statistic.N) if name == BOOTS else _split(name)
+    if statistic is not None:
         raise UsageError(
             f"'{direction} than' compares all boots of a phase, not {name!r}",
-            hint=f"'{quantity if quantity != BOOTS else 'total'} {direction} than {value}'",
+            hint=f"'{quantity} {direction} than {value}'",
         )
     return Motion(quantity, Verdict(direction.upper()), _limit(value))
 
@@ -202,6 +204,8 @@ def _split(name: str) -> tuple[str, Statistic | None]:
     if quoted := _QUOTED.fullmatch(name):
         word = quoted["statistic"]
         return quoted["name"], None if word is None else _statistic(word, _OF_OTHERS)
+    if _OPERATORS.intersection(name):
+        raise UsageError("more than one operator", hint="a name that holds one takes quotes")
     head, dot, tail = name.rpartition(".")
     if name == BOOTS or (dot and head == BOOTS):
         return BOOTS, _statistic(tail if dot else "", _OF_BOOTS)
