@@ -139,11 +139,22 @@ def _with_options(function: Command, options: Sequence[Callable[[Command], Comma
     ) -> int | None:
         found = gating_of(fail_if=fail_if, require=require, budgets=budgets, baseline=baseline)
         found = replace(found, junit=junit, markdown=markdown)
+        _check_reports(found, as_json=bool(others.get("as_json")))
         return function(gating=found, **others)
 
     for option in reversed(options):
         option(with_gating)
     return with_gating
+
+
+def _check_reports(gating: Gating, *, as_json: bool) -> None:
+    for path in filter(None, (gating.junit, gating.markdown)):
+        if path != _STDOUT and not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no directory {path.parent}", hint="make it first")
+    if gating.junit == _STDOUT:
+        raise UsageError("--junit -: takes a file", hint="--junit qbt.xml")
+    if as_json and gating.prints_markdown:
+        raise UsageError("--markdown -: --json prints already", hint="--markdown qbt.md")
 
 
 def gating_of(
@@ -196,7 +207,6 @@ def _margin_of_file(path: Path, file: BudgetsFile) -> Margin:
 
 def opened(gating: Gating, options: Options) -> Gating:
     """Open the baseline. Raises UsageError for what can never be judged, InputError for a bad file."""
-    _check_reports(gating)
     compares = [gate for gate in gating.gates if isinstance(gate.condition, Motion)]
     if compares and not gating.baseline:
         raise UsageError(
@@ -219,14 +229,6 @@ def opened_for(gating: Gating, options: Options, *, most: int, counting: bool) -
                 f"{gate.words!r}: no instructions are counted", hint="--clock instructions (TCG)"
             )
     return opened(gating, options)
-
-
-def _check_reports(gating: Gating) -> None:
-    for path in (gating.junit, gating.markdown):
-        if path not in {None, _STDOUT} and path is not None and not path.parent.is_dir():
-            raise UsageError(f"{path}: there is no directory {path.parent}", hint="make it first")
-    if gating.junit == _STDOUT:
-        raise UsageError("--junit -: takes a file", hint="--junit qbt.xml")
 
 
 def _check_boots(gate: Gate, most: int) -> None:
