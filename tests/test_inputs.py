@@ -8,8 +8,9 @@ import pytest
 from boots import lengths, names, times
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
 from qemu_boot_time.inputs import Options, open_input
-from qemu_boot_time.model import Outcome, Run
+from qemu_boot_time.model import Definitions, Kind, Outcome, Run
 from qemu_boot_time.phases import Rules
+from qemu_boot_time.protocol import Names
 
 _SHARED = Path(__file__).parents[1].parent / "shared/data"
 _DATA = Path(__file__).parent / "data"
@@ -217,6 +218,41 @@ def test_a_name_with_colons_is_a_name(tmp_path: Path) -> None:
     assert ["boots.csv:2:us"] == [run.name]
 
 
+@pytest.mark.parametrize(
+    ("content", "column", "expected"),
+    [
+        ("fw_start,fw_do_boot\n1,20\n", "fw_do_boot", "fw_do_boot"),
+        ("fw_start,fw_do_boot\n1,20\n", "2", "fw_do_boot"),
+        ("1,20\n", "2", "2"),
+        ("fw_start,\n1,20\n", "2", "2"),
+    ],
+)
+def test_a_column_has_one_name(table: Path, content: str, column: str, expected: str) -> None:
+    """By name or by number it is the same definition."""
+    table.write_text(content)
+
+    run = open_input(f"{table}:{column}:us", Options(rules=Rules(until="fw_start")))
+
+    assert (Kind.LIST, Definitions(column=expected, unit="us")) == (run.kind, run.definitions)
+
+
+def test_a_list_is_its_first_column(table: Path) -> None:
+    """As ``FILE:1:UNIT`` is."""
+    run = opened(table, "1\n", Options(unit="s"))
+
+    assert (Kind.LIST, Definitions(column="1", unit="s")) == (run.kind, run.definitions)
+
+
+def test_a_table_means_what_the_rules_say(table: Path) -> None:
+    """Names, phases and until are part of what its boots mean."""
+    rules = Rules(Names({8: "ready"}), "fw_do_boot", {"all": ("exec", "fw_start")})
+
+    run = opened(table, "fw_start,fw_do_boot\n1,2\n", Options(rules=rules))
+
+    expected = Definitions("fw_do_boot", {8: "ready"}, {"all": ("exec", "fw_start")}, unit="ms")
+    assert (Kind.TABLE, expected, {}) == (run.kind, run.definitions, run.host)
+
+
 # --- recordings -------------------------------------------------------------------------------
 
 
@@ -230,6 +266,17 @@ def test_three_boots_of_a_recording(name: str) -> None:
 
     marks = ["fw_start", "fw_do_boot", "linux_start_boot", "linux_start_kernel", "linux_start_user"]
     assert [marks] * 3 == [names(boot)[-5:] for boot in run.boots]
+
+
+def test_a_recording_means_what_the_rules_say() -> None:
+    """Of the host nothing is known."""
+    options = Options(rules=Rules(until="fw_start"))
+
+    for file in ("perf-svm/perf.data", "stock-tracecmd/trace.dat"):
+        run = open_input(str(_DATA / file), options)
+
+        assert (Kind.RECORDING, {}) == (run.kind, run.host)
+        assert Definitions(until="fw_start") == run.definitions
 
 
 def test_a_recording_without_a_vm_is_refused() -> None:

@@ -33,6 +33,19 @@ def test_the_last_run_is_shown(world: World) -> None:
     assert ["qemu-system-x86_64", "-accel", "kvm"] == shown[0]["run"]["command"]
 
 
+def test_a_document_is_shown_like_its_run(world: World) -> None:
+    """What --json printed, printed again, is the same; so is the table."""
+    make_run(kept(world) / "night")
+    baseline = world.directory / "baseline.json"
+    baseline.write_text(world.qbt("show", "--json").stdout)
+
+    shown = [world.qbt("show", *words).stdout for words in (("--json",), ())]
+
+    assert shown == [
+        world.qbt(*words, str(baseline)).stdout for words in (("show", "--json"), ("analyze",))
+    ]
+
+
 def test_a_run_with_a_failed_boot(world: World) -> None:
     """The table, then exit status 4."""
     boots = [boot_facts(0), boot_facts(1, ended_by=EndedBy.TIMEOUT, message="\x1b[31mstuck")]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from boots import booted, wrote
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Definitions, Kind, Run
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.json import to_json
 
@@ -85,9 +85,34 @@ def test_instructions_are_there_where_they_were_counted() -> None:
 
 def test_names_that_are_no_utf8() -> None:
     """A path may be any bytes; the document is always JSON."""
-    run = Run("\udcff.csv", (), path="/tmp/\udcff.csv", command=("qemu", "\udcff"))
+    run = Run(
+        "\udcff.csv", (), path="/tmp/\udcff.csv", command=("qemu", "\udcff"), notes=("\udcff",)
+    )
 
     assert r"/tmp/\udcff.csv" == document(run)["run"]["path"]
+
+
+def test_what_a_run_means_and_where_it_was_measured() -> None:
+    """The keys by which two runs are found to be alike."""
+    definitions = Definitions("ready", {42: "ready"}, {"all": ("exec", "ready")}, unit="ms")
+    run = Run("x", (), kind=Kind.TABLE, definitions=definitions, host={"smt": None})
+
+    found = document(run)["run"]
+
+    expected = {
+        "until": "ready",
+        "names": {"42": "ready"},
+        "phases": {"all": ["exec", "ready"]},
+        "probes": {},
+        "matches": {},
+        "column": "",
+        "unit": "ms",
+    }
+    assert ("table", expected, {"smt": None}) == (
+        found["kind"],
+        found["definitions"],
+        found["host"],
+    )
 
 
 def test_text_of_a_guest_is_escaped() -> None:

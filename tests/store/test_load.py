@@ -8,9 +8,10 @@ import pytest
 
 from boots import booted, entered, executed, lengths, names, passed, seen, times, wrote
 from qemu_boot_time.errors import CorruptFileError, InputError
-from qemu_boot_time.model import EndedBy, Event, EventKind, Outcome
+from qemu_boot_time.model import Definitions, EndedBy, Event, EventKind, Kind, Outcome
 from qemu_boot_time.sources import table
 from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.store.facts import RunKind
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, debugcon_lines, make_run
 
@@ -57,6 +58,24 @@ def test_the_rules_of_the_run_apply(tmp_path: Path) -> None:
 
     assert (ms(1), ms(15)) == (lengths(first)["user"], lengths(first)["all"])
     assert (Outcome.REACHED, Outcome.ENDED) == (first.outcome, second.outcome)
+
+
+@pytest.mark.parametrize("kind", RunKind)
+def test_a_run_says_what_it_means_and_where_it_was_measured(kind: RunKind, tmp_path: Path) -> None:
+    """What the user named, and the facts of the host, as they are on disk."""
+    definitions = Definitions(
+        until="ready",
+        names={42: "ready"},
+        phases={"all": ("exec", "ready")},
+        probes={"probed": "do_one"},
+        matches={"said": "OK"},
+    )
+    asked = {name: getattr(definitions, name) for name in ("until", "names", "phases")}
+    asked |= {"probes": definitions.probes, "matches": definitions.matches}
+
+    run = load_run(make_run(tmp_path / "run", kind=kind, host={"smt": True}, **asked))
+
+    assert (Kind.RUN, definitions, {"smt": True}) == (run.kind, run.definitions, run.host)
 
 
 def test_warm_up_boots_are_left_out(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def command(
     """Show where boot time went, from a recording made elsewhere.
 
     FILE is a perf.data (any number of boots, in files, pipes or directories), a trace.dat, a CSV of
-    marks, a list of samples, or a run.
+    marks, a list of samples, a run, or a file that `--json` printed.
     """
     how = Options(unit, rules, options.vmm(comm))
     form = Form(as_json, verbose, stats, opened(gating, how))

@@ -14,6 +14,7 @@ Examples:
   qbt show --fail-if 'kernel.p95 > 120ms' --junit qbt.xml last
   qbt show -v 20261123-143000
   qbt show --json last | jq .boots[0].marks
+  qbt show --json last > baseline.json     a file to commit, read like the run
 """
 
 
@@ -29,7 +30,7 @@ def command(
 ) -> int:
     """Show a run again: every number is made anew from its raw files.
 
-    RUN is a path, an id of `qbt list`, or `last` (the default).
+    RUN is a path, an id of `qbt list`, or `last` (the default); or a file that `--json` printed.
     """
     how = Options(unit)
     form = Form(as_json, verbose, stats, opened(gating, how))

@@ -6,7 +6,7 @@ from pathlib import Path
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.inputs.opener import open_input
 from qemu_boot_time.inputs.options import Options
-from qemu_boot_time.inputs.recordings import is_directory
+from qemu_boot_time.inputs.recordings import is_recording
 from qemu_boot_time.model import Run
 
 _SUFFIXES = (".csv", ".dat", ".data", ".json", ".txt")
@@ -20,13 +20,12 @@ def open_configurations(name: str, options: Options) -> dict[str, Run] | None:
     the file's name without its suffix. Raises InputError where there is nothing, where two have
     one name, and for what cannot be read.
     """
-    directory = Path(name)
     try:
-        if not directory.is_dir() or is_directory(directory) or _is_run(name):
-            return None
-        inputs = list(_inputs_in(directory))
+        inputs = None if _is_one_input(name) else list(_inputs_in(Path(name)))
     except OSError as error:
         raise InputError(f"{error.filename or name}: {error.strerror}") from error
+    if inputs is None:
+        return None
     if not inputs:
         raise InputError(
             f"{name}: no run in it, and no file that could hold boots",
@@ -39,25 +38,34 @@ def open_configurations(name: str, options: Options) -> dict[str, Run] | None:
     return {called: open_input(str(path), options) for called, path in by_name.items()}
 
 
-def _is_run(name: str) -> bool:
-    """Whether ``open_input`` finds a run by that name, here or where runs are kept."""
+def _is_one_input(name: str) -> bool:
+    path = Path(name)
+    return not path.is_dir() or is_recording(path) or _is_run(path) or _is_kept(name)
+
+
+def _is_run(directory: Path) -> bool:
+    from qemu_boot_time.store.facts import RUN_FILE
+
+    return (directory / RUN_FILE).is_file()
+
+
+def _is_kept(name: str) -> bool:
+    """Whether that is the id of a run, or ``last``; with a slash in it, it is a path."""
     from qemu_boot_time.store.facts import find_run
 
     try:
         find_run(name)
     except InputError:
         return False
-    return True
+    return "/" not in name
 
 
 def _inputs_in(directory: Path) -> Iterator[tuple[str, Path]]:
     """Give what may be opened, in the order of the names."""
-    from qemu_boot_time.store.facts import RUN_FILE
-
     for path in sorted(directory.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.suffix in _SUFFIXES and (path.is_file() or is_directory(path)):
+        if path.suffix in _SUFFIXES and (path.is_file() or is_recording(path)):
             yield path.stem, path
-        elif (path / RUN_FILE).is_file() or is_directory(path):
+        elif _is_run(path) or is_recording(path):
             yield path.name, path

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.inputs.options import AGAIN, BYTE_ORDER_MARK, Options
-from qemu_boot_time.inputs.recordings import MAIN_PART, is_directory, open_perfdata, open_tracedat
+from qemu_boot_time.inputs.recordings import MAIN_PART, is_recording, open_perfdata, open_tracedat
 from qemu_boot_time.inputs.tables import column_of, open_column, open_table
 from qemu_boot_time.model import Run
 
@@ -26,7 +26,7 @@ def open_input(name: str, options: Options) -> Run:
 
 def _open(name: str, options: Options) -> Run:
     path = Path(name)
-    if path.is_file() or is_directory(path):
+    if path.is_file() or is_recording(path):
         return _open_file(path, options)
     column = column_of(name)
     if column is not None:

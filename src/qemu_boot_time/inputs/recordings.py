@@ -15,9 +15,9 @@ MAIN_PART = "data"
 """Of a recording that is a directory."""
 
 
-def is_directory(path: Path) -> bool:
+def is_recording(directory: Path) -> bool:
     """Whether perf made this directory (``--threads``)."""
-    return (path / MAIN_PART).is_file()
+    return (directory / MAIN_PART).is_file()
 
 
 def open_perfdata(path: Path, options: Options) -> Run:
