@@ -186,6 +186,16 @@ def test_a_comparison_without_a_baseline(tmp_path: Path) -> None:
     assert found.hint.startswith("--baseline ")
 
 
+def test_a_baseline_that_nothing_asks_for(tmp_path: Path) -> None:
+    """Nobody is to think that it was compared."""
+    file = table(tmp_path / "night.csv")
+
+    found = told(analyze.command, file, "--baseline", file, "--fail-if", "kernel > 1s")
+
+    assert ExitStatus.USAGE == found.status
+    assert f"--baseline {file}: no budget compares with it" == found.text
+
+
 # --- a file of budgets ------------------------------------------------------------------------
 
 
@@ -210,11 +220,11 @@ def test_a_file_of_budgets(tmp_path: Path) -> None:
 def test_the_command_lines_baseline_beats_the_files(tmp_path: Path) -> None:
     """So that one file serves several branches."""
     file = tmp_path / "budgets.toml"
-    file.write_text('baseline = "base.json"\nmargin = "3%"')
+    file.write_text('baseline = "base.json"\nmargin = "3%"\nrequire = ["total faster than 2%"]')
 
     found = gating_of(budgets=file, baseline="last")
 
-    assert Gating(baseline="last", margin=Margin(share=0.03)) == found
+    assert ("last", Margin(share=0.03)) == (found.baseline, found.margin)
     assert str(tmp_path / "base.json") == gating_of(budgets=file).baseline
 
 

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from budgets import counted_run, fail_if, judged, require, run_of
-from qemu_boot_time.report.markdown import code, comparison_to_markdown, escaped, to_markdown
+from qemu_boot_time.report.markdown import (
+    Against,
+    code,
+    comparison_to_markdown,
+    escaped,
+    to_markdown,
+)
 from qemu_boot_time.stats.moves import moves_between
 from qemu_boot_time.stats.verdict import Margin
 
@@ -91,10 +97,9 @@ def test_a_run_without_boots() -> None:
 def test_two_sides() -> None:
     """The sentence, both medians, the shift with its interval, and the verdict."""
     first, second = run_of([100] * 20, name="old"), run_of([110] * 20, name="new")
+    against = Against(first, moves_between(first, second, Margin()))
 
-    text = comparison_to_markdown(
-        (first, second), moves_between(first, second, Margin()), "SLOWER: +10 ms", (), {}
-    )
+    text = comparison_to_markdown(second, against, "SLOWER: +10 ms", (), {})
 
     assert "**SLOWER: +10 ms**" in text
     assert "First <code>old</code>, 20 boots; second <code>new</code>, 20 boots." in text
@@ -106,6 +111,17 @@ def test_two_sides() -> None:
         "+10.000 to +10.000",
         "SLOWER",
     ] == cells(text, "<code>kernel<")
+
+
+def test_a_run_and_its_baseline() -> None:
+    """The run's own table, then how far it lies from the baseline."""
+    first, second = run_of([100] * 20, name="old"), run_of([110] * 20, name="new")
+    against = Against(first, moves_between(first, second, Margin()))
+
+    own, other = to_markdown(second, (), {}, against).split("First <code>old</code>")
+
+    assert "110.000" == cells(own, "<code>kernel<")[2]
+    assert "SLOWER" == cells(other, "<code>kernel<")[5]
 
 
 @pytest.mark.parametrize(

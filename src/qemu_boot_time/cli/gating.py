@@ -58,6 +58,11 @@ class Gating:
     """The baseline, opened."""
 
     @property
+    def compares(self) -> tuple[Gate, ...]:
+        """The budgets that ask how far the run lies from the baseline."""
+        return tuple(gate for gate in self.gates if isinstance(gate.condition, Motion))
+
+    @property
     def prints_markdown(self) -> bool:
         """Whether the Markdown takes the place of the table."""
         return self.markdown == _STDOUT
@@ -166,18 +171,23 @@ def gating_of(
 ) -> Gating:
     """Read conditions; a baseline of its own beats the file's.
 
-    Raises UsageError for a condition that cannot be read, InputError for a bad file.
+    Raises UsageError for a condition that cannot be read, and for a baseline that none asks for;
+    InputError for a bad file.
     """
     given = {Kind.FAIL_IF: fail_if, Kind.REQUIRE: require}
     gates = [_parsed(kind, text, _OPTIONS_OF_KIND[kind]) for kind in Kind for text in given[kind]]
-    if budgets is None:
-        return Gating(tuple(gates), baseline or "")
-    file = read_budgets(budgets)
-    return Gating(
-        gates=(*gates, *_gates_of_file(budgets, file)),
-        baseline=baseline or (str(budgets.parent / file.baseline) if file.baseline else ""),
-        margin=_margin_of_file(budgets, file),
-    )
+    found = Gating(tuple(gates), baseline or "")
+    if budgets is not None:
+        file = read_budgets(budgets)
+        beside = str(budgets.parent / file.baseline) if file.baseline else ""
+        gates += _gates_of_file(budgets, file)
+        found = Gating(tuple(gates), baseline or beside, _margin_of_file(budgets, file))
+    if baseline and not found.compares:
+        raise UsageError(
+            f"--baseline {baseline}: no budget compares with it",
+            hint="--fail-if 'total slower than 2%'",
+        )
+    return found
 
 
 def _parsed(kind: Kind, text: str, where: str) -> Gate:
@@ -207,12 +217,14 @@ def _margin_of_file(path: Path, file: BudgetsFile) -> Margin:
 
 def opened(gating: Gating, options: Options) -> Gating:
     """Open the baseline. Raises UsageError for what can never be judged, InputError for a bad file."""
-    compares = [gate for gate in gating.gates if isinstance(gate.condition, Motion)]
-    if compares and not gating.baseline:
+    if not gating.compares:
+        return gating
+    if not gating.baseline:
         raise UsageError(
-            f"{compares[0].words!r}: there is no baseline", hint="--baseline RUN, or a --json file"
+            f"{gating.compares[0].words!r}: there is no baseline",
+            hint="--baseline RUN, or a --json file",
         )
-    return replace(gating, opened=open_input(gating.baseline, options) if compares else None)
+    return replace(gating, opened=open_input(gating.baseline, options))
 
 
 def opened_for(gating: Gating, options: Options, *, most: int, counting: bool) -> Gating:

@@ -24,10 +24,12 @@ class Judgement:
     """One a budget."""
     warnings: tuple[str, ...] = ()
     """What is not alike in the run and its baseline, where the user has insisted."""
-    sides: tuple[Run, Moves] | None = None
-    """The first side and how far the run lies from it, where the command has two sides."""
+    first: Run | None = None
+    """The baseline, or the other side."""
+    moves: Moves | None = None
+    """How far the run lies from it."""
     sentence: str = ""
-    """What the comparison of the two comes to."""
+    """What comparing the two comes to, where the command has two sides."""
 
     @property
     def breaks(self) -> bool:
@@ -49,7 +51,7 @@ def judged_run(gating: Gating, run: Run) -> Judgement:
         moves = nothing_shown(f"{refusal.what} ({refusal.hint})")
         return Judgement(run, judge(gating.gates, run, moves))
     moves = moves_between(first, run, gating.margin)
-    return Judgement(run, judge(gating.gates, run, moves), warnings)
+    return Judgement(run, judge(gating.gates, run, moves), warnings, first, moves)
 
 
 def judged_sides(
@@ -68,7 +70,7 @@ def judged_sides(
     first, second = sides
     moves = moves_between(first, second, margin, found)
     judged = judge(gating.gates, second, moves)
-    return Judgement(second, judged, sides=(first, moves), sentence=sentence)
+    return Judgement(second, judged, (), first, moves, sentence)
 
 
 def lines(judgement: Judgement, *, every: bool) -> list[str]:
@@ -119,13 +121,15 @@ def markdown(judgements: Iterable[Judgement]) -> str:
 
 
 def _markdown(judgement: Judgement) -> str:
-    from qemu_boot_time.report.markdown import comparison_to_markdown, to_markdown
+    from qemu_boot_time.report.markdown import Against, comparison_to_markdown, to_markdown
 
     run, facts = judgement.run, facts_of(judgement.run)
-    if judgement.sides is None:
+    if judgement.first is None or judgement.moves is None:
         return to_markdown(run, judgement.judged, facts)
-    first, moves = judgement.sides
-    return comparison_to_markdown((first, run), moves, judgement.sentence, judgement.judged, facts)
+    against = Against(judgement.first, judgement.moves)
+    if not judgement.sentence:
+        return to_markdown(run, judgement.judged, facts, against)
+    return comparison_to_markdown(run, against, judgement.sentence, judgement.judged, facts)
 
 
 def facts_of(run: Run) -> dict[str, str]:

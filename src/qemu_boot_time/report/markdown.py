@@ -7,6 +7,7 @@ break the table, nor be a link, nor call a person.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from qemu_boot_time.model import EXEC, Clock, Run
 from qemu_boot_time.phases import TOTAL
@@ -29,14 +30,30 @@ _UNITS = {Clock.TIME: "ms", Clock.INSTRUCTIONS: "instructions"}
 _PARTS = ("n", "median", "95 % interval", "min", "max")
 
 
-def to_markdown(run: Run, judged: Iterable[Judged], facts: Mapping[str, str]) -> str:
-    """Render a run; ``facts`` are of what was measured, on what, by what."""
+class Against(NamedTuple):
+    """What a run is compared with."""
+
+    first: Run
+    moves: Moves
+
+
+def to_markdown(
+    run: Run,
+    judged: Iterable[Judged],
+    facts: Mapping[str, str],
+    against: Against | None = None,
+) -> str:
+    """Render a run, and how far it lies from its baseline.
+
+    ``facts`` are of what was measured, on what, by what.
+    """
     judged = tuple(judged)
     lengths = _lengths(run)
     lines = [
         *_heading(judged, f"{code(run.name)}: {_boots(run)}{_middle(run, lengths)}"),
         *_table(f"phase ({_UNITS[run.clock]})", lengths, run.clock),
         *_gates(judged),
+        *([] if against is None else _baseline(run, against)),
         *_folded("Marks", _marks(run)),
         *_folded("Measured", _facts(facts)),
     ]
@@ -44,25 +61,19 @@ def to_markdown(run: Run, judged: Iterable[Judged], facts: Mapping[str, str]) ->
 
 
 def comparison_to_markdown(
-    sides: tuple[Run, Run],
-    moves: Moves,
+    second: Run,
+    against: Against,
     sentence: str,
     judged: Iterable[Judged],
     facts: Mapping[str, str],
 ) -> str:
     """Render two runs side by side; ``sentence`` says in words what it comes to."""
     judged = tuple(judged)
-    names = [
-        f"{word} {code(run.name)}, {_boots(run)}"
-        for word, run in zip(("First", "second"), sides, strict=True)
-    ]
     lines = [
         *_heading(judged, escaped(sentence)),
-        f"{'; '.join(names)}.",
-        "",
-        *_changes(moves),
+        *_baseline(second, against),
         *_gates(judged),
-        *_folded("Marks of the second", _marks(sides[1])),
+        *_folded("Marks of the second", _marks(second)),
         *_folded("Measured", _facts(facts)),
     ]
     return "\n".join(lines) + "\n"
@@ -129,6 +140,13 @@ def _table(title: str, rows: Mapping[str, Mapping[int, int]], clock: Clock) -> I
         least, most = _number(stats.min, clock), _number(stats.max, clock)
         yield _row(code(name), stats.n, _number(stats.median, clock), between, least, most)
     yield ""
+
+
+def _baseline(second: Run, against: Against) -> Iterator[str]:
+    first = against.first
+    yield f"First {code(first.name)}, {_boots(first)}; second {code(second.name)}, {_boots(second)}."
+    yield ""
+    yield from _changes(against.moves)
 
 
 def _changes(moves: Moves) -> Iterator[str]:
