@@ -321,6 +321,13 @@ def test_names_that_boots_may_have(name: str) -> None:
     )
 
 
+def test_just_enough_boots_for_a_percentile() -> None:
+    """What can be judged is not refused."""
+    words = ("-n", "59", "--fail-if", "kernel.p95 > 3ms", "--", "/nowhere/qemu-system-x86_64")
+
+    assert ExitStatus.CANNOT == told(run.command, *words).status
+
+
 def test_a_missing_baseline_is_told_before_the_first_boot(tmp_path: Path) -> None:
     """It is bad input."""
     words = ("--baseline", str(tmp_path / "nowhere"), "--fail-if", "total slower than 2%")

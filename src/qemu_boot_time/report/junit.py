@@ -53,7 +53,7 @@ def _suite(root: ET.Element, suite: Suite) -> None:
     element = ET.SubElement(root, "testsuite", {"name": printable(run.name), **counts})
     listed = ET.SubElement(element, "properties")
     for name, value in properties.items():
-        ET.SubElement(listed, "property", {"name": printable(name), "value": printable(value)})
+        ET.SubElement(listed, "property", {"name": name, "value": printable(value)})
     _boots_case(element, run, failed)
     for each in judged:
         _gate_case(element, each)

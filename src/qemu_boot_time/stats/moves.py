@@ -147,7 +147,7 @@ def _change(moves: Moves, name: str) -> Change:
     if len(own) > 1:
         places = " and ".join(f"{change.place.begin}..{change.place.end}" for change in own)
         raise NothingKnown(f"{name} is {places}")
-    if own and all(own[0].n):
+    if own:
         return own[0]
     known = {change.name for change in (*moves.phases, *moves.marks)} - {name}
     near = get_close_matches(name, known, n=1)
