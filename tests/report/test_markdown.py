@@ -15,7 +15,8 @@ from qemu_boot_time.report.markdown import (
 from qemu_boot_time.stats.moves import moves_between
 from qemu_boot_time.stats.verdict import Margin
 
-RUN = run_of([100, 104, 108, 112, 116, 120])
+NIGHT = [100, 104, 108, 112, 116, 120]
+RUN = run_of(NIGHT)
 FACTS = {"command": "qemu -append 'a|b'", "qbt": "0.1.0", "CPU": ""}
 
 
@@ -49,11 +50,15 @@ def test_the_heading_says_what_it_comes_to() -> None:
     """How many budgets are broken, if there are any; then the run in a sentence."""
     gates = [judged(fail_if("kernel > 1ms"), RUN), judged(fail_if("kernel > 1s"), RUN)]
 
-    heads = [to_markdown(RUN, some, {}).splitlines() for some in (gates, gates[1:], [])]
+    open_ = judged(fail_if("kernel slower than 2%"), RUN, run_of([each - 1.5 for each in NIGHT]))
+
+    several = (gates, gates[1:], [*gates[1:], open_], [])
+    heads = [to_markdown(RUN, some, {}).splitlines() for some in several]
 
     assert [
         "### Boot time: ❌ 1 of 2 budgets broken",
         "### Boot time: ✅ all budgets held",
+        "### Boot time: ❔ no budget broken, 1 of 2 undecided",
         "### Boot time",
     ] == [lines[0] for lines in heads]
     assert "**<code>night</code>: 6 boots, median total 120.000 ms**" == heads[0][2]

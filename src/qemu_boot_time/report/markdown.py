@@ -96,11 +96,19 @@ def code(text: str) -> str:
 
 
 def _heading(judged: Sequence[Judged], sentence: str) -> Iterator[str]:
-    broken = sum(each.breaks for each in judged)
-    words = f"{broken} of {len(judged)} budgets broken" if broken else "all budgets held"
-    sign = "❌ " if broken else "✅ "
-    yield f"### Boot time: {sign}{words}" if judged else "### Boot time"
+    yield f"### Boot time{': ' if judged else ''}{_sum_of(judged)}"
     yield from ("", f"**{sentence}**", "")
+
+
+def _sum_of(judged: Sequence[Judged]) -> str:
+    """Say what all budgets come to; nothing where there are none."""
+    broken = sum(each.breaks for each in judged)
+    open_ = sum(each.state is State.UNDECIDED for each in judged)
+    if broken:
+        return f"❌ {broken} of {len(judged)} budgets broken"
+    if open_:
+        return f"❔ no budget broken, {open_} of {len(judged)} undecided"
+    return "✅ all budgets held" if judged else ""
 
 
 def _boots(run: Run) -> str:

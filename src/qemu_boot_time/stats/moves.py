@@ -167,14 +167,15 @@ def _length(limit: Limit, change: Change, clock: Clock) -> int:
 
 
 def _words(change: Change, clock: Clock) -> str:
-    """Say how far it moved: in its unit and in per cent, with the interval."""
+    """Say how far it moved: in its unit and in per cent, with the interval where it is not one point."""
     assert change.shift is not None and change.interval is not None  # noqa: S101, PT018  # by the caller
     interval = change.interval
     percent = change.percent(change.shift)
     share = "" if percent is None else f" ({percent:+.2f} %)"
     low, high = _number(interval.low, clock), _number(interval.high, clock)
     unit = "ms" if clock is Clock.TIME else "instructions"
-    return f"{_number(change.shift, clock)} {unit}{share}, between {low} and {high} {unit}"
+    between = "" if low == high else f", between {low} and {high} {unit}"
+    return f"{_number(change.shift, clock)} {unit}{share}{between}"
 
 
 def _number(length: int, clock: Clock) -> str:
