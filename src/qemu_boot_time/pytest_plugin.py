@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def qbt_boot(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> "Booting":
     """Give what boots a VM several times and holds it to budgets: see docs/pytest.md."""
     kept = pytestconfig.getoption("qbt_keep")
-    return Booting(Path(kept) if kept else tmp_path_factory.mktemp("qbt"))
+    return Booting(Path(kept).resolve() if kept else tmp_path_factory.mktemp("qbt"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from qemu_boot_time.report.markdown import (
     escaped,
     to_markdown,
 )
+from qemu_boot_time.stats.judging import Judged
 from qemu_boot_time.stats.moves import moves_between
 from qemu_boot_time.stats.verdict import Margin
 
@@ -52,8 +53,10 @@ def test_the_heading_says_what_it_comes_to() -> None:
 
     open_ = judged(fail_if("kernel slower than 2%"), RUN, run_of([each - 1.5 for each in NIGHT]))
 
-    several = (gates, gates[1:], [*gates[1:], open_], [])
-    heads = [to_markdown(RUN, some, {}).splitlines() for some in several]
+    heads = [
+        to_markdown(RUN, some, {}).splitlines()
+        for some in (gates, gates[1:], [*gates[1:], open_], list[Judged]())
+    ]
 
     assert [
         "### Boot time: ❌ 1 of 2 budgets broken",
