@@ -1,10 +1,16 @@
-"""What the orchestrator makes of a boot's end; boots themselves are in tests/real."""
+"""What the orchestrator makes of a boot's end, and of the order; boots themselves are in tests/real."""
 
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.measure import block_orders, named
+from qemu_boot_time.measure.precision import said
 from qemu_boot_time.measure.watch import last_words
+from qemu_boot_time.stats.precision import Precision
 
 _DUMP = """\
 qemu-system-x86_64: warning: host doesn't support requested feature: CPUID.01H:ECX.pni [bit 0]
@@ -39,3 +45,51 @@ def test_the_last_words_say_why(tmp_path: Path, stderr: str, words: str) -> None
 def test_no_file_has_no_last_words(tmp_path: Path) -> None:
     """A boot that never began wrote none."""
     assert last_words(tmp_path / "none") == ""
+
+
+def test_each_block_has_every_side_once() -> None:
+    """In either order about as often: 1000 blocks, a fixed seed."""
+    orders = Counter(islice(block_orders(2, 1), 1000))
+
+    assert {(0, 1), (1, 0)} == set(orders)
+    assert 450 <= orders[0, 1] <= 550
+
+
+def test_a_seed_gives_the_same_orders_again() -> None:
+    """And another one others: what is kept with a run can be checked."""
+    one, again, other = (list(islice(block_orders(2, seed), 64)) for seed in (5, 5, 6))
+
+    assert one == again
+    assert one != other
+
+
+def test_one_side_has_one_order() -> None:
+    """Whatever the seed."""
+    assert [(0,)] * 3 == list(islice(block_orders(1, 0), 3))
+
+
+@pytest.mark.parametrize(("name", "what"), [("--a 'x'", "--a 'x': no disk"), ("", "no disk")])
+def test_an_error_tells_of_its_side(name: str, what: str) -> None:
+    """One line, the hint as it was; of one side alone there is nothing to tell."""
+    with pytest.raises(HostError) as caught, named(name):
+        raise HostError("no disk", hint="buy one")
+
+    assert (what, "buy one") == (caught.value.what, caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("share", "totals", "text"),
+    [
+        (0.05, [96, 104] * 10, "precision ±4 % after 20 boots"),
+        (
+            0.005,
+            [96, 104] * 10,
+            "precision ±4 % after 20 boots, not the 0.5 % asked for (--max-boots 40)",
+        ),
+        (0.01, [100] * 20, "precision ±0 % after 20 boots"),
+        (0.01, [100] * 5, "no precision: 5 boots have no interval of the median"),
+    ],
+)
+def test_what_was_achieved_is_told(share: float, totals: list[int], text: str) -> None:
+    """And what was asked for, where that was not reached."""
+    assert text == said(Precision(share, least=20, most=40), totals)

@@ -266,6 +266,11 @@ def test_a_bad_file_is_bad_input(tmp_path: Path, text: str, trouble: str) -> Non
             "-n 299",
         ),
         (
+            ("--precision", "1%", "--fail-if", "kernel.p95 > 3ms"),
+            "'kernel.p95 > 3ms': takes 59 boots, not 20",
+            "--min-boots 59",
+        ),
+        (
             ("--fail-if", "kernal > 3ms"),
             "'kernal > 3ms': no phase or mark is called 'kernal': kernel?",
             "phases: ",

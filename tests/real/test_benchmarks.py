@@ -27,6 +27,7 @@ ROWS = {
     "agreement.py": ["first write", "later writes"] * len(list(permutations(SEEING, 2))),
     "console.py": [*["tcg"] * 3, *["kvm"] * 3, "first", "last"],
     "plugin.py": ["none", "looks for nothing", "hooks", "--count", "--clock instructions"],
+    "precision.py": ["normal", "log-normal", "constant + log-normal"] * 4,
 }
 
 

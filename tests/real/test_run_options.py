@@ -1,5 +1,6 @@
 """What ``qbt run`` is asked for, and what it must refuse: options, places, streams, hosts."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -29,6 +30,40 @@ def test_warm_up_boots_are_not_counted(world: World) -> None:
     assert [-2, -1, 0, 1] == [boot["index"] for boot in world.facts()]
     assert [0, 1] == [boot["index"] for boot in done.document["boots"]]
     assert 2 == done.document["summary"]["boots"]
+
+
+def test_a_precision_ends_the_run(world: World) -> None:
+    """At the first look that is narrow enough; what was achieved is told, and kept."""
+    done = world.qbt("run", "--json", "--precision", "100%", "--min-boots", "6", "--", *vm(world))
+
+    assert (0, 6) == (done.status, done.document["summary"]["boots"])
+    kept = json.loads((world.runs[-1] / "run.json").read_text())
+    assert kept["notes"][-1].endswith("% after 6 boots")
+    assert {"share": 1.0, "least": 6, "most": 1000} == kept["precision"]
+
+
+def test_a_precision_that_is_not_reached_is_told(world: World) -> None:
+    """At the most boots it ends all the same, with status 0."""
+    words = ("--precision", "0.0001%", "--min-boots", "6", "--max-boots", "7")
+
+    done = world.qbt("run", *words, "--", *vm(world))
+
+    assert 0 == done.status
+    assert "% after 7 boots, not the 0.0001 % asked for (--max-boots 7)" in done.stdout
+    assert 7 == len(world.facts())
+
+
+def test_a_failed_boot_counts_towards_the_most_alone(world: World) -> None:
+    """Its total is no value of those whose median is wanted."""
+    command = " ".join(vm(world))
+    script = world.script(f'if mkdir once 2>/dev/null; then exit 3; fi; exec {command} "$@"')
+    words = ("--precision", "0.0001%", "--min-boots", "6", "--max-boots", "7")
+
+    done = world.qbt("run", *words, "--source", "debugcon", "--", script)
+
+    assert 4 == done.status
+    assert "% after 6 boots, not the 0.0001 %" in done.stdout
+    assert 7 == len(world.facts())
 
 
 def test_prepare_runs_before_each_boot(world: World) -> None:
@@ -115,6 +150,8 @@ def test_what_was_added_is_in_the_run(world: World) -> None:
         (("--mark", "mine", "--", QEMU), 2, "two things joined by '='"),
         (("--cpus", "4096", "--", QEMU), 2, "--cpus 4096: not among the CPUs"),
         (("--source", "magic", "--", QEMU), 2, "magic"),
+        (("-n", "10", "--precision", "1%", "--", QEMU), 2, "-n and --precision: either"),
+        (("--precision", "1", "--", QEMU), 2, "--precision '1': not a share"),
         (("--no-such-option",), 2, "--no-such-option"),
         ((), 2, "no command to boot"),
         (("--", "qemu-system-aarch64"), 2, "only x86 guests"),

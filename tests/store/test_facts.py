@@ -8,8 +8,9 @@ import pytest
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.sources.base import Scope
+from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.store import facts as store
-from qemu_boot_time.store.facts import RunWriter, read_facts
+from qemu_boot_time.store.facts import Interleaved, RunWriter, read_facts
 from runs import boot_facts, make_run, run_facts
 
 
@@ -30,6 +31,8 @@ def test_facts_come_back_as_they_were_written(tmp_path: Path) -> None:
         until="ready",
         cpus=(0, 1),
         host={"kernel": "6.1", "cpus": 2},
+        precision=Precision(0.01, least=20, most=1000),
+        interleaved=Interleaved(seed=2**32 - 1, side="a", other="20261123-144500-2"),
     )
     boots = [boot_facts(-1), boot_facts(0, resets_ns=(5,), message="it broke")]
     writer = RunWriter.begin(tmp_path / "run", facts)

@@ -1,23 +1,30 @@
 """``qbt compare``: whether the second of two runs is faster, and which phase carries it."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.alike import insisting_options, require_alike
+from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.side_by_side import measure_sides
+from qemu_boot_time.cli.wanted import Wanted, measuring_options
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
 from qemu_boot_time.inputs import Options, open_configurations, open_input
 from qemu_boot_time.model import Clock, Run
-from qemu_boot_time.phases import Rules
 from qemu_boot_time.stats.compare import Comparison, compare, in_family
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
 _EXAMPLES = """\b
 Examples:
+  qbt compare -n 30 --until linux_start_user \\
+      --a 'qemu-system-x86_64 -accel kvm -kernel bzImage.old ...' \\
+      --b 'qemu-system-x86_64 -accel kvm -kernel bzImage.new ...'
   qbt compare before after                 two kept runs, by path or id
   qbt compare baseline.json last           what qbt show --json has written
   qbt compare a.data b.data --until linux_start_user --margin 2%
@@ -25,6 +32,13 @@ Examples:
   qbt compare t.txt:1:us t.txt:2:us --same-definition
   qbt compare old/ new/                    each run of one name by itself
 """
+
+
+_OF_COMPARING = {
+    *("inputs", "margin", "same_definition", "anyway", "unit", "as_json"),
+    *("comm", "until", "marks", "phases", "config"),
+}
+"""Parameters that say what is compared, and how what was recorded is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +64,86 @@ class _Answer:
 
 
 @click.command("compare", epilog=_EXAMPLES)
-@click.argument("first")
-@click.argument("second")
+@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND]")
+@click.option("--a", "first", metavar="CMD", help="Measure this QEMU command now, as the first...")
+@click.option("--b", "second", metavar="CMD", help="... and this one as the second, in turn.")
+@how_often_options(30, of=" each")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order of the boots.")
+@measuring_options
 @options.margin_option
 @insisting_options
 @options.unit_option
-@options.comm_option
-@options.rules_options
 @options.json_option
+@options.verbose_option_of_qemu
+@click.pass_context
 def command(
+    context: click.Context,
     *,
-    first: str,
-    second: str,
+    inputs: tuple[str, ...],
+    first: str | None,
+    second: str | None,
+    wanted: Wanted,
     margin: Margin,
     same_definition: bool,
     anyway: bool,
     unit: str,
-    comm: str | None,
-    rules: Rules,
     as_json: bool,
 ) -> int:
     """Say whether the second of two runs is faster or slower, and which phase carries it.
 
     FIRST and SECOND are runs, recordings, tables, lists of totals or documents of --json; or two
-    directories of them, and then what has the same name in both is compared. SAME: the 95% interval
-    of the shift lies within --margin. FASTER or SLOWER: the rank test and the interval say so, with
-    the phases corrected for their number. Else UNDECIDED, and how many more boots would settle it.
-    Runs in instructions need one boot a side. Exit status 1: it is SLOWER; 4: a boot failed.
+    directories of them, and then what has the same name in both is compared. With --a and --b both
+    are measured now, in turn, and kept as runs. SAME: the 95% interval of the shift lies within
+    --margin. FASTER or SLOWER: the rank test and the interval say so, with the phases corrected for
+    their number. Else UNDECIDED, and how many more boots would settle it. Runs in instructions need
+    one boot a side. Exit status 1: it is SLOWER; 4: a boot failed.
     """
-    wanted = {"--same-definition": same_definition, "--anyway": anyway}
-    insisted = [option for option, is_given in wanted.items() if is_given]
-    reading = Options(unit, rules, options.vmm(comm))
+    given = {"--same-definition": same_definition, "--anyway": anyway}
+    insisted = [option for option, is_given in given.items() if is_given]
+    reading = Options(unit, wanted.rules, wanted.vmm)
+    if first is not None and second is not None and not inputs:
+        sides = _measured((first, second), wanted)
+    else:
+        sides = _two(inputs, (first, second))
+        _refuse_measuring(context)
     pairs = [
         _Pair(name, one, other, _alike(name, one, other, insisted))
-        for name, one, other in _sides(first, second, reading)
+        for name, one, other in _sides(sides, reading)
     ]
     answers = _answers(pairs, margin)
     click.echo(_document(answers) if as_json else _text(answers), nl=as_json)
     return _status(pairs, answers)
 
 
-def _sides(first: str, second: str, reading: Options) -> Iterator[tuple[str, Run, Run]]:
+def _measured(commands: Sequence[str], wanted: Wanted) -> tuple[str, str]:
+    one, other = map(str, measure_sides(commands, wanted))
+    note(f"both runs are kept: qbt compare {shlex.quote(one)} {shlex.quote(other)}")
+    return one, other
+
+
+def _two(inputs: Sequence[str], commands: Iterable[str | None]) -> tuple[str, str]:
+    if any(command is not None for command in commands):
+        what = "--a and --b measure two commands" + (", and compare no runs" if inputs else "")
+        raise UsageError(what, hint="qbt compare --a 'qemu...' --b 'qemu...'; or qbt compare A B")
+    if len(inputs) != 2:  # noqa: PLR2004  # sides
+        raise UsageError(f"{len(inputs)} given: two are compared", hint="qbt compare A B")
+    return inputs[0], inputs[1]
+
+
+def _refuse_measuring(context: click.Context) -> None:
+    """Refuse what says how to measure where nothing is measured: it would be without effect."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is ParameterSource.COMMANDLINE and parameter.name not in _OF_COMPARING:
+            raise UsageError(
+                f"{parameter.opts[-1]} says how to measure: it goes with --a and --b",
+                hint="qbt compare --help",
+            )
+
+
+def _sides(names: tuple[str, str], reading: Options) -> Iterator[tuple[str, Run, Run]]:
     """Open both sides; where they are directories of several, what has one name is one pair."""
+    first, second = names
     several = [open_configurations(side, reading) for side in (first, second)]
     if several == [None, None]:
         yield "", open_input(first, reading), open_input(second, reading)

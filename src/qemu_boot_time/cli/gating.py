@@ -227,14 +227,14 @@ def opened(gating: Gating, options: Options) -> Gating:
     return replace(gating, opened=open_input(gating.baseline, options))
 
 
-def opened_for(gating: Gating, options: Options, *, most: int, counting: bool) -> Gating:
-    """Open the baseline of a run that is yet to be made, of ``most`` boots.
+def opened_for(gating: Gating, options: Options, *, boots: int, counting: bool) -> Gating:
+    """Open the baseline of a run that is yet to be made, of ``boots`` boots at least.
 
     Raises UsageError for a percentile that takes more boots, for a name that no boot can have, and
     for instructions that nobody is ``counting``.
     """
     for gate in gating.gates:
-        _check_boots(gate, most)
+        _check_boots(gate, boots)
         _check_name(gate, options.rules)
         if not counting and _needs_counts(gate):
             raise UsageError(
@@ -243,12 +243,13 @@ def opened_for(gating: Gating, options: Options, *, most: int, counting: bool) -
     return opened(gating, options)
 
 
-def _check_boots(gate: Gate, most: int) -> None:
+def _check_boots(gate: Gate, boots: int) -> None:
     share = None if isinstance(gate.condition, Motion) else SHARES.get(gate.condition.statistic)
     least = 0 if share is None else least_values(share)
-    if most < least:
+    if boots < least:
         raise UsageError(
-            f"{gate.words!r}: takes {least} boots, not {most}", hint=f"-n {least}, or .max"
+            f"{gate.words!r}: takes {least} boots, not {boots}",
+            hint=f"-n {least} (or --min-boots {least}), or .max",
         )
 
 

@@ -14,7 +14,7 @@ from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.options import require_text
 from qemu_boot_time.cli.output import Form, note, print_run
-from qemu_boot_time.cli.progress import Progress
+from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
@@ -100,18 +100,19 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     facts = facts_of(plan, notes)
     directory = printing.out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, facts)
-    progress = Progress(plan.boots, plan.warmup, verbose=printing.verbose)
+    count = Count(plan.boots, plan.warmup, at_most=plan.precision is not None)
+    board = Board(count, verbose=printing.verbose)
     interrupt: KeyboardInterrupt | None = None
     try:
-        measure(plan, writer, progress)
+        measure(plan, writer, board.side())
     except KeyboardInterrupt as signalled:
         interrupt = signalled
-        progress.clear()
+        board.clear()
     except QbtError:
         writer.discard_if_empty()
         raise
     run = load_run(directory)
-    run = replace(run, notes=(*run.notes, *progress.notes, *_advice(run, plan)))
+    run = replace(run, notes=(*run.notes, *_advice(run, plan)))
     status = print_run(run, Form(printing.as_json, printing.verbose, gating=printing.gating))
     if interrupt is not None:
         note(
@@ -132,6 +133,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         qbt=__version__,
         command=plan.command.argv,
         boots=plan.boots,
+        precision=plan.precision,
         warmup=plan.warmup,
         until=plan.rules.until,
         timeout_s=plan.timeout_s,

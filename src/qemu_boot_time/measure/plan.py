@@ -1,4 +1,4 @@
-"""What is asked of a measurement, and who is told how it goes."""
+"""What is asked of a measurement, where it is kept, and who is told how it goes."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -7,6 +7,8 @@ from qemu_boot_time.model import Boot, Clock, Purpose
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.stats.precision import Precision
+from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.vm.command import QemuCommand
 
 
@@ -16,6 +18,7 @@ class Plan:
 
     command: QemuCommand
     boots: int
+    """How often; with a precision, how often at most."""
     rules: Rules
     sources: tuple[Source, ...]
     scope: Scope = Scope.SYSTEM
@@ -32,6 +35,8 @@ class Plan:
     """Go on although the first boots have all failed."""
     inside: tuple[Purpose, ...] = ()
     """What is looked at inside the guest, each in one more boot after the measured ones."""
+    precision: Precision | None = None
+    """How well the median of the total must be known for the boots to be enough; None: no matter."""
 
 
 class Observer(Protocol):
@@ -49,9 +54,6 @@ class Observer(Protocol):
     def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
         """Be told that a boot begins which is not measured, and what is added for it alone."""
 
-    def note(self, text: str) -> None:
-        """Be told something a reader of the result must know."""
-
 
 class Silence:
     """An observer that nobody listens to."""
@@ -68,5 +70,13 @@ class Silence:
     def looks(self, purpose: Purpose, arguments: tuple[str, ...]) -> None:
         """Say nothing."""
 
-    def note(self, text: str) -> None:
-        """Say nothing."""
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the things that are measured together, or the one that is measured alone."""
+
+    plan: Plan
+    writer: RunWriter
+    observer: Observer
+    name: str = ""
+    """How the user knows it, as ``--a``; empty where it is alone."""

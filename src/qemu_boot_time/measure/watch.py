@@ -107,6 +107,22 @@ def register(
             selector.register(fd, selectors.EVENT_READ, partial(_take, watch, source, read))
 
 
+def drain(selector: selectors.BaseSelector, idle: Iterable[Session]) -> None:
+    """Have the recorders of other sides emptied: what they see of this boot is none of theirs.
+
+    One that nobody reads is full at some time, and then misses what its own side does (``perf``,
+    whose output nobody took while another guest's console was recorded).
+    """
+    for session in idle:
+        for fd, read in session.readers().items():
+            selector.register(fd, selectors.EVENT_READ, partial(_drop, read))
+
+
+def _drop(read: Callable[[], Iterable[Event]]) -> None:
+    for _ in read():
+        pass
+
+
 def _take(watch: Watch, source: Source, read: Callable[[], Iterable[Event]]) -> None:
     watch.saw(source, read())
 

@@ -113,7 +113,7 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
     return Comparison(
         clock=clock,
         total=judged(whole),
-        phases=tuple(judged(change) for change in corrected(family)),
+        phases=tuple(judged(change, len(family)) for change in corrected(family)),
         only=(alone[0], alone[1]),
         boots=(len(first.boots), len(second.boots)),
         failed=(failed[0], failed[1]),
@@ -129,7 +129,8 @@ def in_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """
     totals = corrected([each.total for each in comparisons])
     return [
-        replace(each, total=judged(total)) for each, total in zip(comparisons, totals, strict=True)
+        replace(each, total=judged(total, len(totals)))
+        for each, total in zip(comparisons, totals, strict=True)
     ]
 
 
@@ -170,8 +171,8 @@ def _measured(place: Place, margin: Margin, *sides: Sequence[int]) -> Change:
     )
 
 
-def judged(change: Change) -> Change:
-    """Give the verdict: DESIGN.md, "JSON".
+def judged(change: Change, family: int = 1) -> Change:
+    """Give the verdict on one of a ``family`` of so many phases: DESIGN.md, "JSON".
 
     SAME where the interval lies within the margin, whatever p says; else FASTER or SLOWER where the
     test says so and the interval excludes 0; else UNDECIDED, with the reason.
@@ -183,7 +184,7 @@ def judged(change: Change) -> Change:
         return _settled(change, Verdict.SAME)
     if p <= ALPHA and (interval.low > 0 or interval.high < 0):
         return _settled(change, Verdict.SLOWER if interval.low > 0 else Verdict.FASTER)
-    return _open(change, _why_undecided(interval, p), _more(change, interval))
+    return _open(change, _why_undecided(interval, p), _more(change, interval, family))
 
 
 def _settled(change: Change, verdict: Verdict) -> Change:
@@ -216,14 +217,18 @@ def _least_more(change: Change) -> int | None:
     return max(least - min(change.n), 1)
 
 
-def _more(change: Change, interval: Interval) -> int | None:
+def _more(change: Change, interval: Interval, family: int) -> int | None:
     """Say how many more boots a side would settle it, if the shift is what it seems to be.
 
-    The interval shrinks with the square root of the boots; the nearest answer counts.
+    The interval shrinks with the square root of the boots; the nearest answer counts. What is to be
+    shown of one of several phases takes a p so many times smaller, as if it were the first of them.
     """
+    from scipy.stats import norm
+
     shift = abs(change.shift or 0)
     half = (interval.high - interval.low) / 2
-    room = max(shift, change.margin - shift)
+    stricter = float(norm.isf(ALPHA / 2 / family) / norm.isf(ALPHA / 2))
+    room = max(shift / stricter, change.margin - shift)
     if not room or not half:
         return None
     now = 2 / (1 / change.n[0] + 1 / change.n[1])

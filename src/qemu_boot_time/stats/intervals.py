@@ -44,8 +44,9 @@ def median_interval(values: Sequence[int], confidence: float = CONFIDENCE) -> In
 def mean_interval(values: Sequence[int]) -> Interval | None:
     """Give the bootstrap interval of the mean, corrected for bias and skew (BCa).
 
-    None where the median has none either: a bootstrap of so few values claims too much. Source: B.
-    Efron, J. Amer. Statist. Assoc. 82 (1987) 171; made by ``scipy.stats.bootstrap``.
+    None where the median has none either: a bootstrap of so few values claims too much. Sources: B.
+    Efron, J. Amer. Statist. Assoc. 82 (1987) 171, made by ``scipy.stats.bootstrap``; T. C. Hesterberg,
+    Amer. Statist. 69 (2015) 371, for how much wider it has to be where there are few values.
     """
     if median_interval(values) is None:
         return None
@@ -59,11 +60,23 @@ def mean_interval(values: Sequence[int]) -> Interval | None:
         np.mean,
         n_resamples=_RESAMPLES,
         batch=max(1, 10_000_000 // len(values)),
-        confidence_level=CONFIDENCE,
+        confidence_level=_expanded(len(values)),
         method="BCa" if len(values) <= _MOST_CORRECTED else "percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return Interval(round(float(found.low)), round(float(found.high)))
+
+
+def _expanded(n: int) -> float:
+    """Give the confidence to ask a bootstrap of n values for, so that it has ours.
+
+    It draws from a sample whose spread is too small, by the root of n / (n - 1), and takes it for known:
+    without this, the interval of ten real boots holds the mean in 85 to 90 of 100 samples.
+    """
+    from scipy.stats import norm, t
+
+    beyond = t.isf((1 - CONFIDENCE) / 2, n - 1) * math.sqrt(n / (n - 1))
+    return 1 - 2 * float(norm.sf(beyond))
 
 
 def least_values(share: float) -> int:

@@ -21,6 +21,7 @@ import msgspec
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.model import Clock, EndedBy, Purpose
 from qemu_boot_time.sources.base import Scope, boot_name
+from qemu_boot_time.stats.precision import Precision
 
 SCHEMA = 1
 RUN_FILE = "run.json"
@@ -41,6 +42,17 @@ class RunKind(StrEnum):
     """Somebody else did: what was seen is all there is."""
 
 
+class Interleaved(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run was measured in turn with another, each once a block."""
+
+    seed: int
+    """Of the orders of the blocks: ``measure.block_orders(2, seed)``, warm-ups first."""
+    side: str
+    """``a`` (0 in those orders) or ``b`` (1)."""
+    other: str
+    """The directory of the other run, which lies beside this one's."""
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """``run.json``."""
 
@@ -55,7 +67,11 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     added: tuple[str, ...] = ()
     """What was added to the command for the sources, with the numbers of this run."""
     boots: int
-    """As many were asked for; 0: as many as come."""
+    """As many were asked for, or allowed (``precision``); 0: as many as come."""
+    precision: Precision | None = None
+    """Until when was booted; None: as often as ``boots`` says."""
+    interleaved: Interleaved | None = None
+    """None: it was measured alone."""
     warmup: int = 0
     until: str | None = None
     timeout_s: float

@@ -1,0 +1,97 @@
+"""Two commands measured now, in turn: a run of each is kept, and whoever asked compares them."""
+
+import contextlib
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from qemu_boot_time.cli.measuring import facts_of
+from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.progress import Board, Count
+from qemu_boot_time.cli.wanted import Wanted, plan_for
+from qemu_boot_time.errors import QbtError, UsageError
+from qemu_boot_time.measure import Plan, Side, measure_interleaved, named, new_seed
+from qemu_boot_time.store.facts import (
+    Interleaved,
+    RunWriter,
+    new_run_directory,
+    read_facts,
+    runs_directory,
+)
+
+SIDES = ("a", "b")
+_LONGEST_COMMAND = 40
+
+
+def measure_sides(commands: Sequence[str], wanted: Wanted) -> list[Path]:
+    """Measure both commands now, interleaved; give their run directories.
+
+    Each is a text that is split as a shell would. Boots go in blocks: each side once, in an order
+    drawn anew with ``wanted.seed``. What a reader of either run must know is told on standard error
+    too. Raises UsageError and HostError that name the side, before anything boots; a Ctrl-C keeps
+    both runs and is raised again.
+    """
+    names = [f"--{side} {_shortened(text)!r}" for side, text in zip(SIDES, commands, strict=True)]
+    plans = []
+    for side, name, text in zip(SIDES, names, commands, strict=True):
+        with named(name):
+            plans.append(plan_for(_split(text), wanted, side))
+    seed = new_seed() if wanted.seed is None else wanted.seed
+    writers = _begin(plans, wanted.out, seed)
+    count = Count(wanted.boots, wanted.warmup, "pair", at_most=wanted.precision is not None)
+    board = Board(count, SIDES, verbose=wanted.verbose)
+    parts = zip(plans, writers, SIDES, names, strict=True)
+    sides = [Side(plan, kept, board.side(side), name) for (plan, _), kept, side, name in parts]
+    _measure(sides, board, seed)
+    return [writer.directory for writer in writers]
+
+
+def _measure(sides: Sequence[Side], board: Board, seed: int) -> None:
+    writers = [side.writer for side in sides]
+    try:
+        measure_interleaved(sides, seed=seed)
+    except KeyboardInterrupt:
+        board.clear()
+        first, second = (writer.directory for writer in writers)
+        note(f"interrupted; both runs are kept: qbt compare {first} {second}")
+        raise
+    except QbtError:
+        for writer in writers:
+            writer.discard_if_empty()
+        with contextlib.suppress(OSError):
+            writers[0].directory.parent.rmdir()  # made for the two, and empty again
+        raise
+    for side, writer in zip(SIDES, writers, strict=True):
+        for text in read_facts(writer.directory)[0].notes:
+            note(f"{side}: {text}")
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(
+            str(error).lower(), hint="quote the whole command once: --a 'qemu... -append \"x y\"'"
+        ) from error
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND].rstrip()}..."
+
+
+def _begin(plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int) -> list[RunWriter]:
+    """Make both runs, each of which names the other."""
+    facts = [facts_of(plan, notes) for plan, notes in plans]
+    if out is None:
+        directories = [new_run_directory(runs_directory()) for _ in SIDES]
+    else:
+        directories = [out / side for side in SIDES]
+    writers = []
+    for i, directory in enumerate(directories):
+        other = directories[1 - i].name
+        interleaved = Interleaved(seed=seed, side=SIDES[i], other=other)
+        kept = msgspec.structs.replace(facts[i], interleaved=interleaved)
+        writers.append(RunWriter.begin(directory, kept))
+    return writers

@@ -1,0 +1,194 @@
+"""The boots of one side of a measurement: each is started, watched, ended and written down."""
+
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from qemu_boot_time import process
+from qemu_boot_time.errors import BootError, ProgramError
+from qemu_boot_time.measure.inside import plan_for
+from qemu_boot_time.measure.plan import Plan, Side
+from qemu_boot_time.measure.precision import said
+from qemu_boot_time.measure.watch import Watch, drain, last_words, register, step
+from qemu_boot_time.model import Boot, EndedBy, Purpose
+from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.process.signals import deferred_signals
+from qemu_boot_time.sources.base import Session, Source
+from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.store.facts import BootFacts
+from qemu_boot_time.store.inside import STREAM
+from qemu_boot_time.store.load import boot_from_facts
+from qemu_boot_time.vm.boot import BootRequest, RunningVm
+from qemu_boot_time.vm.qmp import arguments as monitor_arguments
+
+_HOPELESS = 3
+
+
+@dataclass(slots=True)
+class Series:
+    """What all boots of one side share, and the measured ones so far, as seen live."""
+
+    side: Side
+    plan: Plan
+    armed: list[tuple[Source, Session]]
+    guard: process.Guard
+    sockets: Path
+    purpose: Purpose = Purpose.MEASURED
+    boots: list[Boot] = field(default_factory=list)
+    idle: list[Session] = field(default_factory=list)
+    """The sources of the other sides, which listen while this one boots."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing but failures is to be expected."""
+        failed = len(self.boots) >= _HOPELESS and not any(boot.ok for boot in self.boots)
+        return failed and not self.plan.keep_going
+
+    @property
+    def is_precise(self) -> bool:
+        """Whether the median of the total is known as well as was asked for."""
+        precision = self.plan.precision
+        return precision is not None and precision.is_reached(self._totals())
+
+    def announce(self) -> None:
+        """Say what is added to the command, as soon as that is known."""
+        self.side.writer.added(self.added)
+        self.side.observer.added(self.added)
+
+    def measure(self, index: int) -> None:
+        """Boot once; a boot that is no warm-up counts."""
+        self.side.observer.began(index)
+        boot = self.boot(index)
+        self.side.observer.ended(boot)
+        if boot.index >= 0:
+            self.boots.append(boot)
+
+    def conclude(self) -> None:
+        """Say what the boots came to, and look inside the guest."""
+        if self.plan.precision is not None:
+            self.note(said(self.plan.precision, self._totals()))
+        self._look_inside()
+
+    def note(self, text: str) -> None:
+        """Keep something that a reader of the result must know."""
+        self.side.writer.noted((text,))
+
+    def _totals(self) -> list[int]:
+        """Give the totals of the boots that got there, in the order of their booting."""
+        clock = self.plan.clock
+        found = (
+            phase.length(clock)
+            for boot in self.boots
+            if boot.ok
+            for phase in boot.phases
+            if phase.name == TOTAL
+        )
+        return [total for total in found if total is not None]
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """What is added to the command."""
+        ours = (words for _, session in self.armed for words in session.arguments())
+        return (*monitor_arguments(self.sockets / "qmp"), *ours)
+
+    def boot(self, index: int) -> Boot:
+        """Boot once, and write down how it ended."""
+        self._prepare()
+        for _, session in self.armed:
+            session.begin(index)
+        # A boot that has begun is told of, even if we are to end before we have seen it begin.
+        with deferred_signals() as release, RunningVm(self._request(index), self.guard) as vm:
+            watch = Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s)
+            watch.pids[vm.pid] = None
+            interrupted = self._watch_until_over(watch, release)
+            watch.accelerator = watch.accelerator or vm.accelerator()
+            vm.stop(watch.heard)
+            end_ns = time.monotonic_ns()
+            for source, session in self.armed:
+                watch.saw(source, session.end(index))
+        facts = self._facts(index, watch, end_ns)
+        self.side.writer.append(facts)
+        if interrupted is not None:
+            raise interrupted
+        return boot_from_facts(facts, watch.events, self.plan.rules)
+
+    def _look_inside(self) -> None:
+        """Boot once more for each thing to look at; these boots are no part of the result."""
+        for index, purpose in enumerate(self.plan.inside, len(self.boots)):
+            handed_out = self.side.writer.console(index, STREAM)
+            plan = plan_for(self.plan, purpose, self.sockets, handed_out)
+            self.side.observer.looks(purpose, plan.command.argv[len(self.plan.command.argv) :])
+            replace(self, plan=plan, purpose=purpose).boot(index)
+
+    def _prepare(self) -> None:
+        if self.plan.prepare is None:
+            return
+        try:
+            process.run(("/bin/sh", "-c", self.plan.prepare), timeout_s=self.plan.timeout_s)
+        except ProgramError as error:
+            raise BootError(
+                f"--prepare {self.plan.prepare!r}: {error.what}",
+                hint="it is run by /bin/sh before each boot, and must end with status 0",
+            ) from error
+
+    def _request(self, index: int) -> BootRequest:
+        read_by = (session.stdout() for _, session in self.armed)
+        pipe = next((fd for fd in read_by if fd is not None), None)
+        held = [call for _, session in self.armed if (call := session.before_exec())]
+        return BootRequest(
+            argv=(*self.plan.command.argv, *self.added),
+            stdout=self.side.writer.console(index, "stdout") if pipe is None else pipe,
+            stderr=self.side.writer.console(index, "stderr"),
+            monitor=self.sockets / "qmp",
+            cpus=self.plan.cpus,
+            before_exec=partial(_call_all, held) if held else None,
+        )
+
+    def _watch_until_over(
+        self, watch: Watch, release: Callable[[], None]
+    ) -> KeyboardInterrupt | None:
+        monotonic_ns, realtime_ns = clock_pair()
+        watch.realtime_offset_ns = monotonic_ns - realtime_ns
+        try:
+            release()
+            with selectors.DefaultSelector() as selector:
+                register(selector, watch, self.armed)
+                drain(selector, self.idle)
+                while watch.ended_by is None:
+                    step(selector, watch)
+        except KeyboardInterrupt as interrupt:
+            watch.ended_by = EndedBy.USER
+            return interrupt
+        return None
+
+    def _facts(self, index: int, watch: Watch, end_ns: int) -> BootFacts:
+        status = watch.vm.exit_status
+        ended_by = watch.ended_by or EndedBy.ITSELF
+        return BootFacts(
+            index=index,
+            purpose=self.purpose,
+            pids=tuple(watch.pids),
+            exec_stamp_ns=watch.vm.exec_stamp_ns,
+            end_ns=end_ns,
+            ended_by=ended_by,
+            exit_status=status,
+            accelerator=watch.accelerator,
+            resets_ns=tuple(watch.resets_ns),
+            message=self._message(index, ended_by, status),
+        )
+
+    def _message(self, index: int, ended_by: EndedBy, status: int | None) -> str:
+        if ended_by in {EndedBy.MARK, EndedBy.USER}:
+            return ""
+        if ended_by is EndedBy.ITSELF and status is not None and status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return last_words(self.side.writer.console(index, "stderr"))
+
+
+def _call_all(calls: Iterable[Callable[[int], None]], pid: int) -> None:
+    for call in calls:
+        call(pid)

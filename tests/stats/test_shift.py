@@ -1,0 +1,211 @@
+"""How far two samples lie apart: estimate, interval and test against brute force and scipy."""
+
+import math
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from qemu_boot_time.stats.intervals import Interval
+from qemu_boot_time.stats.shift import Shift, interval_rank, shift_of
+
+_SAMPLE = st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=25)
+_TIED = st.lists(st.integers(0, 3), min_size=1, max_size=12)
+
+
+def differences(first: list[int], second: list[int]) -> list[int]:
+    """Give all of them, sorted."""
+    return sorted(b - a for a, b in product(first, second))
+
+
+def below(first: list[float], m: int, pairs: int) -> list[float]:
+    """Place ``m`` values so that the first sample's, evenly spread, are larger in just so many pairs."""
+    n = len(first)
+    beaten = [min(n, max(0, pairs - n * i)) for i in range(m)]
+    return [first[-1] + 1 + i / m - (m + 1.0) * each for i, each in enumerate(beaten)]
+
+
+# --- the estimate -----------------------------------------------------------------------------
+
+
+@given(_SAMPLE, _SAMPLE)
+def test_the_estimate_is_the_median_of_all_differences(first: list[int], second: list[int]) -> None:
+    """As numpy finds it among all of them, to half a nanosecond."""
+    expected = float(np.median(np.array(differences(first, second), dtype=float)))
+
+    assert pytest.approx(expected, abs=0.51) == shift_of(first, second).estimate
+
+
+@given(_TIED, _TIED)
+def test_ties_do_not_confuse_the_estimate(first: list[int], second: list[int]) -> None:
+    """Equal differences are as many as they are."""
+    expected = round(float(np.median(differences(first, second))))
+
+    assert expected == shift_of(first, second).estimate
+
+
+@given(_SAMPLE, _SAMPLE)
+def test_the_other_way_round_it_is_the_opposite(first: list[int], second: list[int]) -> None:
+    """Estimate, interval and p of the exchanged samples."""
+    forth, back = shift_of(first, second), shift_of(second, first)
+
+    assert abs(forth.estimate + back.estimate) <= 1
+    assert forth.p == pytest.approx(back.p)
+    if forth.interval is not None:
+        assert Interval(-forth.interval.high, -forth.interval.low) == back.interval
+
+
+# --- the interval -----------------------------------------------------------------------------
+
+
+@given(_SAMPLE, _SAMPLE)
+def test_the_interval_lies_between_two_differences(first: list[int], second: list[int]) -> None:
+    """Those of the rank from either end; none where there is no such rank."""
+    ordered = differences(first, second)
+    rank = interval_rank(len(first), len(second))
+
+    expected = Interval(ordered[rank - 1], ordered[-rank]) if rank else None
+
+    assert expected == shift_of(first, second).interval
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+@pytest.mark.parametrize("m", [1, 4, 8, 13])
+def test_the_rank_is_what_the_exact_test_does_not_reject(n: int, m: int) -> None:
+    """So many pairs are within the 5 % of scipy's exact Mann-Whitney test no more; one less were."""
+    rank = interval_rank(n, m)
+
+    def p_of(statistic: int) -> float:
+        """Give the two-sided p of so many pairs: the samples are made to have them."""
+        first = np.arange(n) * (m + 1.0)
+        second = below(first.tolist(), m, statistic)
+        found = scipy_stats.mannwhitneyu(first, second, method="exact")
+        assert statistic == found.statistic
+        return float(found.pvalue)
+
+    if rank:
+        assert p_of(rank - 1) <= 0.05
+    if rank < n * m // 2:
+        assert p_of(rank) > 0.05
+
+
+def test_the_rank_is_counted_out() -> None:
+    """For four against four by hand: of 70 ways to deal, one has no pair, one has a single pair."""
+    deals = [(set(chosen), set(range(8)) - set(chosen)) for chosen in combinations(range(8), 4)]
+    pairs = [sum(a > b for a, b in product(*deal)) for deal in deals]
+
+    ways = [sum(each <= most for each in pairs) for most in range(2)]
+
+    assert [1, 2] == ways
+    assert 2 * ways[0] / len(deals) <= 0.05 < 2 * ways[1] / len(deals)
+    assert 1 == interval_rank(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "expected"), [(3, 3, 0), (1, 30, 0), (2, 8, 1), (5, 5, 3), (10, 10, 24)]
+)
+def test_ranks_of_the_tables(n: int, m: int, expected: int) -> None:
+    """One more than the critical value of U in the usual tables (two-sided, 5 %); 0: there is none."""
+    assert expected == interval_rank(n, m) == interval_rank(m, n)
+
+
+def test_the_normal_approximation_continues_the_exact_ranks() -> None:
+    """On either side of where it begins, ranks grow on by alike steps."""
+    ranks = [interval_rank(n, 40) for n in range(37, 44)]
+
+    steps = np.diff(ranks)
+
+    assert steps.max() - steps.min() <= 1
+
+
+# --- the test ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 3), (3, 27), (5, 5), (8, 8), (9, 9), (30, 30), (10, 50)])
+def test_p_is_scipy_s(n: int, m: int) -> None:
+    """Exact where there are few ways to deal them out, else by the normal approximation."""
+    rng = np.random.default_rng(n * 100 + m)
+    first = [round(value) for value in rng.normal(0, 1e6, n)]
+    second = [round(value) for value in rng.normal(5e5, 1e6, m)]
+    few = math.comb(n + m, n) <= 20_000
+
+    expected = scipy_stats.mannwhitneyu(first, second, method="exact" if few else "asymptotic")
+
+    assert float(expected.pvalue) == pytest.approx(shift_of(first, second).p)
+
+
+def test_p_with_ties_goes_through_all_deals() -> None:
+    """Three of six deals to two sides, by hand: 1 1 2 against 2 3 3."""
+    first, second = [1, 1, 2], [2, 3, 3]
+
+    def pairs(a: list[int], b: list[int]) -> float:
+        return sum((x > y) + (x == y) / 2 for x, y in product(a, b))
+
+    pooled = first + second
+    deals = [
+        pairs([pooled[i] for i in chosen], [pooled[i] for i in range(6) if i not in chosen])
+        for chosen in combinations(range(6), 3)
+    ]
+    below = sum(each <= pairs(first, second) for each in deals) / len(deals)
+
+    assert 2 * below == pytest.approx(shift_of(first, second).p)
+
+
+# --- small and odd ----------------------------------------------------------------------------
+
+
+def test_one_against_one() -> None:
+    """There is an estimate, and nothing is sure of it."""
+    assert Shift(estimate=3, interval=None, p=1.0) == shift_of([4], [7])
+
+
+def test_two_against_two() -> None:
+    """Six ways to deal: the farthest apart are a third of them."""
+    found = shift_of([1, 2], [101, 102])
+
+    assert (100, None) == (found.estimate, found.interval)
+    assert 1 / 3 == pytest.approx(found.p)
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 50])
+def test_no_spread_at_all(n: int) -> None:
+    """All alike on both sides: no shift, p is 1, and no warning of scipy's."""
+    found = shift_of([5] * n, [5] * n)
+
+    assert (0, 1.0) == (found.estimate, found.p)
+    assert (Interval(0, 0) if n >= 4 else None) == found.interval
+
+
+def test_two_sides_without_spread_that_differ() -> None:
+    """The shift is what it is, to the nanosecond."""
+    found = shift_of([5] * 10, [8] * 10)
+
+    assert (3, Interval(3, 3)) == (found.estimate, found.interval)
+    assert found.p < 0.001
+
+
+def test_two_values_only() -> None:
+    """Ticks of a coarse clock: a fair share of each side has either."""
+    found = shift_of([10] * 6 + [20] * 4, [10] * 4 + [20] * 6)
+
+    assert (0, Interval(0, 10)) == (found.estimate, found.interval)
+    assert found.p > 0.3
+
+
+def test_one_very_late_boot_moves_little() -> None:
+    """Ten times as long, or a little longer: the estimate and its interval are the same."""
+    first, second = list(range(100, 130)), list(range(105, 135))
+
+    usual = shift_of(first, second)
+
+    assert usual == shift_of(first, [*second[:-1], 10_000])
+
+
+def test_numbers_beyond_a_float() -> None:
+    """Instructions of long boots are counted to the last one."""
+    base = 2**60
+
+    assert 1 == shift_of([base] * 5, [base + 1] * 5).estimate
