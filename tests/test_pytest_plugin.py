@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from budgets import counted_run, run_of
+from budgets import NIGHT, counted_run, run_of, table
 from qemu_boot_time.pytest_plugin import BootedRun, Booting, BudgetWarning, _words
 
 HEAVY = ("click", "rich", "msgspec", "numpy", "scipy", "qemu_boot_time.cli")
@@ -18,20 +18,12 @@ before = set(sys.modules)
 import qemu_boot_time.pytest_plugin
 print(sorted(name for name in set(sys.modules) - before if not name.startswith("_")))
 """
-NIGHT = [100, 104, 108, 112, 116, 120]
 
 
 def booted(kernels_ms: Sequence[float], **changes: object) -> BootedRun:
     """Give a run as the fixture does."""
     run = replace(run_of(kernels_ms), path="/runs/it's")
     return BootedRun(replace(run, **changes))  # type: ignore[arg-type]  # fields of Run
-
-
-def baseline(file: Path, kernels_ms: Sequence[float]) -> str:
-    """Write a table of boots."""
-    rows = [f"10,{10 + each}\n" for each in kernels_ms]
-    file.write_text("".join(["linux_start_kernel,linux_start_user\n", *rows]))
-    return str(file)
 
 
 # --- what it costs, what it asks --------------------------------------------------------------
@@ -156,9 +148,9 @@ def test_a_condition_that_nobody_can_read_is_no_broken_budget() -> None:
         booted(NIGHT).require("kernel.p96 < 1s")
 
 
-def test_slower_than_a_baseline(tmp_path: Path) -> None:
+def test_slower_than_a_table(tmp_path: Path) -> None:
     """A file of boots, or a run."""
-    base = baseline(tmp_path / "base.csv", [each / 2 for each in NIGHT])
+    base = table(tmp_path / "base.csv", [each / 2 for each in NIGHT])
 
     with pytest.raises(AssertionError, match="budget broken: kernel slower than 2%: it is"):
         booted(NIGHT).fail_if("kernel slower than 2%", baseline=base)
@@ -166,7 +158,7 @@ def test_slower_than_a_baseline(tmp_path: Path) -> None:
 
 def test_what_is_not_shown_is_a_warning(tmp_path: Path) -> None:
     """It says what it takes, and points at the test."""
-    base = baseline(tmp_path / "base.csv", [each - 1.5 for each in NIGHT])
+    base = table(tmp_path / "base.csv", [each - 1.5 for each in NIGHT])
 
     with pytest.warns(BudgetWarning, match="undecided: kernel slower than 2%") as caught:
         booted(NIGHT).fail_if("kernel slower than 2%", baseline=base)
@@ -178,9 +170,9 @@ def test_comparing_fails_where_the_total_is_slower(tmp_path: Path) -> None:
     """With the table of both; else the comparison is given."""
     slow, fast = NIGHT, [each / 2 for each in NIGHT]
 
-    found = booted(fast).compare(baseline(tmp_path / "slow.csv", slow))
+    found = booted(fast).compare(table(tmp_path / "slow.csv", slow))
     with pytest.raises(AssertionError, match=r"slower than .*fast\.csv\n\nfirst: ") as caught:
-        booted(slow).compare(baseline(tmp_path / "fast.csv", fast))
+        booted(slow).compare(table(tmp_path / "fast.csv", fast))
 
     assert "FASTER" == found.total.verdict
     assert "SLOWER: +" in str(caught.value)
@@ -188,7 +180,7 @@ def test_comparing_fails_where_the_total_is_slower(tmp_path: Path) -> None:
 
 def test_comparing_what_is_not_alike(tmp_path: Path) -> None:
     """It is refused, and whoever insists is warned."""
-    base = baseline(tmp_path / "base.csv", NIGHT)
+    base = table(tmp_path / "base.csv", NIGHT)
     run = booted(NIGHT)
     doubtful = replace(run.run.boots[0], suspect=("clock_step",))
     run = booted(NIGHT, boots=(doubtful, *run.run.boots[1:]))
@@ -204,4 +196,4 @@ def test_comparing_what_is_not_alike(tmp_path: Path) -> None:
 def test_instructions_are_compared_by_a_budget(tmp_path: Path) -> None:
     """The failure says which."""
     with pytest.raises(pytest.fail.Exception, match="total slower than 0%"):
-        BootedRun(counted_run([500])).compare(baseline(tmp_path / "base.csv", NIGHT))
+        BootedRun(counted_run([500])).compare(table(tmp_path / "base.csv", NIGHT))

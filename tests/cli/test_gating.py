@@ -2,56 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import pytest
-from click.testing import CliRunner
 
+from budgets import NIGHT, table, told
 from qemu_boot_time.cli import analyze, run, show
-from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides, gating_of
-from qemu_boot_time.cli.judging import judged_sides, status_of, write_reports
-from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
-from qemu_boot_time.inputs import Options, open_input
+from qemu_boot_time.cli.gating import gating_of
+from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.model import EndedBy
 from qemu_boot_time.stats.verdict import Margin
 from runs import boot_facts, debugcon_lines, make_run
 
-NIGHT = [100, 104, 108, 112, 116, 120]
 QEMU = ("--", "qemu-system-x86_64", "-accel", "tcg")
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command came to."""
-
-    status: int
-    text: str
-    hint: str = ""
-
-    @property
-    def budgets(self) -> list[str]:
-        """The lines of the budgets."""
-        return [line for line in self.text.splitlines() if line.startswith("budget ")]
-
-
-def table(file: Path, kernels_ms: Sequence[float] = NIGHT) -> str:
-    """Write a table of boots whose kernels took these times."""
-    rows = [f"10,{10 + each}\n" for each in kernels_ms]
-    file.write_text("".join(["linux_start_kernel,linux_start_user\n", *rows]))
-    return str(file)
-
-
-def told(command: click.Command, *words: str) -> Told:
-    """Run a command; give what the shell is told."""
-    result = CliRunner().invoke(command, words, standalone_mode=False)
-    if isinstance(result.exception, QbtError):
-        return Told(result.exception.status, result.exception.what, result.exception.hint)
-    if isinstance(result.exception, click.ClickException):
-        return Told(ExitStatus.USAGE, result.exception.format_message())
-    assert result.exception is None, result.exception
-    return Told(int(result.return_value), result.stdout)
 
 
 # --- what is printed --------------------------------------------------------------------------
@@ -163,6 +126,8 @@ def test_a_baseline_that_means_something_else(tmp_path: Path) -> None:
 
     refused = told(show.command, night, *words)
     insisted = told(show.command, night, *words, "--anyway")
+    document = json.loads(told(show.command, "--json", night, *words, "--anyway").text)
+    comment = told(show.command, night, *words, "--anyway", "--markdown", "-").text
 
     assert ExitStatus.NO == refused.status
     assert refused.budgets[0].startswith(
@@ -170,7 +135,11 @@ def test_a_baseline_that_means_something_else(tmp_path: Path) -> None:
     )
     assert refused.budgets[0].endswith("(to compare nevertheless: --anyway)")
     assert (ExitStatus.DONE, []) == (insisted.status, insisted.budgets)
-    assert "\nwarning: baseline: CPU: B in the first, A in the second" in insisted.text
+    warning = "CPU: B in the first, A in the second"
+    assert f"\nwarning: baseline: {warning}" in insisted.text
+    assert "base" == document["baseline"]["name"]
+    assert document["baseline"]["warnings"][0].startswith(warning)
+    assert f"\n⚠️ {warning}" in comment
 
 
 def test_a_comparison_without_a_baseline(tmp_path: Path) -> None:
@@ -338,97 +307,6 @@ def test_a_missing_baseline_is_told_before_the_first_boot(tmp_path: Path) -> Non
     words = ("--baseline", str(tmp_path / "nowhere"), "--fail-if", "total slower than 2%")
 
     assert ExitStatus.BAD_INPUT == told(run.command, *words, *QEMU).status
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def test_reports_are_written(tmp_path: Path) -> None:
-    """Beside the table, which stays."""
-    junit, markdown = tmp_path / "qbt.xml", tmp_path / "qbt.md"
-    words = ("--junit", str(junit), "--markdown", str(markdown), "--fail-if", "kernel > 1ms")
-
-    found = told(analyze.command, table(tmp_path / "night.csv"), *words)
-
-    assert (ExitStatus.NO, 1) == (found.status, len(found.budgets))
-    assert '<failure message="it is 110.000 ms" type="broken">' in junit.read_text()
-    assert markdown.read_text().startswith("### Boot time: ❌ 1 of 1 budgets broken\n")
-
-
-def test_markdown_in_place_of_the_table(tmp_path: Path) -> None:
-    """So that it can be piped to whoever posts it."""
-    words = ("--markdown", "-", "--fail-if", "kernel > 1ms")
-
-    found = told(analyze.command, table(tmp_path / "night.csv"), *words)
-
-    assert found.text.startswith("### Boot time: ❌ 1 of 1 budgets broken\n")
-    assert (ExitStatus.NO, []) == (found.status, found.budgets)
-
-
-@pytest.mark.parametrize(
-    ("words", "trouble"),
-    [
-        (("--junit", "nowhere/qbt.xml"), "there is no directory nowhere"),
-        (("--markdown", "nowhere/qbt.md"), "there is no directory nowhere"),
-        (("--junit", "-"), "--junit -: takes a file"),
-        (("--json", "--markdown", "-"), "--markdown -: --json prints already"),
-    ],
-)
-def test_reports_that_cannot_be_written(tmp_path: Path, words: Sequence[str], trouble: str) -> None:
-    """It is told at once."""
-    found = told(analyze.command, table(tmp_path / "night.csv"), *words)
-
-    assert ExitStatus.USAGE == found.status
-    assert trouble in found.text
-
-
-def test_what_was_measured_is_in_the_reports(tmp_path: Path) -> None:
-    """The command, the source, the host."""
-    kept = make_run(tmp_path / "night", host={"kernel": "6.18", "cpu_model": "A | B"})
-
-    told(show.command, str(kept), "--junit", str(tmp_path / "qbt.xml"))
-
-    text = (tmp_path / "qbt.xml").read_text()
-    assert '<property name="host kernel" value="6.18" />' in text
-    assert '<property name="command" value="qemu-system-x86_64 -accel kvm" />' in text
-
-
-# --- two sides --------------------------------------------------------------------------------
-
-
-def test_the_first_of_two_sides_is_the_baseline(tmp_path: Path) -> None:
-    """Limits are judged on the second side; one document holds all configurations."""
-    sides = [
-        open_input(table(tmp_path / f"{name}.csv", [each + by for each in NIGHT]), Options())
-        for name, by in (("old", 0), ("new", 50))
-    ]
-    gating = gating_of(fail_if=["kernel slower than 2%", "kernel > 150ms"])
-
-    found = judged_sides(gating, (sides[0], sides[1]), Margin(), sentence="SLOWER: +50 ms")
-
-    assert [True, True] == [each.breaks for each in found.judged]
-    assert ExitStatus.NO == status_of([found])
-    written = Gating(junit=tmp_path / "qbt.xml", markdown=tmp_path / "qbt.md")
-    write_reports(written, [found, found])
-    assert 2 == (tmp_path / "qbt.md").read_text().count("**SLOWER: +50 ms**")
-    assert 2 == (tmp_path / "qbt.xml").read_text().count("<testsuite ")
-
-
-def test_a_command_of_two_sides_takes_no_baseline() -> None:
-    """It has one."""
-    handed: list[Gating] = []
-
-    @click.command()
-    @gate_options_of_two_sides
-    def command(*, gating: Gating) -> None:
-        handed.append(gating)
-
-    runner = CliRunner()
-    runner.invoke(command, ["--fail-if", "kernel slower than 2%"], standalone_mode=False)
-    other = runner.invoke(command, ["--baseline", "x"], standalone_mode=False)
-
-    assert ["kernel slower than 2%"] == [gate.text for each in handed for gate in each.gates]
-    assert isinstance(other.exception, click.NoSuchOption)
 
 
 def test_bad_conditions_are_usage_errors() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from budgets import counted_run, fail_if, judged, require, run_of
+from budgets import NIGHT, counted_run, fail_if, judged, require, run_of
 from qemu_boot_time.report.markdown import (
     Against,
     code,
@@ -16,7 +16,6 @@ from qemu_boot_time.stats.judging import Judged
 from qemu_boot_time.stats.moves import moves_between
 from qemu_boot_time.stats.verdict import Margin
 
-NIGHT = [100, 104, 108, 112, 116, 120]
 RUN = run_of(NIGHT)
 FACTS = {"command": "qemu -append 'a|b'", "qbt": "0.1.0", "CPU": ""}
 

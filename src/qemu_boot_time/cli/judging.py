@@ -61,16 +61,17 @@ def judged_sides(
     *,
     sentence: str,
     found: Comparison | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Judgement:
     """Judge the second of two sides, the first of which is its baseline.
 
-    Both are known to be alike; ``sentence`` says in words what comparing them came to, ``found``
-    in numbers where they are times.
+    Both are known to be alike, but for ``warnings``; ``sentence`` says in words what comparing them
+    came to, ``found`` in numbers where they are times.
     """
     first, second = sides
     moves = moves_between(first, second, margin, found)
     judged = judge(gating.gates, second, moves)
-    return Judgement(second, judged, (), first, moves, sentence)
+    return Judgement(second, judged, warnings, first, moves, sentence)
 
 
 def lines(judgement: Judgement, *, every: bool) -> list[str]:
@@ -85,12 +86,17 @@ def lines(judgement: Judgement, *, every: bool) -> list[str]:
 
 
 def document(judgement: Judgement) -> Mapping[str, Any]:
-    """Give what a JSON document has beside the rest: ``gates``, where there are any."""
+    """Give what a JSON document has beside the rest: ``gates`` and their ``baseline``, if any."""
     if not judgement.judged:
         return {}
     from qemu_boot_time.report.gates import gate_documents
+    from qemu_boot_time.report.json import plain
 
-    return {"gates": gate_documents(judgement.judged)}
+    found: dict[str, Any] = {"gates": gate_documents(judgement.judged)}
+    if judgement.first is not None:
+        warnings = [plain(each) for each in judgement.warnings]
+        found["baseline"] = {"name": plain(judgement.first.name), "warnings": warnings}
+    return found
 
 
 def status_of(judgements: Iterable[Judgement], otherwise: int = ExitStatus.DONE) -> int:
@@ -109,10 +115,15 @@ def write_reports(gating: Gating, judgements: Iterable[Judgement]) -> None:
     if gating.junit is not None:
         from qemu_boot_time.report.junit import Suite, to_junit
 
-        suites = [Suite(each.run, each.judged, facts_of(each.run)) for each in judgements]
+        suites = [Suite(each.run, each.judged, _properties(each)) for each in judgements]
         gating.junit.write_text(to_junit(suites), encoding="utf-8")
     if gating.markdown is not None and not gating.prints_markdown:
         gating.markdown.write_text(markdown(judgements), encoding="utf-8")
+
+
+def _properties(judgement: Judgement) -> dict[str, str]:
+    warnings = "; ".join(judgement.warnings)
+    return {**facts_of(judgement.run), **({"warnings": warnings} if warnings else {})}
 
 
 def markdown(judgements: Iterable[Judgement]) -> str:
@@ -126,7 +137,7 @@ def _markdown(judgement: Judgement) -> str:
     run, facts = judgement.run, facts_of(judgement.run)
     if judgement.first is None or judgement.moves is None:
         return to_markdown(run, judgement.judged, facts)
-    against = Against(judgement.first, judgement.moves)
+    against = Against(judgement.first, judgement.moves, judgement.warnings)
     if not judgement.sentence:
         return to_markdown(run, judgement.judged, facts, against)
     return comparison_to_markdown(run, against, judgement.sentence, judgement.judged, facts)

@@ -35,6 +35,8 @@ class Against(NamedTuple):
 
     first: Run
     moves: Moves
+    warnings: tuple[str, ...] = ()
+    """What is not alike in the two."""
 
 
 def to_markdown(
@@ -155,6 +157,8 @@ def _baseline(second: Run, against: Against) -> Iterator[str]:
     yield f"First {code(first.name)}, {_boots(first)}; second {code(second.name)}, {_boots(second)}."
     yield ""
     yield from _changes(against.moves)
+    for warning in against.warnings:
+        yield from (f"⚠️ {escaped(warning)}", "")
 
 
 def _changes(moves: Moves) -> Iterator[str]:
