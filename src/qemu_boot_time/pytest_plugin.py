@@ -202,14 +202,14 @@ class BootedRun:
 
     def _hold(self, insist: str, **given: Any) -> None:
         __tracebackhide__ = True
-        from qemu_boot_time.cli.judging import lines
+        from qemu_boot_time.cli.judging import lines, warnings_of
         from qemu_boot_time.errors import QbtError
 
         try:
             judgement = _judged(self.run, insist, given)
         except QbtError as error:
             raise _failed(error) from None
-        told = lines(judgement, every=False)
+        told = [*warnings_of(judgement), *lines(judgement, every=False)]
         if judgement.breaks:
             raise AssertionError("\n".join([*told, "", str(self)]))
         for line in told:

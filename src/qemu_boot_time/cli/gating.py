@@ -227,20 +227,19 @@ def opened(gating: Gating, options: Options) -> Gating:
     return replace(gating, opened=open_input(gating.baseline, options))
 
 
-def opened_for(gating: Gating, options: Options, *, boots: int, counting: bool) -> Gating:
-    """Open the baseline of a run that is yet to be made, of ``boots`` boots at least.
+def check_possible(gating: Gating, rules: Rules, *, boots: int, counting: bool) -> None:
+    """Check budgets of a run that is yet to be made, of ``boots`` boots at least.
 
     Raises UsageError for a percentile that takes more boots, for a name that no boot can have, and
     for instructions that nobody is ``counting``.
     """
     for gate in gating.gates:
         _check_boots(gate, boots)
-        _check_name(gate, options.rules)
+        _check_name(gate, rules)
         if not counting and _needs_counts(gate):
             raise UsageError(
                 f"{gate.words!r}: no instructions are counted", hint="--clock instructions (TCG)"
             )
-    return opened(gating, options)
 
 
 def _check_boots(gate: Gate, boots: int) -> None:

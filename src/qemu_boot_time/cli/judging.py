@@ -1,6 +1,6 @@
 """What a run comes to by its budgets, and who is told of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,24 +79,36 @@ def lines(judgement: Judgement, *, every: bool) -> list[str]:
     if not judgement.judged:
         return []
     from qemu_boot_time.report.gates import gate_lines
+
+    return list(gate_lines(judgement.judged, every=every))
+
+
+def warnings_of(judgement: Judgement) -> list[str]:
+    """Give a line for each thing that is not alike in a run and its baseline."""
+    if not judgement.warnings:
+        return []
     from qemu_boot_time.report.parts import printable
 
-    told = gate_lines(judgement.judged, every=every)
-    return [*(f"warning: baseline: {printable(each)}" for each in judgement.warnings), *told]
+    return [f"warning: baseline: {printable(each)}" for each in judgement.warnings]
 
 
-def document(judgement: Judgement) -> Mapping[str, Any]:
-    """Give what a JSON document has beside the rest: ``gates`` and their ``baseline``, if any."""
+def document(judgement: Judgement) -> dict[str, Any]:
+    """Give what a JSON document has beside the rest: ``gates``, where there are any."""
     if not judgement.judged:
         return {}
     from qemu_boot_time.report.gates import gate_documents
+
+    return {"gates": gate_documents(judgement.judged)}
+
+
+def baseline_document(judgement: Judgement) -> dict[str, Any]:
+    """Give the ``baseline`` that budgets asked for, where they did."""
+    if judgement.first is None:
+        return {}
     from qemu_boot_time.report.json import plain
 
-    found: dict[str, Any] = {"gates": gate_documents(judgement.judged)}
-    if judgement.first is not None:
-        warnings = [plain(each) for each in judgement.warnings]
-        found["baseline"] = {"name": plain(judgement.first.name), "warnings": warnings}
-    return found
+    warnings = [plain(each) for each in judgement.warnings]
+    return {"baseline": {"name": plain(judgement.first.name), "warnings": warnings}}
 
 
 def status_of(judgements: Iterable[Judgement], otherwise: int = ExitStatus.DONE) -> int:

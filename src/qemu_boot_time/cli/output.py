@@ -9,11 +9,13 @@ import click
 from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.judging import (
     Judgement,
+    baseline_document,
     document,
     judged_run,
     lines,
     markdown,
     status_of,
+    warnings_of,
     write_reports,
 )
 from qemu_boot_time.errors import ExitStatus, InputError
@@ -52,13 +54,14 @@ def _rendered(judgement: Judgement, form: Form) -> str:
     if form.as_json:
         from qemu_boot_time.report.json import to_json
 
-        return to_json(judgement.run, document(judgement))
+        return to_json(judgement.run, {**document(judgement), **baseline_document(judgement)})
     if form.gating.prints_markdown:
         return markdown([judgement])
     from qemu_boot_time.report.text import Showing, to_text
 
     text = to_text(judgement.run, Showing(form.every_boot, form.stats, wants_colour()))
-    return text + "".join(f"{line}\n" for line in lines(judgement, every=form.every_boot))
+    below = [*warnings_of(judgement), *lines(judgement, every=form.every_boot)]
+    return text + "".join(f"{line}\n" for line in below)
 
 
 def wants_colour() -> bool:

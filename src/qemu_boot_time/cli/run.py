@@ -5,13 +5,12 @@ from dataclasses import replace
 import click
 
 from qemu_boot_time.cli import options
-from qemu_boot_time.cli.gating import Gating, gate_options, opened_for
+from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import Printing, measure_and_print
-from qemu_boot_time.cli.wanted import Wanted, measuring_options, plan_for
+from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options, plan_for
 from qemu_boot_time.inputs import Options
-from qemu_boot_time.model import Clock
 
 _EXAMPLES = """\b
 Examples:
@@ -53,12 +52,8 @@ def command(
     mark of --until was seen, or when QEMU leaves by itself; without --until a guest that runs on
     counts as failed when --timeout has passed.
     """
-    gating = opened_for(
-        gating,
-        Options(rules=wanted.rules, vmm=wanted.vmm),
-        boots=wanted.precision.least if wanted.precision else wanted.boots,
-        counting=wanted.asked.counted or wanted.clock is Clock.INSTRUCTIONS,
-    )
+    check_budgets(gating, wanted)
+    gating = opened(gating, Options(rules=wanted.rules, vmm=wanted.vmm))
     plan, notes = plan_for(qemu, wanted)
     plan = replace(plan, inside=purposes(inside, plan.command, plan.sources))
     printing = Printing(as_json, wanted.verbose, wanted.out, gating)
