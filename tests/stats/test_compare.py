@@ -266,10 +266,13 @@ def test_the_largest_shift_is_told_first() -> None:
 
 
 def test_a_total_that_has_not_moved_has_no_shares() -> None:
-    """Two phases that cancel out: each is told, and no part of nothing is."""
-    found = compare(steady(10), steady(10, linux_start_kernel=14_000), Margin())
+    """Two phases that all but cancel out: each is told, and no part of what does not matter is."""
+    found = compare(
+        steady(10), steady(10, linux_start_kernel=14_000, linux_start_user=50_100), Margin()
+    )
 
-    assert (SAME, 2) == (found.total.verdict, len(found.moved))
+    assert (SAME, 100) == (found.total.verdict, found.total.shift)
+    assert [4_000, -3_900] == [each.shift for each in found.moved]
     assert [None, None] == [found.share_of(each) for each in found.moved]
 
 

@@ -49,6 +49,13 @@ def test_no_spread_no_outliers() -> None:
     assert (Outlier(21, 6, 1),) == outliers_of(run(*[5] * 20, 6), None)
 
 
+def test_ticks_of_a_coarse_clock_are_no_outliers() -> None:
+    """More than half of the boots on one tick, the others on the next ones; far out is still far out."""
+    values = run(*[100] * 30, *[96] * 8, *[104] * 8, 200)
+
+    assert (Outlier(47, 200, 100),) == outliers_of(values, None)
+
+
 def test_a_rare_mode_is_no_outlier() -> None:
     """Of two kinds of boots, each lies where its kind does; without the modes a quarter is far out."""
     values = run(*[100 + i % 5 for i in range(40)], *[200 + i % 5 for i in range(9)], 150)

@@ -9,6 +9,8 @@ from qemu_boot_time.stats.shift import shift_of
 
 _FAR_OUT = 3.0
 """Quartile distances beyond the quartiles: J. W. Tukey, Exploratory Data Analysis (1977), 2D."""
+_QUARTILES_OF_DECILES = 0.526
+"""How far quartiles lie apart, in the distance of the outer deciles, where values are normal."""
 _LEAST_FOR_QUARTILES = 8
 _LEAST_FOR_DRIFT = 10
 _FIRST_BOOTS = 3
@@ -57,8 +59,10 @@ def _far_out(values: Mapping[int, int]) -> list[Outlier]:
         return []
     import numpy as np
 
-    lower, middle, upper = np.quantile(np.asarray(list(values.values())), [0.25, 0.5, 0.75])
-    reach = _FAR_OUT * (upper - lower)
+    shares = [0.1, 0.25, 0.5, 0.75, 0.9]
+    low, lower, middle, upper, high = np.quantile(np.asarray(list(values.values())), shares)
+    # Of a coarse clock's ticks, half of all boots may be on one: that is not their spread.
+    reach = _FAR_OUT * ((upper - lower) or _QUARTILES_OF_DECILES * (high - low))
     return [
         Outlier(boot, value, round(value - middle))
         for boot, value in values.items()
