@@ -9,13 +9,13 @@ from qemu_boot_time.errors import InputError, QbtError, UsageError
 from qemu_boot_time.model import Run
 from qemu_boot_time.stats.likeness import Trouble, Unlike, impossible, unlike
 
-_SAME_DEFINITION = "--same-definition"
-_ANYWAY = "--anyway"
+SAME_DEFINITION = "--same-definition"
+ANYWAY = "--anyway"
 _INSIST = {
-    Trouble.DEFINITION: _SAME_DEFINITION,
-    Trouble.SOURCE: _ANYWAY,
-    Trouble.HOST: _ANYWAY,
-    Trouble.SAMPLE: _ANYWAY,
+    Trouble.DEFINITION: SAME_DEFINITION,
+    Trouble.SOURCE: ANYWAY,
+    Trouble.HOST: ANYWAY,
+    Trouble.SAMPLE: ANYWAY,
 }
 """What a user says who knows better."""
 _MOST_TOLD = 3
@@ -23,19 +23,19 @@ _MOST_TOLD = 3
 
 def insisting_options(function: Command) -> Command:
     """Add ``--same-definition`` and ``--anyway``."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(INSISTING):
         option(function)
     return function
 
 
-_OPTIONS = (
+INSISTING = (
     click.option(
-        _SAME_DEFINITION,
+        SAME_DEFINITION,
         is_flag=True,
         help="Compare although marks, phases, columns or units are not defined alike.",
     ),
     click.option(
-        _ANYWAY,
+        ANYWAY,
         is_flag=True,
         help="Compare although hosts or sources differ, or boots are suspect; say so.",
     ),

@@ -3,6 +3,7 @@
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.phases import Rules
@@ -16,6 +17,7 @@ Examples:
   qbt analyze boots.csv --unit ms    a row a boot, a column a trace point
   qbt analyze totals.txt --unit us   one total a line
   qbt analyze table.txt:2:ms         the second column as the total
+  qbt analyze --baseline old.dat --fail-if 'total slower than 2%' new.dat
 """
 
 
@@ -27,6 +29,7 @@ Examples:
 @options.json_option
 @options.verbose_option
 @options.stats_option
+@gate_options
 def command(
     *,
     file: str,
@@ -36,11 +39,13 @@ def command(
     as_json: bool,
     verbose: bool,
     stats: bool,
+    gating: Gating,
 ) -> int:
     """Show where boot time went, from a recording made elsewhere.
 
     FILE is a perf.data (any number of boots, in files, pipes or directories), a trace.dat, a CSV of
     marks, a list of samples, a run, or a file that `--json` printed.
     """
-    run = open_input(file, Options(unit, rules, options.vmm(comm)))
-    return print_run(run, Form(as_json, verbose, stats))
+    how = Options(unit, rules, options.vmm(comm))
+    form = Form(as_json, verbose, stats, opened(gating, how))
+    return print_run(open_input(file, how), form)

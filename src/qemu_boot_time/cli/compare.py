@@ -8,12 +8,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import judging, options
 from qemu_boot_time.cli.alike import insisting_options, require_alike
+from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.output import note
 from qemu_boot_time.cli.side_by_side import measure_sides
-from qemu_boot_time.cli.wanted import Wanted, measuring_options
+from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
 from qemu_boot_time.inputs import Options, open_configurations, open_input
 from qemu_boot_time.model import Clock, Run
@@ -31,12 +32,14 @@ Examples:
   qbt compare old.txt new.txt --unit us    one total a line
   qbt compare t.txt:1:us t.txt:2:us --same-definition
   qbt compare old/ new/                    each run of one name by itself
+  qbt compare --fail-if 'kernel slower than 2%' --junit qbt.xml before after
 """
 
 
 _OF_COMPARING = {
     *("inputs", "margin", "same_definition", "anyway", "unit", "as_json"),
     *("comm", "until", "marks", "phases", "config"),
+    *("fail_if", "require", "budgets", "junit", "markdown", "verbose"),
 }
 """Parameters that say what is compared, and how what was recorded is read."""
 
@@ -61,6 +64,7 @@ class _Answer:
     sentence: str
     text: str
     document: dict[str, Any]
+    judgement: judging.Judgement
 
 
 @click.command("compare", epilog=_EXAMPLES)
@@ -75,6 +79,7 @@ class _Answer:
 @options.unit_option
 @options.json_option
 @options.verbose_option_of_qemu
+@gate_options_of_two_sides
 @click.pass_context
 def command(
     context: click.Context,
@@ -88,6 +93,7 @@ def command(
     anyway: bool,
     unit: str,
     as_json: bool,
+    gating: Gating,
 ) -> int:
     """Say whether the second of two runs is faster or slower, and which phase carries it.
 
@@ -96,12 +102,14 @@ def command(
     are measured now, in turn, and kept as runs. SAME: the 95% interval of the shift lies within
     --margin. FASTER or SLOWER: the rank test and the interval say so, with the phases corrected for
     their number. Else UNDECIDED, and how many more boots would settle it. Runs in instructions need
-    one boot a side. Exit status 1: it is SLOWER; 4: a boot failed.
+    one boot a side. Budgets are of the second side, with the first as baseline. Exit status 1: it
+    is SLOWER, or a budget is broken; 4: a boot failed.
     """
     given = {"--same-definition": same_definition, "--anyway": anyway}
     insisted = [option for option, is_given in given.items() if is_given]
     reading = Options(unit, wanted.rules, wanted.vmm)
     if first is not None and second is not None and not inputs:
+        check_budgets(gating, wanted)
         sides = _measured((first, second), wanted)
     else:
         sides = _two(inputs, (first, second))
@@ -110,9 +118,15 @@ def command(
         _Pair(name, one, other, _alike(name, one, other, insisted))
         for name, one, other in _sides(sides, reading)
     ]
-    answers = _answers(pairs, margin)
-    click.echo(_document(answers) if as_json else _text(answers), nl=as_json)
-    return _status(pairs, answers)
+    answers = _answers(pairs, margin, gating)
+    judgements = [answer.judgement for answer in answers]
+    if gating.prints_markdown:
+        click.echo(judging.markdown(judgements), nl=False)
+    else:
+        text = _document(answers) if as_json else _text(answers, every_budget=wanted.verbose)
+        click.echo(text, nl=as_json)
+    judging.write_reports(gating, judgements)
+    return judging.status_of(judgements, _status(pairs, answers))
 
 
 def _measured(commands: Sequence[str], wanted: Wanted) -> tuple[str, str]:
@@ -176,15 +190,26 @@ def _alike(name: str, first: Run, second: Run, insisted: Iterable[str]) -> tuple
         raise type(refusal)(f"{name}: {refusal.what}", hint=refusal.hint) from refusal
 
 
-def _answers(pairs: Sequence[_Pair], margin: Margin) -> list[_Answer]:
-    """Compare each pair; the totals of several are one family."""
+def _answers(pairs: Sequence[_Pair], margin: Margin, gating: Gating) -> list[_Answer]:
+    """Compare each pair, and judge it by itself; the totals of several are one family."""
     timed = [pair for pair in pairs if _clock(pair) is Clock.TIME]
     found = in_family([compare(pair.first, pair.second, margin) for pair in timed])
     by_name = dict(zip((pair.name for pair in timed), found, strict=True))
     return [
-        _in_time(pair, by_name[pair.name]) if pair.name in by_name else _in_counts(pair)
+        _in_time(pair, by_name[pair.name], margin, gating)
+        if pair.name in by_name
+        else _in_counts(pair, margin, gating)
         for pair in pairs
     ]
+
+
+def _judgement(
+    pair: _Pair, margin: Margin, gating: Gating, said: str, found: Comparison | None = None
+) -> judging.Judgement:
+    sides = pair.first, pair.second
+    return judging.judged_sides(
+        gating, sides, margin, sentence=said, found=found, warnings=pair.warnings
+    )
 
 
 def _clock(pair: _Pair) -> Clock:
@@ -192,16 +217,22 @@ def _clock(pair: _Pair) -> Clock:
     return Clock.INSTRUCTIONS if counted else Clock.TIME
 
 
-def _in_time(pair: _Pair, found: Comparison) -> _Answer:
+def _in_time(pair: _Pair, found: Comparison, margin: Margin, gating: Gating) -> _Answer:
     from qemu_boot_time.report.comparison import Compared, document, sentence, to_text
 
     compared = Compared(pair.first, pair.second, found, pair.warnings)
+    said = sentence(found)
     return _Answer(
-        pair.name, found.total.verdict, sentence(found), to_text(compared), document(compared)
+        pair.name,
+        found.total.verdict,
+        said,
+        to_text(compared),
+        document(compared),
+        _judgement(pair, margin, gating, said, found),
     )
 
 
-def _in_counts(pair: _Pair) -> _Answer:
+def _in_counts(pair: _Pair, margin: Margin, gating: Gating) -> _Answer:
     """Compare instructions: the same in every boot of the same thing, so that no test is needed."""
     from qemu_boot_time.report.exact import document, sentence, to_text
     from qemu_boot_time.stats import exact
@@ -220,13 +251,20 @@ def _in_counts(pair: _Pair) -> _Answer:
         sentence(found),
         "".join([text, *(f"warning: {each}\n" for each in pair.warnings)]),
         {**document(first, second, found), "warnings": pair.warnings},
+        _judgement(pair, margin, gating, sentence(found)),
     )
 
 
-def _text(answers: Sequence[_Answer]) -> str:
+def _text(answers: Sequence[_Answer], *, every_budget: bool) -> str:
+    budgets = (judging.lines(answer.judgement, every=every_budget) for answer in answers)
+    texts = [
+        "".join([answer.text, *(f"{line}\n" for line in lines)])
+        for answer, lines in zip(answers, budgets, strict=True)
+    ]
     if not answers[0].name:
-        return answers[0].text
-    blocks = [f"== {answer.name}\n{answer.text}\n" for answer in answers]
+        return texts[0]
+    names = [answer.name for answer in answers]
+    blocks = [f"== {name}\n{text}\n" for name, text in zip(names, texts, strict=True)]
     return "".join([*blocks, *(f"{answer.name}: {answer.sentence}\n" for answer in answers)])
 
 
@@ -234,9 +272,12 @@ def _document(answers: Sequence[_Answer]) -> str:
     """Give DESIGN.md's document; of several configurations one each, and no average."""
     from qemu_boot_time.report.json import SCHEMA, dump
 
+    documents = [{**each.document, **judging.document(each.judgement)} for each in answers]
     if not answers[0].name:
-        return dump({"schema": SCHEMA, **answers[0].document})
-    each = [{"name": answer.name, **answer.document} for answer in answers]
+        return dump({"schema": SCHEMA, **documents[0]})
+    each = [
+        {"name": answer.name, **found} for answer, found in zip(answers, documents, strict=True)
+    ]
     return dump({"schema": SCHEMA, "configurations": each})
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.options import require_text
 from qemu_boot_time.cli.output import Form, note, print_run
 from qemu_boot_time.cli.progress import Board, Count
@@ -70,6 +71,7 @@ class Printing:
     verbose: bool
     out: Path | None
     """Where the run is kept; None: in the usual place."""
+    gating: Gating = NO_GATES
 
 
 def check_programs(command: QemuCommand) -> None:
@@ -111,7 +113,7 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
         raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *_advice(run, plan)))
-    status = print_run(run, Form(printing.as_json, printing.verbose))
+    status = print_run(run, Form(printing.as_json, printing.verbose, gating=printing.gating))
     if interrupt is not None:
         note(
             f"interrupted; {len(run.boots)} boots are kept: qbt show {printing.out or directory.name}"

@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 import click
 
+from qemu_boot_time.cli.gating import NO_GATES, Gating
+from qemu_boot_time.cli.judging import (
+    Judgement,
+    baseline_document,
+    document,
+    judged_run,
+    lines,
+    markdown,
+    status_of,
+    warnings_of,
+    write_reports,
+)
 from qemu_boot_time.errors import ExitStatus, InputError
 from qemu_boot_time.model import Run
 
@@ -20,29 +32,36 @@ class Form:
     every_boot: bool = False
     stats: bool = False
     """Intervals, spread and oddities of every mark and phase."""
+    gating: Gating = NO_GATES
+    """What it must keep to."""
 
 
 def print_run(run: Run, form: Form) -> int:
-    """Print the table or the JSON document; give the exit status.
+    """Print the table or the JSON document, and what budgets say; give the exit status.
 
     Raises InputError after the table where the input is damaged.
     """
-    click.echo(_json(run) if form.as_json else _text(run, form), nl=form.as_json)
+    judgement = judged_run(form.gating, run)
+    click.echo(_rendered(judgement, form), nl=form.as_json)
+    write_reports(form.gating, [judgement])
     if run.damage:
         raise InputError(run.damage, hint=_DAMAGED)
-    return ExitStatus.DONE if all(boot.ok for boot in run.boots) else ExitStatus.BOOT_FAILED
+    all_well = all(boot.ok for boot in run.boots)
+    return status_of([judgement], ExitStatus.DONE if all_well else ExitStatus.BOOT_FAILED)
 
 
-def _json(run: Run) -> str:
-    from qemu_boot_time.report.json import to_json
+def _rendered(judgement: Judgement, form: Form) -> str:
+    if form.as_json:
+        from qemu_boot_time.report.json import to_json
 
-    return to_json(run)
-
-
-def _text(run: Run, form: Form) -> str:
+        return to_json(judgement.run, {**document(judgement), **baseline_document(judgement)})
+    if form.gating.prints_markdown:
+        return markdown([judgement])
     from qemu_boot_time.report.text import Showing, to_text
 
-    return to_text(run, Showing(form.every_boot, form.stats, wants_colour()))
+    text = to_text(judgement.run, Showing(form.every_boot, form.stats, wants_colour()))
+    below = [*warnings_of(judgement), *lines(judgement, every=form.every_boot)]
+    return text + "".join(f"{line}\n" for line in below)
 
 
 def wants_colour() -> bool:

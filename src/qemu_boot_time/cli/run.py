@@ -5,10 +5,12 @@ from dataclasses import replace
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import Printing, measure_and_print
-from qemu_boot_time.cli.wanted import Wanted, measuring_options, plan_for
+from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options, plan_for
+from qemu_boot_time.inputs import Options
 
 _EXAMPLES = """\b
 Examples:
@@ -34,12 +36,14 @@ Examples:
 @inside_option
 @options.json_option
 @options.verbose_option_of_qemu
+@gate_options
 def command(
     *,
     qemu: tuple[str, ...],
     wanted: Wanted,
     inside: str | None,
     as_json: bool,
+    gating: Gating,
 ) -> int:
     """Boot a VM many times and show where its time goes.
 
@@ -48,6 +52,9 @@ def command(
     mark of --until was seen, or when QEMU leaves by itself; without --until a guest that runs on
     counts as failed when --timeout has passed.
     """
+    check_budgets(gating, wanted)
+    gating = opened(gating, Options(rules=wanted.rules, vmm=wanted.vmm))
     plan, notes = plan_for(qemu, wanted)
     plan = replace(plan, inside=purposes(inside, plan.command, plan.sources))
-    return measure_and_print(plan, Printing(as_json, wanted.verbose, wanted.out), notes)
+    printing = Printing(as_json, wanted.verbose, wanted.out, gating)
+    return measure_and_print(plan, printing, notes)

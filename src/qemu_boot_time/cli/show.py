@@ -3,6 +3,7 @@
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.inputs import Options, open_input
 
@@ -10,6 +11,7 @@ _EXAMPLES = """\b
 Examples:
   qbt show last
   qbt show --stats last
+  qbt show --fail-if 'kernel.p95 > 120ms' --junit qbt.xml last
   qbt show -v 20261123-143000
   qbt show --json last | jq .boots[0].marks
   qbt show --json last > baseline.json     a file to commit, read like the run
@@ -22,9 +24,14 @@ Examples:
 @options.json_option
 @options.verbose_option
 @options.stats_option
-def command(*, run: str, unit: str, as_json: bool, verbose: bool, stats: bool) -> int:
+@gate_options
+def command(
+    *, run: str, unit: str, as_json: bool, verbose: bool, stats: bool, gating: Gating
+) -> int:
     """Show a run again: every number is made anew from its raw files.
 
     RUN is a path, an id of `qbt list`, or `last` (the default); or a file that `--json` printed.
     """
-    return print_run(open_input(run, Options(unit)), Form(as_json, verbose, stats))
+    how = Options(unit)
+    form = Form(as_json, verbose, stats, opened(gating, how))
+    return print_run(open_input(run, how), form)

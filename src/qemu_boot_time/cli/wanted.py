@@ -12,6 +12,7 @@ import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
+from qemu_boot_time.cli.gating import Gating, check_possible
 from qemu_boot_time.cli.measuring import check_programs, out_option, source_option
 from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.errors import UsageError
@@ -152,6 +153,16 @@ def measuring_options(function: Callable[..., int | None]) -> Callable[..., int 
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def check_budgets(gating: Gating, wanted: Wanted) -> None:
+    """Raise UsageError for a budget that what is wanted can never be judged by."""
+    check_possible(
+        gating,
+        wanted.rules,
+        boots=wanted.precision.least if wanted.precision else wanted.boots,
+        counting=wanted.asked.counted or wanted.clock is Clock.INSTRUCTIONS,
+    )
 
 
 def plan_for(words: Sequence[str], wanted: Wanted, side: str = "") -> tuple[Plan, list[str]]:

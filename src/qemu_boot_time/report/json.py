@@ -1,6 +1,8 @@
 """The JSON document of DESIGN.md, schema 1: all times integer nanoseconds."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -18,8 +20,11 @@ _UNITS = {Clock.TIME: "_ns", Clock.INSTRUCTIONS: ""}
 _PERCENTILES = ("p90", "p95", "p99")
 
 
-def to_json(run: Run) -> str:
-    """Render a run as one JSON document: its times, and its instructions where there are any."""
+def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Render a run as one JSON document: its times, and its instructions where there are any.
+
+    ``more`` are keys beside the run's own.
+    """
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "run": _run(run),
@@ -31,7 +36,7 @@ def to_json(run: Run) -> str:
     counted = _summary(run, Clock.INSTRUCTIONS)
     if counted["marks"]:
         document["instructions"] = counted
-    return dump(document)
+    return dump({**document, **more})
 
 
 def _run(run: Run) -> dict[str, Any]:
