@@ -2,6 +2,7 @@
 
 import math
 from itertools import accumulate, combinations, product
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_p_is_scipy_s(n: int, m: int) -> None:
     second = [round(value) for value in rng.normal(5e5, 1e6, m)]
     few = math.comb(n + m, n) <= 20_000
 
-    how = "exact" if few else "asymptotic"
+    how: Literal["exact", "asymptotic"] = "exact" if few else "asymptotic"
     p = float(scipy_stats.mannwhitneyu(first, second, method=how).pvalue)
     other = float(scipy_stats.brunnermunzel(first, second).pvalue) if min(n, m) >= 10 else 0.0
 

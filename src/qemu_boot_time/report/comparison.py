@@ -96,7 +96,11 @@ def sentence(found: Comparison) -> str:
     """Say in words what became of the total, and which phases carry it."""
     total = found.total
     parts = [f"{total.verdict}: {_shift_in_words(total)}", *_carriers(found)]
-    unchanged = [printable(c.name) for c in found.phases if c.verdict is Verdict.SAME]
+    unchanged = [
+        printable(change.name)
+        for change in found.phases
+        if change.verdict is Verdict.SAME and any(change.medians)
+    ]
     return "; ".join([*parts, *([f"{', '.join(unchanged)} unchanged"] if unchanged else [])])
 
 

@@ -64,7 +64,7 @@ def modes_in_words(modes: Modes, clock: Clock = Clock.TIME) -> str:
     """Say where they lie and how many boots each has."""
     each = ", ".join(f"{number(mode.at, clock)} ({mode.share:.0%})" for mode in modes.modes)
     p = f"p < {_LEAST_P}" if modes.p < _LEAST_P else f"p {modes.p:.3f}"
-    return f"{len(modes.modes)}: {each}; {p}"
+    return f"{len(modes.modes)}: {each} {_unit(clock)}; {p}"
 
 
 def _separated(details: Details) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _separated(details: Details) -> Iterator[str]:
     if separator is None:
         yield "modes: no phase alone parts them"
         return
-    apart = number(separator.apart, details.clock)
+    apart = _with_unit(number(separator.apart, details.clock), details.clock)
     yield f"modes: {printable(separator.place.name)} parts them: {apart}, {separator.share:.0%} of it"
 
 
@@ -85,11 +85,11 @@ def _drift_in_words(drift: Drift, clock: Clock) -> str:
     words = []
     if drift.first:
         boots = "the first boot" if drift.first == 1 else f"the first {drift.first} boots"
-        slower = number(drift.slower, clock)
+        slower = _with_unit(number(drift.slower, clock), clock)
         words.append(f"of {boots} {slower} longer than of the rest: --warmup {drift.first}")
     if drift.slope is not None and drift.interval is not None:
         low, high = (number(round(end), clock, sign="+") for end in drift.interval)
-        slope = number(round(drift.slope), clock, sign="+")
+        slope = _with_unit(number(round(drift.slope), clock, sign="+"), clock)
         words.append(f"changes by {slope} a boot, 95% interval [{low}, {high}]")
     return "; ".join(words)
 
@@ -112,6 +112,10 @@ def _oddities(name: str, detail: Detail, clock: Clock) -> Iterator[str]:
         yield f"outliers: {name} of boot {listed(far)}"
     if detail.drift:
         yield f"drift: {name} {_drift_in_words(detail.drift, clock)}"
+
+
+def _with_unit(text: str, clock: Clock) -> str:
+    return f"{text} {_unit(clock)}"
 
 
 def _unit(clock: Clock) -> str:

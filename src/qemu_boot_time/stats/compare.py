@@ -4,7 +4,7 @@ The statistics are :mod:`qemu_boot_time.stats.shift`'s; here is the judgement.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -17,6 +17,7 @@ from qemu_boot_time.stats.shift import interval_rank, shift_of
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
 ALPHA = 0.05
+_Lengths = Mapping[Place, Mapping[int, int]]
 _MOST_BOOTS = 100_000
 """More a side is no advice that anybody could follow."""
 _FOR_LUCK = 1.2
@@ -100,16 +101,18 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
     The total is one hypothesis, the phases are a family of their own.
     """
     sides = [phase_lengths(run.boots, clock) for run in (first, second)]
-    total = main_total(*sides) or Place(TOTAL, "", "")
+    totals = _totals(*sides)
     both = [place for place in sides[0] if place in sides[1] and place.name != TOTAL]
     alone = [
-        tuple(place for place in side if place not in both and place != total) for side in sides
+        tuple(place for place in side if place not in both and place not in totals)
+        for side in sides
     ]
     family = [
         _measured(place, margin, *(list(side[place].values()) for side in sides)) for place in both
     ]
     failed = [sum(not boot.ok for boot in run.boots) for run in (first, second)]
-    whole = _measured(total, margin, *(list(side.get(total, {}).values()) for side in sides))
+    lengths = [side.get(total, {}) for side, total in zip(sides, totals, strict=True)]
+    whole = _measured(totals[0], margin, *(list(side.values()) for side in lengths))
     return Comparison(
         clock=clock,
         total=judged(whole),
@@ -117,9 +120,23 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
         only=(alone[0], alone[1]),
         boots=(len(first.boots), len(second.boots)),
         failed=(failed[0], failed[1]),
-        modes=(modes_of(sides[0].get(total, {})), modes_of(sides[1].get(total, {}))),
+        modes=(modes_of(lengths[0]), modes_of(lengths[1])),
         p_failed=_p_of_failures(first.boots, second.boots),
     )
+
+
+def _totals(first: _Lengths, second: _Lengths) -> tuple[Place, Place]:
+    """Give the total of either side: where both have one that ends alike, that.
+
+    Else each has its own: whoever compares has insisted that they mean the same.
+    """
+    both = [{place: side[place] for place in first if place in second} for side in (first, second)]
+    common = main_total(*both)
+    if common is not None:
+        return common, common
+    one, other = main_total(first), main_total(second)
+    none = Place(TOTAL, "", "")
+    return one or other or none, other or one or none
 
 
 def in_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
