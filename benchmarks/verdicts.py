@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, tuple[Callable[[Draws], Part], ...]] = MappingProxyType(
         "anchors": (describing.anchors,),
         "coverage": (describing.coverage, comparing.shift_coverage),
         "false-alarms": (comparing.alarms_of_totals, comparing.alarms_of_phases),
-        "no-promise": (comparing.alarms_elsewhere,),
+        "no-promise": (comparing.alarms_of_order, comparing.alarms_of_spread),
         "same": (comparing.same_alarms,),
         "power": (comparing.promised_power, comparing.power_curve),
         "more": (comparing.advice,),
@@ -64,7 +64,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=simulated.DATA, help="where nsdi2020/boot-serial-*.dat lie"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.draws < 1:
+        parser.error("--draws: at least one")
+    return options
 
 
 def _sections(text: str) -> list[str]:
