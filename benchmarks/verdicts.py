@@ -16,6 +16,7 @@ import numpy as np
 
 import comparing
 import describing
+import settling
 import simulated
 from aims import Draws, Part
 from common import main, progress
@@ -31,7 +32,7 @@ SECTIONS: Mapping[str, tuple[Callable[[Draws], Part], ...]] = MappingProxyType(
         "no-promise": (comparing.alarms_of_order, comparing.alarms_of_spread),
         "same": (comparing.same_alarms,),
         "power": (comparing.promised_power, comparing.power_curve),
-        "more": (comparing.advice,),
+        "more": (settling.advice,),
         "modes": (describing.false_modes, describing.two_modes, describing.mode_power),
         "separator": (describing.separators,),
         "oddities": (describing.oddities,),
