@@ -1,7 +1,7 @@
 """What the verdict on two samples is worth: how often it is wrong, and how often it finds what is there."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
 from typing import Any
@@ -21,18 +21,14 @@ _TOTAL = Place(TOTAL, "exec", "linux_start_user")
 MOVED = {Verdict.FASTER, Verdict.SLOWER}
 _SIDE = 30
 _WRONG = Aim(most=0.06)
-_SETTLING = 10
-"""Boots a side of a comparison that somebody wants settled."""
-_FOLLOWED = 1_000
-"""Comparisons that are settled so, at most: they take hundreds of boots each."""
 _ALTERNATIVES = (0.005, 0.01, 0.02, 0.05)
 _SIZES = (10, 30, 100)
-_MARGIN = Margin()
+MARGIN = Margin()
 
 
 def total_change(first: list[int], second: list[int]) -> Change:
     """Compare two samples of totals."""
-    return change_of(first, second, _MARGIN, _TOTAL)
+    return change_of(first, second, MARGIN, _TOTAL)
 
 
 def _moves(draw: Callable[[], tuple[list[int], list[int]]]) -> bool:
@@ -99,11 +95,12 @@ def alarms_of_phases(draws: Draws) -> Part:
 
 
 def _compared(draws: Draws, slower: Mapping[str, float]) -> Comparison:
-    first, second = (simulated.run_of(_made_up(draws.rng, each, _SIDE)) for each in ({}, slower))
-    return compare(first, second, _MARGIN)
+    first, second = (simulated.run_of(made_up(draws.rng, each, _SIDE)) for each in ({}, slower))
+    return compare(first, second, MARGIN)
 
 
-def _made_up(rng: np.random.Generator, slower: Mapping[str, float], n: int) -> Any:
+def made_up(rng: np.random.Generator, slower: Mapping[str, float], n: int) -> Any:
+    """Make up boots of which some are of a second kind: (boots, phases)."""
     return simulated.lengths(rng, n, slower=slower, second=simulated.Second())
 
 
@@ -115,24 +112,35 @@ def _alone_moved(found: Comparison, name: str) -> bool:
     return bool(interval and not same and (interval.low > 0 or interval.high < 0))
 
 
-def alarms_elsewhere(draws: Draws) -> Part:
-    """Show what becomes of the verdict where its assumptions do not hold."""
-    rng = draws.rng
-    spreads = {
-        f"{n} boots with sd 2 %, {m} with sd {sd} %": _spread(rng, n, m, sd / 100)
+def alarms_of_spread(draws: Draws) -> Part:
+    """Show what becomes of the verdict where the sides do not spread alike."""
+    figures = [
+        Figure(
+            f"{n} boots with sd 2 %, {m} with sd {sd} %",
+            draws.share(partial(_moves, _spread(draws.rng, n, m, sd / 100))),
+        )
         for n, m, sd in [(30, 30, 6), (10, 50, 6), (50, 10, 6)]
-    }
+    ]
+    return part(
+        "FASTER or SLOWER, with equal medians and unequal spread, no promise made:", figures
+    )
+
+
+def alarms_of_order(draws: Draws) -> Part:
+    """Show what becomes of the verdict where boots depend on when they were."""
     orders = {
-        "host gets 1 % slower: 30 A, then 30 B": partial(_drifting, draws, _one_by_one),
-        "the same, A and B in random pairs": partial(_drifting, draws, _in_pairs),
+        "host gets 1 % slower: 30 A, then 30 B": _one_by_one,
+        "the same, A and B in random pairs": _in_pairs,
     }
-    ways = spreads | orders
-    figures = [Figure(name, draws.share(partial(_moves, way))) for name, way in ways.items()]
+    figures = [
+        Figure(name, draws.share(partial(_moves, partial(_drifting, draws, order))))
+        for name, order in orders.items()
+    ]
     figures += [
         Figure(f"{system}: 30 real boots, then the next 30", _in_order(draws, system))
         for system in simulated.SYSTEMS
     ]
-    return part("FASTER or SLOWER, with equal medians, where no promise is made:", figures)
+    return part("FASTER or SLOWER of one system, in the order of time, no promise made:", figures)
 
 
 def _spread(
@@ -237,71 +245,3 @@ def power_curve(draws: Draws) -> Part:
         ("n", "shift", "qbt SLOWER", "qbt SAME", "Welch", "5 % rule"),
         tuple(rows),
     )
-
-
-# --- how many more ------------------------------------------------------------------------------
-
-
-def advice(draws: Draws) -> Part:
-    """Show how often as many more boots as were asked for settle what was UNDECIDED."""
-    ways = {
-        f"qemu, {factor - 1:+.1%}": partial(_longer_total, draws, factor)
-        for factor in (1.0, 1.005, 1.01, 1.02)
-    }
-    ways |= {
-        f"made up, kernel {factor - 1:+.0%}": partial(_longer_phase, draws, factor)
-        for factor in (1.0, 1.01, 1.02)
-    }
-    figures = [figure for name, way in ways.items() for figure in _followed(draws, name, way)]
-    return part(
-        "UNDECIDED with 10 boots a side: with as many more as it asks for, there is a verdict. The "
-        "total of qemu, and one phase of six. Then how many those were: median, p90, most.",
-        figures,
-    )
-
-
-Ask = Callable[[], Callable[[int], Change]]
-"""Begin a comparison: what comes of it with so many more boots a side."""
-
-
-def _followed(draws: Draws, name: str, ask: Ask) -> Iterator[Figure]:
-    asked: list[int] = []
-    settled, count = 0, min(draws.count, _FOLLOWED)
-    for _ in range(count):
-        with_more = ask()
-        found = with_more(0)
-        if found.verdict is Verdict.UNDECIDED and found.more is not None:
-            asked.append(found.more)
-            settled += with_more(found.more).verdict is not Verdict.UNDECIDED
-    yield Figure(f"{name}: UNDECIDED at first", len(asked) / count)
-    if not asked:
-        return
-    most = np.quantile(asked, [0.5, 0.9, 1.0]).round().astype(int).tolist()
-    yield Figure(f"{name}: of these, settled", settled / len(asked))
-    yield Figure(f"{name}: boots asked for", " ".join(map(str, most)))
-
-
-def _longer_total(draws: Draws, factor: float) -> Callable[[int], Change]:
-    values = draws.real["qemu"]
-    sides = [draws.rng.choice(values, _SETTLING) for _ in range(2)]
-
-    def with_more(more: int) -> Change:
-        first, second = (np.concatenate([side, draws.rng.choice(values, more)]) for side in sides)
-        return total_change(first.tolist(), np.rint(second * factor).astype(np.int64).tolist())
-
-    return with_more
-
-
-def _longer_phase(draws: Draws, factor: float) -> Callable[[int], Change]:
-    ways = [partial(_made_up, draws.rng, {"kernel": each}) for each in (1.0, factor)]
-    sides = [way(_SETTLING) for way in ways]
-
-    def with_more(more: int) -> Change:
-        first, second = (
-            simulated.run_of(np.concatenate([side, way(more)]))
-            for side, way in zip(sides, ways, strict=True)
-        )
-        phases = compare(first, second, _MARGIN).phases
-        return next(change for change in phases if change.name == "kernel")
-
-    return with_more

@@ -16,6 +16,7 @@ import numpy as np
 
 import comparing
 import describing
+import settling
 import simulated
 from aims import Draws, Part
 from common import main, progress
@@ -28,10 +29,10 @@ SECTIONS: Mapping[str, tuple[Callable[[Draws], Part], ...]] = MappingProxyType(
         "anchors": (describing.anchors,),
         "coverage": (describing.coverage, comparing.shift_coverage),
         "false-alarms": (comparing.alarms_of_totals, comparing.alarms_of_phases),
-        "no-promise": (comparing.alarms_elsewhere,),
+        "no-promise": (comparing.alarms_of_order, comparing.alarms_of_spread),
         "same": (comparing.same_alarms,),
         "power": (comparing.promised_power, comparing.power_curve),
-        "more": (comparing.advice,),
+        "more": (settling.advice,),
         "modes": (describing.false_modes, describing.two_modes, describing.mode_power),
         "separator": (describing.separators,),
         "oddities": (describing.oddities,),
@@ -64,7 +65,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=simulated.DATA, help="where nsdi2020/boot-serial-*.dat lie"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.draws < 1:
+        parser.error("--draws: at least one")
+    return options
 
 
 def _sections(text: str) -> list[str]:

@@ -190,6 +190,20 @@ def test_a_section_alone_finds_the_same(
     assert str(alone[-1]) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["--only", "coverage,colour"], ["--draws", "0"]])
+def test_what_cannot_be_drawn(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unknown section, no draw at all: a usage error that names the option."""
+    monkeypatch.setattr("sys.argv", ["verdicts.py", *words])
+
+    with pytest.raises(SystemExit) as left:
+        verdicts.body()
+
+    assert 2 == left.value.code
+    assert words[0] in capsys.readouterr().err
+
+
 # --- real boots -------------------------------------------------------------------------------
 
 
