@@ -114,7 +114,7 @@ def test_too_few_boots(n: int, m: int, more: int) -> None:
     found = change_of(range(n), range(900, 900 + m), Margin(), KERNEL)
 
     assert (UNDECIDED, None, more) == (found.verdict, found.interval, found.more)
-    assert f"{n} boots against {m} are too few for an interval at 95%" == found.reason
+    assert f"{n} against {m} boots are too few for an interval at 95%" == found.reason
 
 
 def test_four_boots_a_side_are_enough_for_the_obvious() -> None:

@@ -127,15 +127,38 @@ def test_the_normal_approximation_continues_the_exact_ranks(n: int, m: int) -> N
 
 @pytest.mark.parametrize(("n", "m"), [(2, 3), (3, 27), (5, 5), (8, 8), (9, 9), (30, 30), (10, 50)])
 def test_p_is_scipy_s(n: int, m: int) -> None:
-    """Exact where there are few ways to deal them out, else by the normal approximation."""
+    """Exact where there are few ways to deal them out; of ten and more the larger of two tests'."""
     rng = np.random.default_rng(n * 100 + m)
     first = [round(value) for value in rng.normal(0, 1e6, n)]
     second = [round(value) for value in rng.normal(5e5, 1e6, m)]
     few = math.comb(n + m, n) <= 20_000
 
-    expected = scipy_stats.mannwhitneyu(first, second, method="exact" if few else "asymptotic")
+    how = "exact" if few else "asymptotic"
+    p = float(scipy_stats.mannwhitneyu(first, second, method=how).pvalue)
+    other = float(scipy_stats.brunnermunzel(first, second).pvalue) if min(n, m) >= 10 else 0.0
 
-    assert float(expected.pvalue) == pytest.approx(shift_of(first, second).p)
+    assert max(p, other) == pytest.approx(shift_of(first, second).p)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_unequal_spread_is_no_shift(*, swapped: bool) -> None:
+    """Ten boots that spread three times as much as fifty: wrong in one of seven by the first test."""
+    rng = np.random.default_rng(4)
+    alarms = 0
+    for _ in range(400):
+        sides = [[round(v) for v in rng.normal(1e8, sd, n)] for n, sd in ((50, 2e6), (10, 6e6))]
+        first, second = reversed(sides) if swapped else sides
+        alarms += shift_of(first, second).p <= 0.05
+
+    assert alarms <= 0.08 * 400
+
+
+def test_samples_that_do_not_overlap() -> None:
+    """The second test has no spread to go by, and leaves it to the first one."""
+    first, second = list(range(10, 20)), list(range(30, 40))
+
+    expected = scipy_stats.mannwhitneyu(first, second, method="asymptotic").pvalue
+    assert float(expected) == pytest.approx(shift_of(first, second).p)
 
 
 def test_p_with_ties_goes_through_all_deals() -> None:

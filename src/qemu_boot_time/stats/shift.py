@@ -16,6 +16,8 @@ _MOST_ARRANGEMENTS = 20_000
 """Up to so many the test goes through all ways in which the values could have been dealt out."""
 _MOST_EXACT_PAIRS = 1_600
 """Up to so many pairs the ranks of the interval are exact, beyond by the normal approximation."""
+_LEAST_FOR_SPREAD = 10
+"""With fewer values a side the approximation of Brunner's and Munzel's test is too rough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Shift:
     interval: Interval | None
     """Of the estimate, at 95 %: what the rank test does not reject. None: too few values."""
     p: float
-    """Of the Mann-Whitney test: how often chance alone parts two samples as far as these."""
+    """How often chance alone parts two samples as far as these: the larger p of two rank tests."""
 
 
 def shift_of(first: Sequence[int], second: Sequence[int]) -> Shift:
@@ -44,7 +46,7 @@ def shift_of(first: Sequence[int], second: Sequence[int]) -> Shift:
     return Shift(
         estimate=round((lower + upper) / 2),
         interval=Interval(*found) if found else None,
-        p=_rank_test(a, b),
+        p=max(_mann_whitney(a, b), _brunner_munzel(a, b)),
     )
 
 
@@ -68,7 +70,7 @@ def _differences(a: Any, b: Any, ranks: Sequence[int]) -> list[int]:
     return [int(value) for value in low]
 
 
-def _rank_test(a: Any, b: Any) -> float:
+def _mann_whitney(a: Any, b: Any) -> float:
     """Give the p of the Mann-Whitney test; with few values that of all ways to deal them out.
 
     Source: H. B. Mann, D. R. Whitney, Ann. Math. Statist. 18 (1947) 50.
@@ -87,6 +89,20 @@ def _rank_test(a: Any, b: Any) -> float:
         everything = PermutationMethod(n_resamples=_MOST_ARRANGEMENTS, rng=np.random.default_rng(0))
         return float(mannwhitneyu(a, b, method=everything).pvalue)
     return float(mannwhitneyu(a, b, method="asymptotic").pvalue)
+
+
+def _brunner_munzel(a: Any, b: Any) -> float:
+    """Give the p of a rank test that does not take both samples to spread alike; 0: it cannot say.
+
+    Where they do not, and the one that spreads more has fewer values, the other test is wrong in 14
+    of 100 pairs of samples that lie alike. Source: E. Brunner, U. Munzel, Biometrical J. 42 (2000) 17.
+    """
+    from scipy.stats import brunnermunzel
+
+    apart = a[-1] < b[0] or b[-1] < a[0]
+    if apart or min(len(a), len(b)) < _LEAST_FOR_SPREAD or a[0] == a[-1] or b[0] == b[-1]:
+        return 0.0
+    return float(brunnermunzel(a, b).pvalue)
 
 
 @cache
