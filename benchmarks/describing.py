@@ -222,13 +222,13 @@ def _warming(draws: Draws, ratio: float) -> bool:
     drawn = draws.rng.choice(draws.real["qemu"], 30, replace=False)
     factors = np.where(np.arange(30) < 3, ratio, 1.0)  # noqa: PLR2004  # the first three
     found = _drift(drawn * factors)
-    return found is not None and found.first > 0
+    return found is not None and found.start is not None
 
 
 def _trending(draws: Draws, ratio: float) -> bool:
     drawn = draws.rng.choice(draws.real["qemu"], 30, replace=False)
     found = _drift(drawn * np.linspace(1, ratio, 30))
-    return found is not None and found.slope is not None
+    return found is not None and found.trend is not None
 
 
 def _drift(values: Any) -> Any:

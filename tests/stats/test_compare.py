@@ -11,7 +11,14 @@ import simulated
 from boots import marks
 from qemu_boot_time.model import Boot, Clock, Outcome, Run
 from qemu_boot_time.phases import Rules, boot_of_marks
-from qemu_boot_time.stats.compare import Change, Comparison, change_of, compare, corrected, judged
+from qemu_boot_time.stats.compare import (
+    Change,
+    Comparison,
+    change_of,
+    compare,
+    judged,
+    judged_family,
+)
 from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.quantities import Place
 from qemu_boot_time.stats.verdict import Margin, Verdict
@@ -196,21 +203,23 @@ def test_holm_by_hand() -> None:
     """Of 0.01, 0.04, 0.03, 0.005 the smallest is multiplied by 4, the next by 3, and none gets below one before it."""
     family = [change(1, p=p) for p in (0.01, 0.04, 0.03, 0.005)]
 
-    assert [0.03, 0.06, 0.06, 0.02] == pytest.approx([each.p or 0 for each in corrected(family)])
+    assert [0.03, 0.06, 0.06, 0.02] == pytest.approx(
+        [each.p or 0 for each in judged_family(family)]
+    )
 
 
 def test_holm_leaves_out_what_has_no_p() -> None:
     """A phase that one side lacks is no hypothesis, and keeps its place."""
     family = [change(None, p=None), change(1, p=0.02), change(1, p=0.9)]
 
-    assert [None, 0.04, 0.9] == [each.p for each in corrected(family)]
-    assert [] == corrected([])
+    assert [None, 0.04, 0.9] == [each.p for each in judged_family(family)]
+    assert [] == judged_family([])
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_a_correction_only_raises(raw: list[float]) -> None:
     """Never below the raw p nor above 1, and never in another order."""
-    found = [each.p or 0.0 for each in corrected([change(1, p=p) for p in raw])]
+    found = [each.p or 0.0 for each in judged_family([change(1, p=p) for p in raw])]
 
     assert all(p <= each <= 1 for p, each in zip(raw, found, strict=True))
     assert sorted(found) == [each for _, each in sorted(zip(raw, found, strict=True))]

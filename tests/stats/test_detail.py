@@ -113,7 +113,8 @@ def test_outliers_and_drift_come_with_the_boots_numbers() -> None:
 
     assert [3] == [each.boot for each in found.outliers]
     assert found.drift is not None
-    assert 1 == found.drift.first
+    assert found.drift.start is not None
+    assert 1 == found.drift.start.boots
 
 
 # --- a run ------------------------------------------------------------------------------------

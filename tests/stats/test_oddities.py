@@ -5,7 +5,7 @@ import pytest
 
 import simulated
 from qemu_boot_time.stats.modes import modes_of
-from qemu_boot_time.stats.oddities import Drift, Outlier, drift_of, outliers_of
+from qemu_boot_time.stats.oddities import Drift, Outlier, SlowStart, Trend, drift_of, outliers_of
 
 _LEVEL = [100, 103, 101, 104, 102, 100, 103, 101, 104, 102]
 """Ten boots around 102 with quartiles 101 and 103."""
@@ -80,9 +80,10 @@ def test_a_cold_start_is_told() -> None:
     found = drift_of(run(101_100, 101_000, 100_900, *warm), ())
 
     assert found is not None
-    assert (3, None, None) == (found.first, found.slope, found.interval)
-    assert 900 <= found.slower <= 1_100
-    assert found.p < 0.01
+    assert found.start is not None
+    assert (3, None) == (found.start.boots, found.trend)
+    assert 900 <= found.start.longer <= 1_100
+    assert (found.start.p or 1) < 0.01
 
 
 def test_a_slow_first_boot_is_told() -> None:
@@ -92,7 +93,7 @@ def test_a_slow_first_boot_is_told() -> None:
     found = drift_of(values, outliers_of(values, None))
 
     assert found is not None
-    assert (1, 98) == (found.first, found.slower)
+    assert SlowStart(1, 98, None) == found.start
 
 
 def test_a_fast_first_boot_is_no_cold_start() -> None:
@@ -110,12 +111,11 @@ def test_a_trend_is_told() -> None:
     found = drift_of(run(*values), ())
 
     assert found is not None
-    assert found.slope is not None
-    assert found.interval is not None
-    low, high = found.interval
+    assert found.trend is not None
+    low, high = found.trend.interval
     assert low < 7 < high
-    assert 7 == pytest.approx(found.slope, abs=1)
-    assert 0 == found.first
+    assert 7 == pytest.approx(found.trend.slope, abs=1)
+    assert None is found.start
 
 
 def test_a_trend_in_many_boots_has_the_right_step() -> None:
@@ -123,7 +123,7 @@ def test_a_trend_in_many_boots_has_the_right_step() -> None:
     found = drift_of(run(*range(1_000, 51_000, 10)), ())
 
     assert found is not None
-    assert 10.0 == pytest.approx(found.slope or 0)
+    assert 10.0 == pytest.approx(found.trend.slope if found.trend else 0)
 
 
 def test_a_trend_without_scatter() -> None:
@@ -131,8 +131,9 @@ def test_a_trend_without_scatter() -> None:
     found = drift_of(run(*range(100, 112)), ())
 
     assert found is not None
-    assert Drift(0, 0, 1.0, (1.0, 1.0), found.p) == found
-    assert found.p < 1e-6
+    assert found.trend is not None
+    assert Drift(None, Trend(1.0, (1.0, 1.0), found.trend.p)) == found
+    assert found.trend.p < 1e-6
 
 
 @pytest.mark.parametrize("values", [[], [5], [5, 4], list(range(9)), [7] * 30, _LEVEL * 3])

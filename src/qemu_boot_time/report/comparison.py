@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Kind, Run
 from qemu_boot_time.report.detail import modes_in_words
 from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
@@ -134,6 +134,8 @@ def _carriers(found: Comparison) -> Iterator[str]:
 def _remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
     yield from _undecided(found)
+    if not _in_turn(compared.first, compared.second):
+        yield "note: not measured in turn: where the host changed meanwhile, that shows as a shift"
     if found.p_failed <= _UNLIKELY:
         first, second = found.failed
         yield f"note: {first} boots of the first failed, {second} of the second (p {found.p_failed:.2g})"
@@ -145,6 +147,13 @@ def _remarks(compared: Compared) -> Iterator[str]:
             yield f"note: only the {side} has {', '.join(printable(p.name) for p in places)}"
     for warning in compared.warnings:
         yield f"warning: {printable(warning)}"
+
+
+def _in_turn(first: Run, second: Run) -> bool:
+    """Whether the boots of both were mixed; of what is no run of ours nobody knows, so nothing is said."""
+    if first.kind is not Kind.RUN or second.kind is not Kind.RUN:
+        return True
+    return first.order_seed is not None and first.order_seed == second.order_seed
 
 
 def _undecided(found: Comparison) -> Iterator[str]:

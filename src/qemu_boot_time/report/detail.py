@@ -83,13 +83,13 @@ def _separated(details: Details) -> Iterator[str]:
 
 def _drift_in_words(drift: Drift, clock: Clock) -> str:
     words = []
-    if drift.first:
-        boots = "the first boot" if drift.first == 1 else f"the first {drift.first} boots"
-        slower = _with_unit(number(drift.slower, clock), clock)
-        words.append(f"of {boots} {slower} longer than of the rest: --warmup {drift.first}")
-    if drift.slope is not None and drift.interval is not None:
-        low, high = (number(round(end), clock, sign="+") for end in drift.interval)
-        slope = _with_unit(number(round(drift.slope), clock, sign="+"), clock)
+    if start := drift.start:
+        boots = "the first boot" if start.boots == 1 else f"the first {start.boots} boots"
+        longer = _with_unit(number(start.longer, clock), clock)
+        words.append(f"of {boots} {longer} longer than of the rest: --warmup {start.boots}")
+    if trend := drift.trend:
+        low, high = (number(round(end), clock, sign="+") for end in trend.interval)
+        slope = _with_unit(number(round(trend.slope), clock, sign="+"), clock)
         words.append(f"changes by {slope} a boot, 95% interval [{low}, {high}]")
     return "; ".join(words)
 

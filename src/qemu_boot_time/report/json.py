@@ -11,6 +11,7 @@ from qemu_boot_time.model import Boot, Clock, Inside, Mark, Phase, Run, Span
 from qemu_boot_time.stats.detail import Detail, Details, Separator, details_of
 from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.modes import Modes
+from qemu_boot_time.stats.oddities import Drift
 from qemu_boot_time.stats.quantities import Place
 from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, summarise
 
@@ -50,6 +51,7 @@ def _run(run: Run) -> dict[str, Any]:
         "clock": run.clock,
         "notes": [plain(note) for note in run.notes],
         "damage": plain(run.damage),
+        "order_seed": run.order_seed,
         "definitions": asdict(run.definitions),
         "host": dict(run.host),
     }
@@ -177,7 +179,6 @@ def _stats(stats: Stats, unit: str) -> dict[str, int]:
 
 def _detail(detail: Detail, unit: str) -> dict[str, Any]:
     """Give what goes beside n, median, mean, min and max; None: so few boots do not tell."""
-    drift = detail.drift
     return {
         f"sd{unit}": None if detail.sd is None else round(detail.sd),
         "cv": detail.cv,
@@ -188,7 +189,7 @@ def _detail(detail: Detail, unit: str) -> dict[str, Any]:
             {"index": o.boot - 1, f"value{unit}": o.value, f"far{unit}": o.far}
             for o in detail.outliers
         ],
-        "drift": None if drift is None else asdict(drift),
+        "drift": None if detail.drift is None else _drift(detail.drift, unit),
         "modes": [] if detail.modes is None else _modes(detail.modes, unit),
         "modes_p": None if detail.modes is None else detail.modes.p,
     }
@@ -199,6 +200,18 @@ def _ends(name: str, interval: Interval | None, unit: str) -> dict[str, int | No
         f"{name}_low{unit}": interval.low if interval else None,
         f"{name}_high{unit}": interval.high if interval else None,
     }
+
+
+def _drift(drift: Drift, unit: str) -> dict[str, Any]:
+    start, trend = drift.start, drift.trend
+    first = start and {"boots": start.boots, f"longer{unit}": start.longer, "p": start.p}
+    slope = trend and {
+        "slope": trend.slope,
+        "slope_low": trend.interval[0],
+        "slope_high": trend.interval[1],
+        "p": trend.p,
+    }
+    return {"start": first, "trend": slope}
 
 
 def _modes(modes: Modes, unit: str) -> list[dict[str, Any]]:

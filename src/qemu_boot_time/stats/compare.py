@@ -116,7 +116,7 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
     return Comparison(
         clock=clock,
         total=judged(whole),
-        phases=tuple(judged(change, len(family)) for change in corrected(family)),
+        phases=tuple(judged_family(family)),
         only=(alone[0], alone[1]),
         boots=(len(first.boots), len(second.boots)),
         failed=(failed[0], failed[1]),
@@ -144,17 +144,18 @@ def in_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
     Among twenty configurations of which none has changed, one would else seem to.
     """
-    totals = corrected([each.total for each in comparisons])
-    return [
-        replace(each, total=judged(total, len(totals)))
-        for each, total in zip(comparisons, totals, strict=True)
-    ]
+    totals = judged_family([each.total for each in comparisons])
+    return [replace(each, total=total) for each, total in zip(comparisons, totals, strict=True)]
 
 
-def corrected(changes: Sequence[Change]) -> list[Change]:
-    """Correct the p of a family for its size. Source: S. Holm, Scand. J. Statist. 6 (1979) 65."""
+def judged_family(changes: Sequence[Change]) -> list[Change]:
+    """Give the verdicts on changes of which each may be wrong by chance, corrected for how many there are.
+
+    What has too few boots for an interval can never be shown, and counts for nothing. Source: S.
+    Holm, Scand. J. Statist. 6 (1979) 65.
+    """
     ordered = sorted(
-        (i for i, change in enumerate(changes) if change.p is not None),
+        (i for i, change in enumerate(changes) if change.interval is not None),
         key=lambda i: changes[i].p or 0.0,
     )
     result = list(changes)
@@ -162,7 +163,7 @@ def corrected(changes: Sequence[Change]) -> list[Change]:
     for done, i in enumerate(ordered):
         least = max(least, min(1.0, (changes[i].p or 0.0) * (len(ordered) - done)))
         result[i] = replace(changes[i], p=least)
-    return result
+    return [judged(change, len(ordered)) for change in result]
 
 
 def change_of(first: Sequence[int], second: Sequence[int], margin: Margin, place: Place) -> Change:

@@ -6,7 +6,7 @@ from statistics import fmean, median, stdev
 
 from qemu_boot_time.model import Boot, Clock
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.stats.compare import change_of, corrected, judged
+from qemu_boot_time.stats.compare import change_of, judged_family
 from qemu_boot_time.stats.intervals import Interval, mean_interval, median_interval, percentile
 from qemu_boot_time.stats.modes import Modes, modes_of
 from qemu_boot_time.stats.oddities import Drift, Outlier, drift_of, outliers_of
@@ -120,9 +120,7 @@ def separator_of(
         for place in places
     }
     family = [change_of(first, second, Margin(), place) for place, (first, second) in sides.items()]
-    slower = [
-        change for change in map(judged, corrected(family)) if change.verdict is Verdict.SLOWER
-    ]
+    slower = [change for change in judged_family(family) if change.verdict is Verdict.SLOWER]
     most = max(slower, key=lambda change: change.shift or 0, default=None)
     fast, slow = ([lengths[total][boot] for boot in kind] for kind in kinds)
     apart = change_of(fast, slow, Margin(), total).shift or 0

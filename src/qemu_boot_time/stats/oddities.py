@@ -32,19 +32,34 @@ class Outlier:
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """What changed from the first boot of a run to the last."""
+class SlowStart:
+    """The first boots of a run took longer than the rest: caches were cold, say."""
 
-    first: int = 0
-    """So many boots at the beginning were slower than the rest; 0: none."""
-    slower: int = 0
-    """By so much."""
-    slope: float | None = None
-    """From one boot to the next, over all after those; None: no trend."""
-    interval: tuple[float, float] | None = None
+    boots: int
+    """How many."""
+    longer: int
+    p: float | None
+    """Of the rank test; None: it is the first boot alone, and that lies far out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Boots became slower or faster, from one to the next."""
+
+    slope: float
+    """A boot."""
+    interval: tuple[float, float]
     """Of the slope, at 95 %."""
-    p: float = 1.0
-    """How often chance alone does as much; of the trend, where there is one."""
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What changed from the first boot of a run to the last; at least one of these."""
+
+    start: SlowStart | None = None
+    trend: Trend | None = None
+    """Over all boots after a slow start."""
 
 
 def outliers_of(values: Mapping[int, int], modes: Modes | None) -> tuple[Outlier, ...]:
@@ -76,39 +91,40 @@ def drift_of(values: Mapping[int, int], outliers: Sequence[Outlier]) -> Drift | 
     if len(boots) < _LEAST_FOR_DRIFT:
         return None
     ordered = [values[boot] for boot in boots]
-    first, p_first = _slower_at_first(ordered)
-    if not first and any(each.boot == boots[0] and each.far > 0 for each in outliers):
-        first = 1
-    slower = -shift_of(ordered[:first], ordered[first:]).estimate if first else 0
-    slope, interval, p = _trend(ordered[first:])
-    if not first and slope is None:
-        return None
-    return Drift(first, slower, slope, interval, p_first if slope is None else p)
+    start = _slow_start(ordered, is_far=any(o.boot == boots[0] and o.far > 0 for o in outliers))
+    trend = _trend(ordered[start.boots if start else 0 :])
+    return Drift(start, trend) if start or trend else None
 
 
-def _slower_at_first(ordered: Sequence[int]) -> tuple[int, float]:
-    """Say how many of the first boots were slower as a group (0: none), and the p of that."""
+def _slow_start(ordered: Sequence[int], *, is_far: bool) -> SlowStart | None:
+    """Compare the first boots, as a group, with the rest; else take a first one that lies far out."""
     from scipy.stats import mannwhitneyu
 
     first = max(_FIRST_BOOTS, len(ordered) // 10)
     test = mannwhitneyu(ordered[:first], ordered[first:], alternative="greater")
     p = float(test.pvalue)
-    return (first, p) if p <= _ALPHA else (0, p)
+    if p <= _ALPHA:
+        return SlowStart(first, _longer(ordered, first), p)
+    return SlowStart(1, _longer(ordered, 1), None) if is_far else None
 
 
-def _trend(ordered: Sequence[int]) -> tuple[float | None, tuple[float, float] | None, float]:
+def _longer(ordered: Sequence[int], first: int) -> int:
+    return shift_of(ordered[first:], ordered[:first]).estimate
+
+
+def _trend(ordered: Sequence[int]) -> Trend | None:
     """Test for a trend, and measure it where there is one.
 
     Sources: H. B. Mann, Econometrica 13 (1945) 245, with Kendall's tau; P. K. Sen, J. Amer. Statist.
     Assoc. 63 (1968) 1379, for the slope and its interval.
     """
     if len(ordered) < _LEAST_FOR_DRIFT or min(ordered) == max(ordered):
-        return None, None, 1.0
+        return None
     from scipy.stats import kendalltau, theilslopes
 
     p = float(kendalltau(range(len(ordered)), ordered).pvalue)
     if p > _ALPHA:
-        return None, None, p
+        return None
     step = math.ceil(len(ordered) / _MOST_FOR_SLOPE)
     found = theilslopes(ordered[::step], range(0, len(ordered), step))
-    return float(found.slope), (float(found.low_slope), float(found.high_slope)), p
+    return Trend(float(found.slope), (float(found.low_slope), float(found.high_slope)), p)
