@@ -260,7 +260,7 @@ def test_lines_of_what_moved() -> None:
     """The shift in its unit and in per cent, and its interval."""
     found = judged(fail_if("kernel slower than 2%"), shifted(10), run_of([100] * 20))
 
-    assert "it is +10.950 ms (+10.95 %), between +10.600 and +11.300 ms" == found.line
+    assert "it is +10.950 ms (+10.95 %), between +10.500 and +11.400 ms" == found.line
     assert (10_950_000, "ns") == (found.value, found.unit)
 
 

@@ -57,7 +57,7 @@ class Change:
     def percent(self, length: int) -> float | None:
         """Give a length in percent of the first side's median; None where that is 0."""
         first = self.medians[0]
-        return 100 * length / first if first else None
+        return 100 * length / abs(first) if first else None
 
 
 @dataclass(frozen=True, slots=True)
