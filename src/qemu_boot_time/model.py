@@ -295,7 +295,7 @@ class Run:
     """Where the input is damaged, so that it may have held more; empty: it is whole."""
     kind: Kind = Kind.RUN
     definitions: Definitions = field(default_factory=Definitions)
-    order_seed: int | None = None
-    """Of the order in which it was booted in turn with another run; None: it was alone."""
+    measurement: str = ""
+    """What names the measurement in which it was booted in turn with another run; empty: it was alone."""
     host: Mapping[str, object] = field(default_factory=dict)
     """Facts about the machine it was measured on, as in its ``run.json``; empty: nobody knows."""

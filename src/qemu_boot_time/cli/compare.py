@@ -18,6 +18,7 @@ from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
 from qemu_boot_time.inputs import Options, open_configurations, open_input
 from qemu_boot_time.model import Clock, Run
+from qemu_boot_time.stats import exact
 from qemu_boot_time.stats.compare import Comparison, compare, in_family
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
@@ -53,6 +54,18 @@ class _Pair:
     first: Run
     second: Run
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """By what pairs are judged."""
+
+    margin: Margin
+    of_counts: Margin
+    """Counts do not wobble, so theirs is none unless the user names one."""
+    gating: Gating
+    configurations: int
+    """So many pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,9 @@ def command(
         _Pair(name, one, other, _alike(name, one, other, insisted))
         for name, one, other in _sides(sides, reading)
     ]
-    answers = _answers(pairs, margin, gating)
+    said = context.get_parameter_source("margin") is ParameterSource.COMMANDLINE
+    rules = _Rules(margin, margin if said else exact.NO_MARGIN, gating, len(pairs))
+    answers = _answers(pairs, rules)
     judgements = [answer.judgement for answer in answers]
     if gating.prints_markdown:
         click.echo(judging.markdown(judgements), nl=False)
@@ -190,25 +205,30 @@ def _alike(name: str, first: Run, second: Run, insisted: Iterable[str]) -> tuple
         raise type(refusal)(f"{name}: {refusal.what}", hint=refusal.hint) from refusal
 
 
-def _answers(pairs: Sequence[_Pair], margin: Margin, gating: Gating) -> list[_Answer]:
+def _answers(pairs: Sequence[_Pair], rules: _Rules) -> list[_Answer]:
     """Compare each pair, and judge it by itself; the totals of several are one family."""
     timed = [pair for pair in pairs if _clock(pair) is Clock.TIME]
-    found = in_family([compare(pair.first, pair.second, margin) for pair in timed])
+    found = in_family([compare(pair.first, pair.second, rules.margin) for pair in timed])
     by_name = dict(zip((pair.name for pair in timed), found, strict=True))
     return [
-        _in_time(pair, by_name[pair.name], margin, gating)
+        _in_time(pair, by_name[pair.name], rules)
         if pair.name in by_name
-        else _in_counts(pair, margin, gating)
+        else _in_counts(pair, rules)
         for pair in pairs
     ]
 
 
 def _judgement(
-    pair: _Pair, margin: Margin, gating: Gating, said: str, found: Comparison | None = None
+    pair: _Pair, rules: _Rules, said: str, found: Comparison | None = None
 ) -> judging.Judgement:
-    sides = pair.first, pair.second
     return judging.judged_sides(
-        gating, sides, margin, sentence=said, found=found, warnings=pair.warnings
+        rules.gating,
+        (pair.first, pair.second),
+        sentence=said,
+        margin=rules.of_counts,
+        found=found,
+        warnings=pair.warnings,
+        configurations=rules.configurations,
     )
 
 
@@ -217,7 +237,7 @@ def _clock(pair: _Pair) -> Clock:
     return Clock.INSTRUCTIONS if counted else Clock.TIME
 
 
-def _in_time(pair: _Pair, found: Comparison, margin: Margin, gating: Gating) -> _Answer:
+def _in_time(pair: _Pair, found: Comparison, rules: _Rules) -> _Answer:
     from qemu_boot_time.report.comparison import Compared, document, sentence, to_text
 
     compared = Compared(pair.first, pair.second, found, pair.warnings)
@@ -228,17 +248,16 @@ def _in_time(pair: _Pair, found: Comparison, margin: Margin, gating: Gating) -> 
         said,
         to_text(compared),
         document(compared),
-        _judgement(pair, margin, gating, said, found),
+        _judgement(pair, rules, said, found),
     )
 
 
-def _in_counts(pair: _Pair, margin: Margin, gating: Gating) -> _Answer:
+def _in_counts(pair: _Pair, rules: _Rules) -> _Answer:
     """Compare instructions: the same in every boot of the same thing, so that no test is needed."""
     from qemu_boot_time.report.exact import document, sentence, to_text
-    from qemu_boot_time.stats import exact
 
     first, second = pair.first, pair.second
-    found = exact.compare(first, second)
+    found = exact.compare(first, second, rules.of_counts)
     if found.total is None and all(boot.ok for run in (first, second) for boot in run.boots):
         raise UsageError(
             "the two do not end at the same mark, so their totals are no two of a kind",
@@ -251,7 +270,7 @@ def _in_counts(pair: _Pair, margin: Margin, gating: Gating) -> _Answer:
         sentence(found),
         "".join([text, *(f"warning: {each}\n" for each in pair.warnings)]),
         {**document(first, second, found), "warnings": pair.warnings},
-        _judgement(pair, margin, gating, sentence(found)),
+        _judgement(pair, rules, sentence(found)),
     )
 
 

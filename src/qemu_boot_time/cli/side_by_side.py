@@ -1,6 +1,7 @@
 """Two commands measured now, in turn: a run of each is kept, and whoever asked compares them."""
 
 import contextlib
+import secrets
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,9 +90,10 @@ def _begin(plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int)
     else:
         directories = [out / side for side in SIDES]
     writers = []
+    measurement = secrets.token_hex(8)
     for i, directory in enumerate(directories):
         other = directories[1 - i].name
-        interleaved = Interleaved(seed=seed, side=SIDES[i], other=other)
+        interleaved = Interleaved(seed=seed, side=SIDES[i], other=other, measurement=measurement)
         kept = msgspec.structs.replace(facts[i], interleaved=interleaved)
         writers.append(RunWriter.begin(directory, kept))
     return writers

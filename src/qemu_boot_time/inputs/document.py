@@ -42,7 +42,7 @@ class _Facts(msgspec.Struct):
     notes: tuple[str, ...] = ()
     damage: str = ""
     definitions: Definitions = Definitions()
-    order_seed: int | None = None
+    measurement: str = ""
     host: dict[str, _Fact] = {}
 
 

@@ -153,7 +153,7 @@ def _in_turn(first: Run, second: Run) -> bool:
     """Whether the boots of both were mixed; of what is no run of ours nobody knows, so nothing is said."""
     if first.kind is not Kind.RUN or second.kind is not Kind.RUN:
         return True
-    return first.order_seed is not None and first.order_seed == second.order_seed
+    return bool(first.measurement) and first.measurement == second.measurement
 
 
 def _undecided(found: Comparison) -> Iterator[str]:

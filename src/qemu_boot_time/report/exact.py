@@ -51,10 +51,11 @@ def sentence(found: Comparison) -> str:
         return "no total: the sides have none, or none that ends at the same mark"
     if not found.guilty and found.total.verdict is Verdict.SAME:
         return "the same to the last instruction"
-    parts = ", ".join(f"{_moved(shift)} in {printable(shift.name)}" for shift in found.guilty)
+    moved = ", ".join(f"{_moved(shift)} in {printable(shift.name)}" for shift in found.guilty)
+    parts = f"; {moved}" if moved else ""
     same = [printable(s.name) for s in found.phases if s.verdict is Verdict.SAME]
     rest = f"; the same: {', '.join(same)}" if same else ""
-    return f"{found.total.verdict}: {_moved(found.total)} instructions; {parts}{rest}"
+    return f"{found.total.verdict}: {_moved(found.total)} instructions{parts}{rest}"
 
 
 def _moved(shift: Shift) -> str:

@@ -89,7 +89,7 @@ def load_run(directory: Path) -> Run:
         inside=tuple(_inside(boot, events[boot.index], request.raw) for boot in looked),
         notes=tuple(notes),
         definitions=definitions_of(facts),
-        order_seed=facts.interleaved.seed if facts.interleaved else None,
+        measurement=facts.interleaved.measurement if facts.interleaved else "",
         host=facts.host,
     )
 
