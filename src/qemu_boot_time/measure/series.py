@@ -39,6 +39,9 @@ class Series:
     sockets: Path
     purpose: Purpose = Purpose.MEASURED
     boots: list[Boot] = field(default_factory=list)
+    is_precise: bool = False
+    """Whether the median of the total was known as well as was asked for when it was last looked at:
+    where boots fail, the sides are looked at in different blocks."""
     idle: list[Session] = field(default_factory=list)
     """The sources of the other sides, which listen while this one boots."""
 
@@ -47,12 +50,6 @@ class Series:
         """Whether nothing but failures is to be expected."""
         failed = len(self.boots) >= _HOPELESS and not any(boot.ok for boot in self.boots)
         return failed and not self.plan.keep_going
-
-    @property
-    def is_precise(self) -> bool:
-        """Whether the median of the total is known as well as was asked for."""
-        precision = self.plan.precision
-        return precision is not None and precision.is_reached(self._totals())
 
     def announce(self) -> None:
         """Say what is added to the command, as soon as that is known."""
@@ -66,6 +63,13 @@ class Series:
         self.side.observer.ended(boot)
         if boot.index >= 0:
             self.boots.append(boot)
+            self._look(boot)
+
+    def _look(self, boot: Boot) -> None:
+        """See whether the boots so far are enough, where this one is the last of so many."""
+        precision, totals = self.plan.precision, self._totals()
+        if precision is not None and boot.ok and len(totals) in precision.looks():
+            self.is_precise = precision.is_reached(totals)
 
     def conclude(self) -> None:
         """Say what the boots came to, and look inside the guest."""
