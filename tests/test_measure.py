@@ -12,7 +12,6 @@ import pytest
 from boots import marks
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.measure import Plan, Side, Silence, _boot_in_blocks, block_orders, named
-from qemu_boot_time.measure.precision import said
 from qemu_boot_time.measure.series import Series
 from qemu_boot_time.measure.watch import last_words
 from qemu_boot_time.model import Boot, Outcome
@@ -83,24 +82,6 @@ def test_an_error_tells_of_its_side(name: str, what: str) -> None:
         raise HostError("no disk", hint="buy one")
 
     assert (what, "buy one") == (caught.value.what, caught.value.hint)
-
-
-@pytest.mark.parametrize(
-    ("share", "totals", "text"),
-    [
-        (0.05, [96, 104] * 10, "precision ±4 % after 20 boots"),
-        (
-            0.005,
-            [96, 104] * 10,
-            "precision ±4 % after 20 boots, not the 0.5 % asked for (--max-boots 40)",
-        ),
-        (0.01, [100] * 20, "precision ±0 % after 20 boots"),
-        (0.01, [100] * 5, "no precision: 5 boots have no interval of the median"),
-    ],
-)
-def test_what_was_achieved_is_told(share: float, totals: list[int], text: str) -> None:
-    """And what was asked for, where that was not reached."""
-    assert text == said(Precision(share, least=20, most=40), totals)
 
 
 @dataclass(slots=True)
