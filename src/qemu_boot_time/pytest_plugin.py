@@ -157,9 +157,9 @@ class BootedRun:
         return {**marks, **phases}
 
     def require(self, *conditions: str, baseline: str | Path = "", insist: str = "") -> None:
-        """Fail unless all are shown to be so: ``run.require("kernel.median <= 120ms")``.
+        """Fail unless all are so: ``run.require("kernel.median <= 120ms")``.
 
-        ``baseline`` is what "faster than" compares with; ``insist`` (``--anyway``,
+        ``baseline`` is what "faster than" compares with, which must be shown; ``insist`` (``--anyway``,
         ``--same-definition``) makes a warning of what is not alike in it. Raises AssertionError.
         """
         __tracebackhide__ = True

@@ -85,7 +85,7 @@ _GATES = (
         "--require",
         multiple=True,
         metavar="COND",
-        help="Exit with 1 where it is not shown: 'kernel.instructions <= 160_000_000'.",
+        help="Exit with 1 where it is not so: 'kernel.instructions <= 160_000_000'.",
     ),
     click.option(
         "--budgets",
