@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qemu_boot_time.model import Kind, Run
 from qemu_boot_time.report.detail import modes_in_words
@@ -60,7 +61,8 @@ def _table(found: Comparison) -> Table:
     table = grid("phase (ms)", _COLUMNS)
     table.columns[0].min_width = len(_IN_PERCENT)
     for change in (*found.phases, found.total):
-        table.add_row(printable(change.name), *_medians(change), *_row(change), change.verdict)
+        name = Text(printable(change.name))
+        table.add_row(name, *_medians(change), *_row(change), change.verdict)
         percents = [_percent(change, value) for value in _numbers(change)]
         if any(percents):
             table.add_row(_IN_PERCENT, "", "", *percents, "", style="dim")

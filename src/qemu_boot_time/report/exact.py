@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.json import plain
@@ -24,7 +25,7 @@ def to_text(first: Run, second: Run, found: Comparison) -> str:
         table.add_column(column, justify="right", no_wrap=True)
     for shift in (*found.phases, *([found.total] if found.total else ())):
         counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
-        table.add_row(printable(shift.name), *counts)
+        table.add_row(Text(printable(shift.name)), *counts)
     stream = io.StringIO()
     Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
     lines = [
