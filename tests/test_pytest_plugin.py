@@ -54,7 +54,7 @@ def test_keywords_are_options_of_qbt_run(options: Mapping[str, object], words: l
     assert words == list(_words(options))
 
 
-@pytest.mark.parametrize("name", ["out", "json", "fail_if", "budgets", "junit"])
+@pytest.mark.parametrize("name", ["out", "json", "fail_if", "budgets", "junit", "anyway"])
 def test_options_that_are_the_fixtures_own(tmp_path: Path, name: str) -> None:
     """They are refused; a budget has a method."""
     with pytest.raises(TypeError, match=f"takes no '{name}'"):
