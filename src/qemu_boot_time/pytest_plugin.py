@@ -123,6 +123,9 @@ def _run(words: Sequence[str]) -> int:
         raise _failed(error) if insists else pytest.skip.Exception(error.what) from None
     except QbtError as error:
         raise _failed(error) from None
+    except click.Abort as abort:
+        # click makes one of a Ctrl-C, and pytest would count it as a failure and go on.
+        raise (abort.__cause__ or KeyboardInterrupt()) from None
     except click.ClickException as error:
         raise pytest.fail.Exception(f"qbt run: {error.format_message()}") from None
 
