@@ -147,14 +147,40 @@ def test_a_name_that_means_two_things_is_not_judged() -> None:
     )
 
 
+def lacking(run: Run) -> Run:
+    """Take all phases from the last boot, which got there all the same."""
+    *others, last = run.boots
+    return replace(run, boots=(*others, replace(last, phases=())))
+
+
 def test_boots_that_lack_a_phase_are_told() -> None:
     """The value is of those that have it, and that is said."""
-    run = run_of([100, 100, 100])
-    short = replace(run.boots[2], phases=())
+    found = judged(fail_if("kernel > 1s"), lacking(run_of([100, 100, 100])))
 
-    found = judged(fail_if("kernel > 1s"), replace(run, boots=(*run.boots[:2], short)))
+    assert (State.HELD, "it is 100.000 ms (2 of 3 boots have it)", "2 of 3 boots have it") == (
+        found.state,
+        found.line,
+        found.remark,
+    )
 
-    assert "it is 100.000 ms (2 of 3 boots have it)" == found.line
+
+@pytest.mark.parametrize(
+    ("gate", "found"),
+    [
+        (require("kernel.instructions <= 505"), State.UNKNOWN),
+        (fail_if("kernel.instructions > 505"), State.UNKNOWN),
+        (fail_if("kernel.instructions > 400"), State.BROKEN),
+        (require("kernel.cv < 1%"), State.UNKNOWN),
+        (fail_if("kernel.cv > 1%"), State.HELD),
+        (require("kernel.n >= 2"), State.HELD),
+        (require("kernel.n >= 3"), State.BROKEN),
+    ],
+)
+def test_what_must_hold_for_every_boot_takes_every_boot(gate: Gate, found: State) -> None:
+    """A boot that lacks the quantity has no answer, unless it is asked how many have it."""
+    run = lacking(counted_run([500, 500, 500]))
+
+    assert found is state(gate, run)
 
 
 # --- counts -----------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ _GATES = (
         "--require",
         multiple=True,
         metavar="COND",
-        help="Exit with 1 where it is not shown: 'kernel.instructions <= 160_000_000'.",
+        help="Exit with 1 where it is not so: 'kernel.instructions <= 160_000_000'.",
     ),
     click.option(
         "--budgets",
@@ -108,7 +108,8 @@ _REPORTS = (
 def gate_options(function: Command) -> Command:
     """Add the options of budgets and their baseline; hand over ``gating``, made of them.
 
-    The command is not called where :func:`gating_of` raises.
+    The command is not called where :func:`gating_of` raises, and where somebody insists on a comparison
+    that no budget asks for.
     """
 
     @wraps(function)
@@ -117,6 +118,11 @@ def gate_options(function: Command) -> Command:
     ) -> int | None:
         given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
         insisted = tuple(option for option, is_given in given.items() if is_given)
+        if insisted and not gating.compares:
+            raise UsageError(
+                f"{insisted[0]}: nothing is compared",
+                hint="--baseline RUN --fail-if 'total slower than 2%'",
+            )
         return function(gating=replace(gating, insisted=insisted), **others)
 
     return _with_options(with_insisting, (*_GATES, _BASELINE, *INSISTING, *_REPORTS))

@@ -18,9 +18,9 @@ from qemu_boot_time.store.facts import (
     Interleaved,
     RunWriter,
     new_run_directory,
-    read_facts,
     runs_directory,
 )
+from qemu_boot_time.store.load import load_run
 
 SIDES = ("a", "b")
 _LONGEST_COMMAND = 40
@@ -65,7 +65,7 @@ def _measure(sides: Sequence[Side], board: Board, seed: int) -> None:
             writers[0].directory.parent.rmdir()  # made for the two, and empty again
         raise
     for side, writer in zip(SIDES, writers, strict=True):
-        for text in read_facts(writer.directory)[0].notes:
+        for text in load_run(writer.directory).notes:
             note(f"{side}: {text}")
 
 

@@ -208,12 +208,17 @@ def _drift(drift: Drift, unit: str) -> dict[str, Any]:
     start, trend = drift.start, drift.trend
     first = start and {"boots": start.boots, f"longer{unit}": start.longer, "p": start.p}
     slope = trend and {
-        "slope": trend.slope,
-        "slope_low": trend.interval[0],
-        "slope_high": trend.interval[1],
+        f"slope{unit}": round(trend.slope),
+        f"slope_low{unit}": round(trend.interval[0]),
+        f"slope_high{unit}": round(trend.interval[1]),
         "p": trend.p,
     }
     return {"start": first, "trend": slope}
+
+
+def modes_document(modes: Modes, clock: Clock = Clock.TIME) -> dict[str, Any]:
+    """Give where the modes lie, which boots each has (from 0), and how likely one alone is."""
+    return {"p": modes.p, "modes": _modes(modes, _UNITS[clock])}
 
 
 def _modes(modes: Modes, unit: str) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     FAIL_IF = "fail_if"
     """The budget is broken where the condition is true."""
     REQUIRE = "require"
-    """The budget is broken where the condition is not shown to be true."""
+    """The budget is broken where the condition is not true; of a motion, where it is not shown."""
 
 
 class Unit(StrEnum):
