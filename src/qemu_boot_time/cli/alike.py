@@ -17,7 +17,7 @@ _INSIST = {
     Trouble.HOST: ANYWAY,
     Trouble.SAMPLE: ANYWAY,
 }
-"""What a user says who knows better."""
+"""What a user says who knows better; of nothing can one insist that time is instructions."""
 _MOST_TOLD = 3
 
 
@@ -50,7 +50,7 @@ def require_alike(first: Run, second: Run, *, insisted: Iterable[str]) -> tuple[
     """
     insisted = set(insisted)
     found = (*impossible(first, "first"), *impossible(second, "second"), *unlike(first, second))
-    refused = [each for each in found if _INSIST[each.trouble] not in insisted]
+    refused = [each for each in found if _INSIST.get(each.trouble) not in insisted]
     if refused:
         raise _refusal(refused)
     return tuple(each.what for each in found)
@@ -60,8 +60,8 @@ def _refusal(refused: list[Unlike]) -> QbtError:
     kind = InputError if refused[0].trouble is Trouble.SAMPLE else UsageError
     told = [each.what for each in refused[:_MOST_TOLD]]
     rest = len(refused) - len(told)
+    what = "; ".join(told) + (f"; and {rest} more" if rest else "")
+    if any(each.trouble not in _INSIST for each in refused):
+        return kind(what, hint="measure both sides with the same --clock")
     options = dict.fromkeys(_INSIST[each.trouble] for each in refused)
-    return kind(
-        "; ".join(told) + (f"; and {rest} more" if rest else ""),
-        hint=f"to compare nevertheless: {' '.join(options)}",
-    )
+    return kind(what, hint=f"to compare nevertheless: {' '.join(options)}")

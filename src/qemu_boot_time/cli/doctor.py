@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from qemu_boot_time import doctor, host
+from qemu_boot_time.cli.output import styled
 from qemu_boot_time.doctor import Accel, Done, Finding, Group, Patient, Status, Step
 from qemu_boot_time.errors import ExitStatus
 
@@ -86,7 +87,7 @@ def _print_findings(findings: Iterable[Finding], patient: Patient) -> None:
 
 def _print_finding(finding: Finding) -> None:
     status = finding.seen.status
-    label = click.style(f"{status.value:{_STATUS_WIDTH}}", fg=_COLOURS[status])
+    label = styled(f"{status.value:{_STATUS_WIDTH}}", _COLOURS[status])
     first, *rest = _wrapped(finding.seen.what)
     click.echo(f"  {label}  {finding.check:{_NAME_WIDTH}}  {first}")
     if status in (Status.WARN, Status.FAIL):

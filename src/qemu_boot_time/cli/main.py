@@ -10,6 +10,7 @@ from types import FrameType
 import click
 
 from qemu_boot_time import __version__
+from qemu_boot_time.cli.output import styled
 from qemu_boot_time.errors import ExitStatus, QbtError
 
 _STDOUT_FD = 1
@@ -158,9 +159,9 @@ def _where_help_is(error: click.ClickException) -> str:
 
 
 def _tell(what: str, hint: str, status: int) -> int:
-    click.echo(f"{click.style('qbt:', fg='red')} {_one_line(what)}", err=True)
+    click.echo(f"{styled('qbt:', 'red')} {_one_line(what)}", err=True)
     for line in hint.splitlines()[:_HINT_LINES]:
-        click.echo(f"{click.style('hint:', fg='yellow')} {_one_line(line)}", err=True)
+        click.echo(f"{styled('hint:', 'yellow')} {_one_line(line)}", err=True)
     return status
 
 

@@ -69,11 +69,16 @@ def wants_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+def styled(text: str, colour: str) -> str:
+    """Colour text unless somebody objects; where no terminal reads it, click takes the colour away."""
+    return text if "NO_COLOR" in os.environ else click.style(text, fg=colour)
+
+
 def note(text: str) -> None:
     """Tell the user something that is no data."""
-    click.echo(f"{click.style('note:', fg='cyan')} {text}", err=True)
+    click.echo(f"{styled('note:', 'cyan')} {text}", err=True)
 
 
 def warn(text: str) -> None:
     """Tell the user what may spoil the result."""
-    click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+    click.echo(f"{styled('warning:', 'yellow')} {text}", err=True)

@@ -42,10 +42,9 @@ class Table:
         number = int(column) - 1 if column.isdecimal() else -1
         place = self.columns.index(column) if column in self.columns else number
         if not 0 <= place < width:
-            known = ", ".join(filter(None, self.columns)) or f"1 to {width}"
-            raise UsageError(
-                f"{self.path}: no column {column!r}", hint=f"there are: {known}; or its number"
-            )
+            known = ", ".join(filter(None, self.columns))
+            hint = f"there are: {known}; or its number" if known else f"its number: 1 to {width}"
+            raise UsageError(f"{self.path}: no column {column!r}", hint=hint)
         return place
 
     def nanoseconds(self, row: Row, place: int, unit: str) -> int:

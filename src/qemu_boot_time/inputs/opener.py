@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from qemu_boot_time.errors import InputError
+from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.inputs.options import AGAIN, BYTE_ORDER_MARK, Options
 from qemu_boot_time.inputs.recordings import MAIN_PART, is_recording, open_perfdata, open_tracedat
 from qemu_boot_time.inputs.tables import column_of, open_column, open_table
@@ -31,6 +31,11 @@ def _open(name: str, options: Options) -> Run:
     column = column_of(name)
     if column is not None:
         return open_column(column)
+    file, colon, rest = name.rpartition(":")
+    if colon and Path(file).is_file():
+        raise UsageError(
+            f"{name}: a column has a unit", hint=f"FILE:COLUMN:UNIT, as {file}:{rest or 1}:ms"
+        )
     from qemu_boot_time.store.facts import find_run
     from qemu_boot_time.store.load import load_run
 

@@ -1,7 +1,8 @@
 """A comparison of times, for a person and for a program."""
 
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,24 +39,31 @@ def to_text(compared: Compared) -> str:
     """Render for a terminal of 80 columns: each phase, then what it comes to in one sentence."""
     found = compared.found
     table = _table(found)
+    width = fitting_width(table)
     stream = io.StringIO()
-    Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
+    Console(file=stream, width=width, no_color=True, highlight=False).print(table)
     sides = (("first:  ", compared.first, 0), ("second: ", compared.second, 1))
+    # Two files of one name are told apart by where they lie.
+    same = compared.first.name == compared.second.name
     lines = [
-        *(f"{title}{_side(run, found, i)}" for title, run, i in sides),
+        *(f"{title}{_side(run, found, i, name=run.path * same)}" for title, run, i in sides),
         "",
         *stream.getvalue().rstrip().splitlines(),
         "",
-        sentence(found),
-        *_remarks(compared),
     ]
+    for line in (sentence(found), *_remarks(compared)):
+        lines += _wrapped(line, width)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _side(run: Run, found: Comparison, i: int) -> str:
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _side(run: Run, found: Comparison, i: int, *, name: str) -> str:
     boots = f"{found.boots[i]} boot{'s' * (found.boots[i] != 1)}"
     failed = f", {found.failed[i]} failed" if found.failed[i] else ""
-    return f"{printable(run.name)}, {boots}{failed}"
+    return f"{printable(name or run.name)}, {boots}{failed}"
 
 
 def _table(found: Comparison) -> Table:
@@ -111,16 +119,17 @@ def _shift_in_words(change: Change) -> str:
     if change.shift is None:
         return change.reason
     percent = _percent(change, change.shift)
-    words = f"{_short(change.shift, sign='+')} ms"
-    if change.interval:
-        words += f" [{_short(change.interval.low)}, {_short(change.interval.high)}]"
-    return words + (f" ({percent} %)" if percent else "")
+    shift, *ends = _alike([value for value in _numbers(change) if value is not None])
+    interval = f" [{', '.join(ends)}]" if ends else ""
+    return f"{shift} ms{interval}" + (f" ({percent} %)" if percent else "")
 
 
-def _short(value_ns: int, *, sign: str = "") -> str:
-    """Render milliseconds to a tenth, or finer where they are few."""
-    value = value_ns / _NS_PER_MS
-    return f"{value:{sign}.3f}" if 0 < abs(value) < 1 else f"{value:{sign}.1f}"
+def _alike(values_ns: Sequence[int]) -> list[str]:
+    """Render milliseconds to a tenth, or all of them finer where they are few; the first is a shift."""
+    digits = 1 if max(map(abs, values_ns)) >= _NS_PER_MS else 3
+    signs = ["+", *[""] * (len(values_ns) - 1)]
+    rendered = zip(values_ns, signs, strict=True)
+    return [f"{value / _NS_PER_MS:{sign}.{digits}f}" for value, sign in rendered]
 
 
 def _carriers(found: Comparison) -> Iterator[str]:
@@ -129,7 +138,7 @@ def _carriers(found: Comparison) -> Iterator[str]:
         share = found.share_of(change)
         name = printable(change.name)
         if share is not None and share > 0 and change.shift is not None:
-            yield f"{_short(change.shift)} of it in {name}"
+            yield f"{_alike([change.shift])[0].lstrip('+')} ms of it in {name}"
         else:
             yield f"{name} {_shift_in_words(change)}"
 
@@ -181,6 +190,8 @@ def _undecided(found: Comparison) -> Iterator[str]:
 
 
 def _what_settles(change: Change) -> str:
+    if change.more is not None and change.interval is None:
+        return f"{change.more} more a side are the fewest that could show anything"
     if change.more is None:
         return "no number of boots that anybody would wait for settles it"
     return f"about {change.more} more boot{'s' * (change.more != 1)} a side would settle it"

@@ -18,6 +18,7 @@ _SHARES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 _SPREAD = ("sd", "CV", *_SHARES)
 _INTERVALS = ("median", "from", "to", "mean", "from", "to")
 _LEAST_P = 0.001
+_LEAST_FOR_INTERVAL = 6
 
 
 def detail_lines(details: Details) -> Iterator[str]:
@@ -39,7 +40,9 @@ def stats_lines(details: Details) -> Iterator[str]:
     most = max((detail.n for _, detail in _rows(details)), default=0)
     missing = [f"{p} {least_values(s)}" for p, s in _SHARES.items() if most < least_values(s)]
     if missing:
-        yield f"note: boots that it takes to know a percentile: {', '.join(missing)}"
+        if most < _LEAST_FOR_INTERVAL:
+            missing = [f"an interval {_LEAST_FOR_INTERVAL}", *missing]
+        yield f"note: boots that it takes to know {', '.join(missing)}"
 
 
 def _rows(details: Details) -> Iterator[tuple[str, Detail]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from qemu_boot_time.model import Boot, Clock, Run
+from qemu_boot_time.model import Boot, Clock, Outcome, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.intervals import CONFIDENCE, Interval
 from qemu_boot_time.stats.modes import Modes, modes_of
@@ -110,7 +110,7 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
     family = [
         measured(place, margin, *(list(side[place].values()) for side in sides)) for place in both
     ]
-    failed = [sum(not boot.ok for boot in run.boots) for run in (first, second)]
+    failed = [sum(_has_failed(boot) for boot in run.boots) for run in (first, second)]
     lengths = [side.get(total, {}) for side, total in zip(sides, totals, strict=True)]
     whole = measured(totals[0], margin, *(list(side.values()) for side in lengths))
     return Comparison(
@@ -202,7 +202,7 @@ def judged(change: Change, family: int = 1) -> Change:
         return _settled(change, Verdict.SAME)
     if p <= ALPHA and (interval.low > 0 or interval.high < 0):
         return _settled(change, Verdict.SLOWER if interval.low > 0 else Verdict.FASTER)
-    return _open(change, _why_undecided(interval, p), _more(change, interval, family))
+    return _open(change, _why_undecided(interval, p, family), _more(change, interval, family))
 
 
 def _settled(change: Change, verdict: Verdict) -> Change:
@@ -221,10 +221,11 @@ def _too_few(change: Change) -> str:
     return f"{first} against {second} boots are too few for an interval at {CONFIDENCE:.0%}"
 
 
-def _why_undecided(interval: Interval, p: float) -> str:
+def _why_undecided(interval: Interval, p: float, family: int) -> str:
     if interval.low <= 0 <= interval.high:
         return "the interval holds both no change and more than the margin"
-    return f"the interval excludes 0, but chance does as much in {p:.1%} of such families"
+    of = f" as one of {family}" if family > 1 else ""
+    return f"the interval excludes 0, the test does not: p {p:.3f}{of}"
 
 
 def _least_more(change: Change) -> int | None:
@@ -255,8 +256,13 @@ def _more(change: Change, interval: Interval, family: int) -> int | None:
     return more if more <= _MOST_BOOTS else None
 
 
+def _has_failed(boot: Boot) -> bool:
+    """Whether it shows a fault: one that the user stopped shows none."""
+    return not boot.ok and boot.outcome is not Outcome.INTERRUPTED
+
+
 def _p_of_failures(first: Iterable[Boot], second: Iterable[Boot]) -> float:
-    ended = [[boot.ok for boot in boots] for boots in (first, second)]
+    ended = [[not _has_failed(boot) for boot in boots] for boots in (first, second)]
     if all(map(all, ended)):
         return 1.0
     import numpy as np

@@ -17,6 +17,8 @@ from qemu_boot_time.stats.hosts import host_differences
 class Trouble(StrEnum):
     """In which respect two sides are not alike."""
 
+    CLOCK = "clock"
+    """Time on one side, instructions on the other: nobody can insist."""
     DEFINITION = "definition"
     """What is called the same is not the same thing."""
     SOURCE = "source"
@@ -47,6 +49,7 @@ def unlike(first: Run, second: Run) -> tuple[Unlike, ...]:
     # Instructions are the guest's own: the host changes none of them.
     hosts = () if counted else host_differences(first.host, second.host, accelerators)
     return (
+        *(Unlike(Trouble.CLOCK, what) for what in _clock(first, second)),
         *(Unlike(Trouble.DEFINITION, what) for what in definitions),
         *(Unlike(Trouble.SOURCE, what) for what in _ways_differ(first, second)),
         *(Unlike(Trouble.HOST, what) for what in hosts),
@@ -91,7 +94,10 @@ def _numbers_from_elsewhere(first: Run, second: Run) -> Iterator[str]:
         columns = f"the first is column {one.column!r}, the second column {other.column!r}"
         yield f"{columns}: two columns are two definitions"
     if one.unit and other.unit and one.unit != other.unit:
-        yield f"the numbers of the first are in {one.unit}, those of the second in {other.unit}"
+        numbers = (
+            f"the numbers of the first are in {one.unit}, those of the second in {other.unit}: "
+        )
+        yield f"{numbers}--unit or FILE:COLUMN:UNIT says which"
 
 
 def _end_of_total(first: Run, second: Run) -> Iterator[str]:
@@ -104,7 +110,7 @@ def _end_of_total(first: Run, second: Run) -> Iterator[str]:
         end = _words(known) or "no mark"
         yield f"the {the_list} is a list of totals, and nobody says where they end; the other's end at {end}"
     elif one and other and (one.keys() != other.keys() or len(one) > 1):
-        yield f"totals of the first end at {_words(one)}, those of the second at {_words(other)}"
+        yield f"totals of the first end at {_words(one)}, those of the second at {_words(other)}: --until says where"
 
 
 def _ends_of_total(run: Run) -> Counter[str]:
@@ -160,7 +166,6 @@ def _differing(
 
 
 _DEFINITION_CHECKS: Sequence[Callable[[Run, Run], Iterable[str]]] = (
-    _clock,
     _numbers_from_elsewhere,
     _end_of_total,
     _names,
