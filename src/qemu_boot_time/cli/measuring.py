@@ -98,6 +98,7 @@ def check_programs(command: QemuCommand) -> None:
 def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ()) -> int:
     """Measure, keep the run, print the table; give the exit status."""
     facts = facts_of(plan, notes)
+    is_users = printing.out is not None and printing.out.exists()
     directory = printing.out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, facts)
     count = Count(plan.boots, plan.warmup, at_most=plan.precision is not None)
@@ -109,14 +110,16 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
         interrupt = signalled
         board.clear()
     except QbtError:
-        writer.discard_if_empty()
+        if writer.is_empty:
+            (writer.clear if is_users else writer.discard)()
         raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *_advice(run, plan)))
     status = print_run(run, Form(printing.as_json, printing.verbose, gating=printing.gating))
     if interrupt is not None:
         note(
-            f"interrupted; {len(run.boots)} boots are kept: qbt show {printing.out or directory.name}"
+            f"interrupted; {len(run.boots)} boots are kept: "
+            f"qbt show {shlex.quote(str(printing.out or directory.name))}"
         )
         raise interrupt
     return status
