@@ -1,7 +1,7 @@
 """A comparison of times, for a person and for a program."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,7 +136,7 @@ def _carriers(found: Comparison) -> Iterator[str]:
 
 def _remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
-    yield from _undecided(found)
+    yield from undecided(found.total, found.phases)
     for note in _notes(compared):
         yield f"note: {note}"
     for side, modes in zip(("first", "second"), found.modes, strict=True):
@@ -167,16 +167,20 @@ def _in_turn(first: Run, second: Run) -> bool:
     return first.order_seed is not None and first.order_seed == second.order_seed
 
 
-def _undecided(found: Comparison) -> Iterator[str]:
-    """Say why nothing is shown, and what would: of the total, or of phases where only they are open."""
-    total = found.total
+def undecided(
+    total: Change, phases: Iterable[Change], shown: Callable[[str], str] = printable
+) -> Iterator[str]:
+    """Say why nothing is shown, and what would: of the total, or of phases where only they are open.
+
+    ``shown`` makes text of a name.
+    """
     if total.verdict is Verdict.UNDECIDED:
         if total.shift is not None:
             yield f"undecided: {total.reason}; {_what_settles(total)}"
         return
-    phases = [change for change in found.phases if change.verdict is Verdict.UNDECIDED]
-    if phases:
-        each = ", ".join(f"{printable(phase.name)} ({_boots_more(phase)})" for phase in phases)
+    open_ = [change for change in phases if change.verdict is Verdict.UNDECIDED]
+    if open_:
+        each = ", ".join(f"{shown(phase.name)} ({_boots_more(phase)})" for phase in open_)
         yield f"undecided, and how many more boots a side would settle it: {each}"
 
 
