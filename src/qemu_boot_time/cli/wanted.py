@@ -161,6 +161,7 @@ def check_budgets(gating: Gating, wanted: Wanted) -> None:
         gating,
         wanted.rules,
         boots=wanted.precision.least if wanted.precision else wanted.boots,
+        most=wanted.boots,
         counting=wanted.asked.counted or wanted.clock is Clock.INSTRUCTIONS,
     )
 
