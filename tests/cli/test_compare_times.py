@@ -80,7 +80,7 @@ def test_the_margin_is_the_users(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("margin", ["1", "%", "-1%", "1 parsec", "nan%"])
+@pytest.mark.parametrize("margin", ["1", "1_000", "%", "-1%", "1 parsec", "nan%"])
 def test_what_is_no_margin(tmp_path: Path, margin: str) -> None:
     """It is refused with what one looks like."""
     side = totals(tmp_path / "a.txt", TENS)

@@ -237,6 +237,21 @@ def test_a_bad_file_is_bad_input(tmp_path: Path, text: str, trouble: str) -> Non
             "--min-boots 59",
         ),
         (
+            ("-n", "10", "--require", "boots.n >= 20"),
+            "'require boots.n >= 20': there are 10 boots at most",
+            "a larger -n",
+        ),
+        (
+            ("--precision", "1%", "--max-boots", "30", "--require", "kernel.n > 30"),
+            "'require kernel.n > 30': there are 30 boots at most",
+            "--max-boots",
+        ),
+        (
+            ("-n", "10", "--fail-if", "boots.n < 11"),
+            "'boots.n < 11': there are 10 boots at most",
+            "a larger -n",
+        ),
+        (
             ("--fail-if", "kernal > 3ms"),
             "'kernal > 3ms': no phase or mark is called 'kernal': kernel?",
             "phases: ",
@@ -304,6 +319,14 @@ def test_a_missing_baseline_is_told_before_the_first_boot(tmp_path: Path) -> Non
     words = ("--baseline", str(tmp_path / "nowhere"), "--fail-if", "total slower than 2%")
 
     assert ExitStatus.BAD_INPUT == told(run.command, *words, *QEMU).status
+
+
+@pytest.mark.parametrize("words", [("--require", "boots.n >= 10"), ("--fail-if", "boots.n < 10")])
+def test_just_as_many_boots_as_are_asked_for(words: tuple[str, str]) -> None:
+    """That many there can be."""
+    found = told(run.command, "-n", "10", *words, "--", "/nowhere/qemu-system-x86_64")
+
+    assert ExitStatus.CANNOT == found.status
 
 
 def test_bad_conditions_are_usage_errors() -> None:

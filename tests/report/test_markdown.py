@@ -14,6 +14,7 @@ from qemu_boot_time.report.markdown import (
 )
 from qemu_boot_time.stats.judging import Judged
 from qemu_boot_time.stats.moves import moves_between
+from qemu_boot_time.stats.verdict import Verdict
 
 RUN = run_of(NIGHT)
 FACTS = {"command": "qemu -append 'a|b'", "qbt": "0.1.0", "CPU": ""}
@@ -139,8 +140,6 @@ def test_a_run_and_its_baseline() -> None:
         ("`x`", "&#96;x&#96;"),
         ("<script>", "&#60;script&#62;"),
         ("&lt;", "&#38;lt;"),
-        ("@everyone", "&#64;everyone"),
-        ("#1", "&#35;1"),
         ("[a](http://b)", "&#91;a&#93;(http&#58;//b)"),
         ("www.evil.example", "www&#46;evil.example"),
         ("*a* _b_ ~c~", "&#42;a&#42; &#95;b&#95; &#126;c&#126;"),
@@ -153,6 +152,65 @@ def test_text_from_elsewhere(text: str, shown: str) -> None:
     """It is shown as it is, and does nothing."""
     assert shown == escaped(text)
     assert f"<code>{shown}</code>" == code(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "as_code"),
+    [
+        ("@everyone", "&#64;<!-- -->everyone", "&#64;everyone"),
+        ("me/it#1", "me/it&#35;<!-- -->1", "me/it&#35;1"),
+        ("GH-1", "GH<!-- -->-1", "GH-1"),
+    ],
+)
+def test_nobody_is_called(text: str, shown: str, as_code: str) -> None:
+    """A sign that is escaped is a sign in the page, where mentions are looked for: but in code."""
+    assert shown == escaped(text)
+    assert f"<code>{as_code}</code>" == code(text)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ([100, 104, 108] * 2, [101, 105, 109] * 2, "a side would settle it"),
+        ([100] * 3, [101] * 3, "1 more a side are the fewest that could show anything"),
+    ],
+)
+def test_why_a_total_is_undecided(first: list[int], second: list[int], says: str) -> None:
+    """And how many more boots would settle it, as below the table of qbt compare."""
+    sides = run_of(first), run_of(second)
+    moves = moves_between(*sides)
+
+    text = comparison_to_markdown(sides[1], Against(sides[0], moves), "", (), {})
+
+    (told,) = (each for each in text.splitlines() if each.startswith("undecided"))
+    assert told.startswith(f"undecided: {moves.phases[-1].reason}; ")
+    assert told.endswith(says)
+
+
+def test_which_phases_are_undecided() -> None:
+    """Each with the boots that it takes; its name is code."""
+    moves = moves_between(RUN, RUN)
+    total = replace(moves.phases[-1], verdict=Verdict.SAME)
+    moves = replace(moves, phases=(*moves.phases[:-1], total))
+
+    text = comparison_to_markdown(RUN, Against(RUN, moves), "", (), {})
+
+    open_ = next(each for each in moves.phases if each.verdict is Verdict.UNDECIDED)
+    told = next(each for each in text.splitlines() if each.startswith("undecided"))
+    assert f"a side would settle it: <code>{open_.name}</code> ({open_.more})" in told
+
+
+def test_counts_that_wobble_are_undecided() -> None:
+    """No number of boots settles that, so none is named."""
+    sides = counted_run([500, 510]), counted_run([505, 505])
+    against = Against(sides[0], moves_between(*sides))
+
+    text = comparison_to_markdown(sides[1], against, "", (), {})
+
+    assert (
+        "undecided: <code>kernel</code>: the boots of one side differ by more than the sides do"
+        in text.splitlines()
+    )
 
 
 def test_a_name_cannot_break_the_table() -> None:

@@ -45,6 +45,9 @@ def refused(text: str) -> UsageError:
         ('"net.p9" > 3ms', "net.p9", Statistic.MEDIAN),
         ('"net.p9".min > 3ms', "net.p9", Statistic.MIN),
         ("'a > b' > 3ms", "a > b", Statistic.MEDIAN),
+        ('"a slower than b" > 3ms', "a slower than b", Statistic.MEDIAN),
+        ("'a faster than b'.max > 3ms", "a faster than b", Statistic.MAX),
+        ("'tis > 3ms", "'tis", Statistic.MEDIAN),
         ("Exit point 9.mean > 3ms", "Exit point 9", Statistic.MEAN),
         ("target:basic > 3ms", "target:basic", Statistic.MEDIAN),
         ("'boots' > 3ms", "boots", Statistic.MEDIAN),
@@ -112,6 +115,14 @@ def test_the_run_itself(text: str, statistic: Statistic) -> None:
             Motion("a..b", Verdict.FASTER, Limit(Decimal(1_500_000), Unit.TIME)),
         ),
         ("total slower than 100", Motion("total", Verdict.SLOWER, Limit(Decimal(100), Unit.COUNT))),
+        (
+            "'a slower than b' slower than 0%",
+            Motion("a slower than b", Verdict.SLOWER, Limit(Decimal(0), Unit.PERCENT)),
+        ),
+        (
+            "'a > b' slower than 0%",
+            Motion("a > b", Verdict.SLOWER, Limit(Decimal(0), Unit.PERCENT)),
+        ),
         (
             "'my.max' slower than 0%",
             Motion("my.max", Verdict.SLOWER, Limit(Decimal(0), Unit.PERCENT)),

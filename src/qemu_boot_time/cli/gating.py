@@ -3,8 +3,10 @@
 What a run comes to is :mod:`qemu_boot_time.cli.judging`'s.
 """
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
@@ -26,6 +28,7 @@ from qemu_boot_time.stats.gates import (
     Gate,
     Kind,
     Motion,
+    Operator,
     Statistic,
     Threshold,
     parse_gate,
@@ -223,14 +226,15 @@ def opened(gating: Gating, options: Options) -> Gating:
     return replace(gating, opened=open_input(gating.baseline, options))
 
 
-def check_possible(gating: Gating, rules: Rules, *, boots: int, counting: bool) -> None:
-    """Check budgets of a run that is yet to be made, of ``boots`` boots at least.
+def check_possible(gating: Gating, rules: Rules, *, boots: int, most: int, counting: bool) -> None:
+    """Check budgets of a run that is yet to be made, of ``boots`` boots at least and ``most`` at most.
 
-    Raises UsageError for a percentile that takes more boots, for a name that no boot can have, and
-    for instructions that nobody is ``counting``.
+    Raises UsageError for a percentile that takes more boots, for a number of boots that is never
+    reached, for a name that no boot can have, and for instructions that nobody is ``counting``.
     """
     for gate in gating.gates:
         _check_boots(gate, boots)
+        _check_most(gate, most)
         _check_name(gate, rules)
         if not counting and _needs_counts(gate):
             raise UsageError(
@@ -245,6 +249,26 @@ def _check_boots(gate: Gate, boots: int) -> None:
         raise UsageError(
             f"{gate.words!r}: takes {least} boots, not {boots}",
             hint=f"-n {least} (or --min-boots {least}), or .max",
+        )
+
+
+_NEVER: Mapping[tuple[Kind, Operator], Callable[[Decimal, Decimal], bool]] = {
+    (Kind.REQUIRE, Operator.AT_LEAST): operator.lt,
+    (Kind.REQUIRE, Operator.ABOVE): operator.le,
+    (Kind.FAIL_IF, Operator.BELOW): operator.lt,
+    (Kind.FAIL_IF, Operator.AT_MOST): operator.le,
+}
+"""How the most boots lie to the limit of a number of boots that is broken whatever comes."""
+
+
+def _check_most(gate: Gate, most: int) -> None:
+    condition = gate.condition
+    if isinstance(condition, Motion) or condition.statistic not in {Statistic.N, Statistic.BOOTS}:
+        return
+    is_never = _NEVER.get((gate.kind, condition.operator))
+    if is_never is not None and is_never(Decimal(most), condition.limit.value):
+        raise UsageError(
+            f"{gate.words!r}: there are {most} boots at most", hint="a larger -n (or --max-boots)"
         )
 
 

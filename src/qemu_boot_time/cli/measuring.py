@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from qemu_boot_time import __version__, host, process
+from qemu_boot_time.cli.alike import require_alike
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.options import require_text
@@ -26,11 +27,12 @@ from qemu_boot_time.store.facts import (
     require_empty,
     runs_directory,
 )
-from qemu_boot_time.store.load import load_run
+from qemu_boot_time.store.load import definitions_of, load_run
 from qemu_boot_time.vm.command import (
     QemuCommand,
     accelerators,
     has_own_control,
+    parse,
 )
 
 _INSTALL_QEMU = "sudo apt install qemu-system-x86"
@@ -96,8 +98,15 @@ def check_programs(command: QemuCommand) -> None:
 
 
 def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ()) -> int:
-    """Measure, keep the run, print the table; give the exit status."""
+    """Measure, keep the run, print the table; give the exit status.
+
+    Raises UsageError before the first boot for a baseline that cannot mean the same.
+    """
     facts = facts_of(plan, notes)
+    gating = printing.gating
+    if gating.opened is not None:
+        require_alike_planned(gating.opened, facts, insisted=gating.insisted)
+    is_users = printing.out is not None and printing.out.exists()
     directory = printing.out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, facts)
     count = Count(plan.boots, plan.warmup, at_most=plan.precision is not None)
@@ -109,17 +118,41 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
         interrupt = signalled
         board.clear()
     except QbtError:
-        writer.discard_if_empty()
+        if writer.is_empty:
+            (writer.clear if is_users else writer.discard)()
         raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *_advice(run, plan)))
-    status = print_run(run, Form(printing.as_json, printing.verbose, gating=printing.gating))
+    status = print_run(run, Form(printing.as_json, printing.verbose, gating=gating))
     if interrupt is not None:
         note(
-            f"interrupted; {len(run.boots)} boots are kept: qbt show {printing.out or directory.name}"
+            f"interrupted; {len(run.boots)} boots are kept: "
+            f"qbt show {shlex.quote(str(printing.out or directory.name))}"
         )
         raise interrupt
     return status
+
+
+def require_alike_planned(first: Run, facts: RunFacts, *, insisted: Iterable[str]) -> None:
+    """Refuse a baseline that cannot mean the same as a run that is yet to be made of these facts.
+
+    What only boots show is judged when there are some. Raises as :func:`require_alike`.
+    """
+    asked = accelerators(parse(facts.command))
+    planned = Run(
+        "",
+        (),
+        clock=facts.clock,
+        # Which of several is used, QEMU tells when it runs: until then, the baseline's.
+        accelerator=asked[0] if len(set(asked)) == 1 else first.accelerator,
+        definitions=definitions_of(facts),
+        host=facts.host,
+    )
+    try:
+        require_alike(first, planned, insisted=insisted)
+    except QbtError as refusal:
+        what = f"the baseline (first) and what is to be booted (second): {refusal.what}"
+        raise type(refusal)(what, hint=refusal.hint) from refusal
 
 
 def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:

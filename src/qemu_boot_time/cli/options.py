@@ -18,6 +18,7 @@ from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.stats.gates import parse_margin
 from qemu_boot_time.stats.verdict import Margin
 
 Command = Callable[..., int | None]
@@ -26,7 +27,6 @@ _EXIT_POINT = "Exit point "
 _TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
 """The names of the marks that there are."""
 _NOTHING_ASKED = Asked()
-_MARGIN = re.compile(rf"(\d+(?:\.\d+)?)\s*(%|{'|'.join(UNITS)})")
 _CONFIG_KEYS = {"marks", "phases"}
 
 _ASKED_OPTIONS = (
@@ -167,13 +167,14 @@ class _MarginType(click.ParamType[Margin]):
     ) -> Margin:
         if isinstance(value, Margin):
             return value
-        found = _MARGIN.fullmatch(value)
-        if found is None:
+        try:
+            found = parse_margin(value)
+        except UsageError:
+            found = None
+        # Budgets of instructions may count them; here a number alone could mean anything.
+        if found is None or value.strip()[-1:].isdecimal():
             self.fail(f"{value!r} is neither a share, as 1%, nor a length, as 2ms", param, ctx)
-        number, unit = found.groups()
-        if unit == "%":
-            return Margin(share=float(number) / 100)
-        return Margin(length=round(float(number) * UNITS[unit]))
+        return found
 
 
 margin_option = click.option(

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,33 +40,52 @@ def measure_sides(commands: Sequence[str], wanted: Wanted) -> list[Path]:
         with named(name):
             plans.append(plan_for(_split(text), wanted, side))
     seed = new_seed() if wanted.seed is None else wanted.seed
+    is_new = wanted.out is not None and not wanted.out.exists()
     writers = _begin(plans, wanted.out, seed)
     count = Count(wanted.boots, wanted.warmup, "pair", at_most=wanted.precision is not None)
     board = Board(count, SIDES, verbose=wanted.verbose)
     parts = zip(plans, writers, SIDES, names, strict=True)
     sides = [Side(plan, kept, board.side(side), name) for (plan, _), kept, side, name in parts]
-    _measure(sides, board, seed)
+    _measure(sides, board, seed, ours=wanted.out if is_new else None)
     return [writer.directory for writer in writers]
 
 
-def _measure(sides: Sequence[Side], board: Board, seed: int) -> None:
+def _measure(sides: Sequence[Side], board: Board, seed: int, *, ours: Path | None) -> None:
+    """Measure; what has no boot is not kept, nor is the directory of both that is ``ours``."""
     writers = [side.writer for side in sides]
     try:
         measure_interleaved(sides, seed=seed)
     except KeyboardInterrupt:
         board.clear()
-        first, second = (writer.directory for writer in writers)
-        note(f"interrupted; both runs are kept: qbt compare {first} {second}")
+        if all(writer.is_empty for writer in writers):
+            _discard(writers, ours)
+        else:
+            words = shlex.join(str(writer.directory) for writer in writers)
+            note(f"interrupted; both runs are kept: qbt compare {words}")
         raise
     except QbtError:
-        for writer in writers:
-            writer.discard_if_empty()
-        with contextlib.suppress(OSError):
-            writers[0].directory.parent.rmdir()  # made for the two, and empty again
+        _discard([writer for writer in writers if writer.is_empty], ours)
         raise
+    if told := list(_notes(writers)):
+        # One line: with what else is told, a measurement that failed writes four of them.
+        note("; ".join(told))
+
+
+def _discard(writers: Sequence[RunWriter], ours: Path | None) -> None:
+    for writer in writers:
+        writer.discard()
+    if ours is not None:
+        with contextlib.suppress(OSError):
+            ours.rmdir()
+
+
+def _notes(writers: Sequence[RunWriter]) -> Iterator[str]:
+    """Give what a reader of either run must know; what is said of both, once."""
+    found: dict[str, list[str]] = {}
     for side, writer in zip(SIDES, writers, strict=True):
         for text in load_run(writer.directory).notes:
-            note(f"{side}: {text}")
+            found.setdefault(text, []).append(side)
+    yield from (f"{' and '.join(sides)}: {text}" for text, sides in found.items())
 
 
 def _split(text: str) -> list[str]:

@@ -161,6 +161,7 @@ def check_budgets(gating: Gating, wanted: Wanted) -> None:
         gating,
         wanted.rules,
         boots=wanted.precision.least if wanted.precision else wanted.boots,
+        most=wanted.boots,
         counting=wanted.asked.counted or wanted.clock is Clock.INSTRUCTIONS,
     )
 
@@ -168,7 +169,8 @@ def check_budgets(gating: Gating, wanted: Wanted) -> None:
 def plan_for(words: Sequence[str], wanted: Wanted, side: str = "") -> tuple[Plan, list[str]]:
     """Give the plan for a command, and what a reader of its result must know.
 
-    ``side`` is what to call it where there are several, in what is told at once. Raises UsageError for a command that cannot be measured, HostError for what is missing here.
+    ``side`` is what to call it where there are several, in what is told at once. Raises UsageError for
+    a command that cannot be measured, HostError for what is missing here.
     """
     parsed = vm_command.parse(words)
     check_programs(parsed)

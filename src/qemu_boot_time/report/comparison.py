@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,7 +145,7 @@ def _carriers(found: Comparison) -> Iterator[str]:
 
 def _remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
-    yield from _undecided(found)
+    yield from undecided(found.total, found.phases)
     for note in _notes(compared):
         yield f"note: {note}"
     for side, modes in zip(("first", "second"), found.modes, strict=True):
@@ -176,16 +176,20 @@ def _in_turn(first: Run, second: Run) -> bool:
     return bool(first.measurement) and first.measurement == second.measurement
 
 
-def _undecided(found: Comparison) -> Iterator[str]:
-    """Say why nothing is shown, and what would: of the total, or of phases where only they are open."""
-    total = found.total
+def undecided(
+    total: Change, phases: Iterable[Change], shown: Callable[[str], str] = printable
+) -> Iterator[str]:
+    """Say why nothing is shown, and what would: of the total, or of phases where only they are open.
+
+    ``shown`` makes text of a name.
+    """
     if total.verdict is Verdict.UNDECIDED:
         if total.shift is not None:
             yield f"undecided: {total.reason}; {_what_settles(total)}"
         return
-    phases = [change for change in found.phases if change.verdict is Verdict.UNDECIDED]
-    if phases:
-        each = ", ".join(f"{printable(phase.name)} ({_boots_more(phase)})" for phase in phases)
+    open_ = [change for change in phases if change.verdict is Verdict.UNDECIDED]
+    if open_:
+        each = ", ".join(f"{shown(phase.name)} ({_boots_more(phase)})" for phase in open_)
         yield f"undecided, and how many more boots a side would settle it: {each}"
 
 

@@ -1,7 +1,7 @@
 """A comment for a pull request, in GitHub's Markdown: what it comes to, phases, budgets, the rest folded.
 
-Text of the guest and of the command line is code of HTML with every sign escaped: it can neither
-break the table, nor be a link, nor call a person.
+Text of the guest and of the command line has every sign escaped, and what calls a person or names an
+issue is broken: GitHub looks for those in the page, where a sign is a sign however it was written.
 """
 
 import re
@@ -11,15 +11,20 @@ from typing import NamedTuple
 
 from qemu_boot_time.model import EXEC, Clock, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.comparison import undecided
 from qemu_boot_time.report.parts import ms, printable
 from qemu_boot_time.stats.intervals import median_interval
 from qemu_boot_time.stats.judging import Judged, State
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import mark_times, phase_lengths
 from qemu_boot_time.stats.summary import stats_of
+from qemu_boot_time.stats.verdict import Verdict
 
 # What is left as it is means nothing inside a line, once brackets, colons and "@" are gone.
 _SIGNS = re.compile(r"[^\w .:,;+%=()/'-]|:(?! )|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.")
+_CALLS = re.compile(r"&#64;|&#35;|\bGH(?=-)")
+"""What begins a mention or a reference, once escaped; in code there is neither."""
+_BREAK = "<!-- -->"
 _STATES = {
     State.HELD: "✅ held",
     State.BROKEN: "❌ broken",
@@ -85,13 +90,17 @@ def comparison_to_markdown(
 
 
 def escaped(text: str) -> str:
-    """Make text from elsewhere a piece of Markdown that shows just this text, as code or not."""
-    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
+    """Make text from elsewhere a piece of Markdown that shows just this text, and calls nobody."""
+    return _CALLS.sub(lambda found: found[0] + _BREAK, _entities(text))
 
 
 def code(text: str) -> str:
     """Show text from elsewhere as code: in it nothing is a mention, a reference or a link."""
-    return f"<code>{escaped(text)}</code>"
+    return f"<code>{_entities(text)}</code>"
+
+
+def _entities(text: str) -> str:
+    return _SIGNS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
 
 
 # --- parts ------------------------------------------------------------------------------------
@@ -177,6 +186,19 @@ def _changes(moves: Moves) -> Iterator[str]:
         sides = ["" if m is None else _number(round(m), moves.clock) for m in change.medians]
         yield _row(code(change.name), *sides, shift, between, change.verdict)
     yield ""
+    for line in _undecided(moves):
+        yield from (line, "")
+
+
+def _undecided(moves: Moves) -> Iterator[str]:
+    """Say why nothing is shown, and what would."""
+    if moves.clock is Clock.INSTRUCTIONS:
+        open_ = [change for change in moves.phases if change.verdict is Verdict.UNDECIDED]
+        yield from (f"undecided: {code(change.name)}: {escaped(change.reason)}" for change in open_)
+        return
+    total = next((change for change in moves.phases if change.name == TOTAL), None)
+    if total is not None:
+        yield from undecided(total, (each for each in moves.phases if each is not total), code)
 
 
 def _gates(judged: Sequence[Judged]) -> Iterator[str]:

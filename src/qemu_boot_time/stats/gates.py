@@ -132,8 +132,10 @@ class Gate:
 
 
 _EXAMPLES = "'kernel.median > 120ms', 'linux_start_user.p95 > 300ms', 'kernel slower than 2%'"
-_MOTION = re.compile(r"(?P<name>.+?)\s+(?P<direction>slower|faster)\s+than\s+(?P<value>.+)")
-_THRESHOLD = re.compile(r"(?P<name>.+?)\s*(?P<operator>[<>=!]=|[<>])\s*(?P<value>[^<>=!]+)")
+# What is in quotes is a name, whatever else it may look like.
+_NAME = r"""(?P<name>(?P<quote>["']).+?(?P=quote)(?:\.\w+)?|(?!(?P<open>["']).*(?P=open)).+?)"""
+_MOTION = re.compile(_NAME + r"\s+(?P<direction>slower|faster)\s+than\s+(?P<value>.+)")
+_THRESHOLD = re.compile(_NAME + r"\s*(?P<operator>[<>=!]=|[<>])\s*(?P<value>[^<>=!]+)")
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<name>.+)(?P=quote)(?:\.(?P<statistic>\w+))?""")
 # A comma parts thousands alone: 1,5ms would be another number in another country.
 _NUMBER = re.compile(
@@ -167,7 +169,7 @@ def parse_margin(text: str) -> Margin:
     limit = _limit(text.strip())
     if limit.unit is Unit.PERCENT:
         return Margin(share=float(limit.value / 100))
-    return Margin(length=int(limit.value))
+    return Margin(length=round(limit.value))
 
 
 def _condition(text: str) -> Threshold | Motion:

@@ -9,6 +9,7 @@
 No summary and no mark is stored: both are made again from the facts (``store.load``).
 """
 
+import contextlib
 import os
 import shutil
 import time
@@ -246,10 +247,22 @@ class RunWriter:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def discard_if_empty(self) -> None:
+    @property
+    def is_empty(self) -> bool:
+        """Whether no boot of it has ended yet."""
+        return not (self.directory / BOOTS_FILE).stat().st_size
+
+    def discard(self) -> None:
         """Leave nothing of a run that ended before its first boot: it would be the last one kept."""
-        if not (self.directory / BOOTS_FILE).stat().st_size:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        self.clear()
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
+
+    def clear(self) -> None:
+        """Leave nothing of it but its directory, which was there before."""
+        shutil.rmtree(self.raw, ignore_errors=True)
+        for name in (RUN_FILE, BOOTS_FILE):
+            (self.directory / name).unlink(missing_ok=True)
 
     def console(self, index: int, stream: str) -> Path:
         """Give the file for what QEMU writes to ``stdout`` or ``stderr`` in one boot."""
