@@ -3,7 +3,9 @@
 import pytest
 
 from qemu_boot_time.cli.how_often import how_often
+from qemu_boot_time.cli.wanted import Wanted, plan_for
 from qemu_boot_time.errors import UsageError
+from qemu_boot_time.model import Clock
 from qemu_boot_time.stats.precision import Precision
 
 
@@ -66,3 +68,11 @@ def test_what_does_not_go_together_is_refused(words: dict[str, int | str], said:
     """Even where -n is what it would have been anyway."""
     with pytest.raises(UsageError, match=said):
         asked(**words)  # type: ignore[arg-type]  # some of each
+
+
+def test_counts_are_known_at_once() -> None:
+    """They are the same in each boot, so that no number of boots makes them more precise."""
+    wanted = Wanted(clock=Clock.INSTRUCTIONS, precision=Precision(0.01, least=20, most=1000))
+
+    with pytest.raises(UsageError, match="counts are the same in each boot"):
+        plan_for(["qemu-system-x86_64"], wanted)

@@ -172,6 +172,10 @@ def plan_for(words: Sequence[str], wanted: Wanted, side: str = "") -> tuple[Plan
     ``side`` is what to call it where there are several, in what is told at once. Raises UsageError for
     a command that cannot be measured, HostError for what is missing here.
     """
+    if wanted.precision and wanted.clock is Clock.INSTRUCTIONS:
+        raise UsageError(
+            "--precision: counts are the same in each boot", hint="-n 2 is enough to see that"
+        )
     parsed = vm_command.parse(words)
     check_programs(parsed)
     of = f"{side}: " if side else ""
