@@ -43,6 +43,7 @@ class _Facts(msgspec.Struct):
     damage: str = ""
     definitions: Definitions = Definitions()
     order_seed: int | None = None
+    created: str = ""
     host: dict[str, _Fact] = {}
 
 

@@ -90,6 +90,7 @@ def load_run(directory: Path) -> Run:
         notes=tuple(notes),
         definitions=definitions_of(facts),
         order_seed=facts.interleaved.seed if facts.interleaved else None,
+        created=facts.created,
         host=facts.host,
     )
 
@@ -118,6 +119,7 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
         accelerator="kvm",
         notes=(*facts.notes, *torn, *filter(None, [left_out(unclaimed)])),
         definitions=definitions_of(facts),
+        created=facts.created,
         host=facts.host,
     )
 
