@@ -289,6 +289,25 @@ def test_folded_initcalls_lie_in_the_kernel() -> None:
     ] == rendered("folded", run).splitlines()
 
 
+def test_folded_initcalls_of_modules_lie_in_what_went_on_then() -> None:
+    """By the phase in which they began, in their module; so does the initramfs, without one."""
+    (boot,) = run_of([100]).boots
+    spans = (
+        Span("a_init", 105_000_000, 130_000_000, "a", "trace_event"),
+        Span("initramfs", 5_000_000, 6_000_000, "", "qbt-inside"),
+        Span("late_init", 110_000_000, 111_000_000, "a", "trace_event"),
+    )
+    run = replace(run_of([100]), inside=(Inside(Purpose.INITCALLS, boot, spans),))
+
+    assert [
+        "inside: initcalls;exec..linux_start_kernel 9000000",
+        "inside: initcalls;kernel 95000000",
+        "inside: initcalls;kernel;a;a_init 25000000",
+        "inside: initcalls;exec..linux_start_kernel;initramfs 1000000",
+        "inside: initcalls;after all phases;a;late_init 1000000",
+    ] == rendered("folded", run).splitlines()[2:]
+
+
 def test_folded_units_lie_in_the_stages_that_systemd_tells_of() -> None:
     """Where a guest tells of stages, those are the frames, not the phases."""
     (boot,) = run_of([100]).boots

@@ -8,8 +8,9 @@ ns``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
+from typing import NamedTuple
 
 from qemu_boot_time.model import Boot, Inside, Phase, Run, Span
 from qemu_boot_time.phases import TOTAL
@@ -20,6 +21,9 @@ from qemu_boot_time.stats.summary import unaccounted
 
 _ROOT = "boot"
 _INSIDE = "inside: {}"
+_SYSTEMD = "systemd"
+"""Who tells of stages: the kernel, the initramfs, user space."""
+_ELSEWHERE = "after all phases"
 
 
 def export(runs: Sequence[Run]) -> str:
@@ -62,31 +66,55 @@ def _means(boots: Iterable[Boot]) -> dict[str, int]:
     return {name: round(sum_ns / len(whole)) for name, sum_ns in sums.items()}
 
 
+class _Frame(NamedTuple):
+    """What others lie in: a stage that systemd tells of, or a phase."""
+
+    name: str
+    begin_ns: int
+    end_ns: int
+
+
 def _inside(inside: Inside, root: str) -> Iterator[str]:
-    """Render the stages that the guest told of, else the phases, and in them what they hold."""
-    held: dict[str, list[Span]] = {}
-    for span in inside.spans:
-        held.setdefault(span.parent, []).append(span)
-    stages = {span.name: span.duration_ns for span in held.pop("", ())}
-    phases = {phase.name: phase.duration_ns for phase in _parts(inside.boot)}
-    yield from _frames(root, stages or phases, held)
+    """Render the stages that the guest told of, else the phases, and what lies in each of them."""
+    spans = list(inside.spans)
+    frames = [_frame(span) for span in spans if _is_stage(span)]
+    frames = frames or [_frame(phase) for phase in _parts(inside.boot)]
+    held: dict[str, list[tuple[Span, tuple[str, ...]]]] = {}
+    for span in spans:
+        if not _is_stage(span):
+            first, *others = _above(span, frames)
+            held.setdefault(first, []).append((span, tuple(others)))
+    for frame in frames:
+        lying_in_it = [span for span, _ in held.get(frame.name, ())]
+        own_ns = frame.end_ns - frame.begin_ns - _covered_ns(lying_in_it, frame)
+        yield from _stack([root, frame.name], own_ns)
+    for first, found in held.items():
+        for span, above in found:
+            yield from _stack([root, first, *above, span.name], span.duration_ns)
 
 
-def _frames(
-    root: str, outer: Mapping[str, int], held: Mapping[str, Sequence[Span]]
-) -> Iterator[str]:
-    for name in dict.fromkeys((*outer, *held)):
-        spans = held.get(name, ())
-        yield from _stack([root, name], outer.get(name, 0) - _covered_ns(spans))
-        for span in spans:
-            yield from _stack([root, name, span.name], span.duration_ns)
+def _is_stage(span: Span) -> bool:
+    return not span.parent and span.source == _SYSTEMD
 
 
-def _covered_ns(spans: Iterable[Span]) -> int:
-    """Give the time in which at least one of them was there."""
-    covered_ns, until_ns = 0, None
+def _frame(of: Phase | Span) -> _Frame:
+    return _Frame(of.name, of.begin_ns, of.end_ns)
+
+
+def _above(span: Span, frames: Iterable[_Frame]) -> list[str]:
+    """Give the frames that a span lies in: its parent, in what was going on when it began."""
+    names = {frame.name for frame in frames}
+    if span.parent in names:
+        return [span.parent]
+    at_begin = (frame.name for frame in frames if frame.begin_ns <= span.begin_ns < frame.end_ns)
+    return [next(at_begin, _ELSEWHERE), *([span.parent] if span.parent else [])]
+
+
+def _covered_ns(spans: Iterable[Span], frame: _Frame) -> int:
+    """Give how much of a frame at least one of these spans was there."""
+    covered_ns, until_ns = 0, frame.begin_ns
     for span in sorted(spans, key=lambda span: span.begin_ns):
-        begin_ns = span.begin_ns if until_ns is None else max(span.begin_ns, until_ns)
-        covered_ns += max(0, span.end_ns - begin_ns)
-        until_ns = span.end_ns if until_ns is None else max(span.end_ns, until_ns)
+        end_ns = min(span.end_ns, frame.end_ns)
+        covered_ns += max(0, end_ns - max(span.begin_ns, until_ns))
+        until_ns = max(until_ns, end_ns)
     return covered_ns
