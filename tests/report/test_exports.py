@@ -264,8 +264,11 @@ def test_openmetrics_escapes_names_from_elsewhere() -> None:
 
 
 def test_folded_phases_add_up_to_the_mean_total() -> None:
-    """A stack a phase, in ns; what took nothing is none."""
-    text = rendered("folded", run_of([100, 104], failed=1))
+    """A stack a phase, in ns; what took nothing is none; boots that failed are not counted."""
+    first, second, third = run_of([100, 104, 900]).boots
+    run = Run("night", (first, second, replace(third, outcome=Outcome.TIMEOUT)))
+
+    text = rendered("folded", run)
 
     assert "boot;exec..linux_start_kernel 10000000\nboot;kernel 102000000\n" == text
 

@@ -22,22 +22,30 @@ class Read:
     """Track to its instants, with their times."""
     slices: dict[str, list[tuple[str, int, int]]]
     """Track to name, begin, end."""
+    tracks: list[str]
+    """Names; one may come twice."""
 
 
 def read(*runs: Run) -> list[Read]:
-    """Render runs, and read the trace as a viewer does."""
+    """Render runs, and read the trace as a viewer does: on a track, time does not fall."""
     content = exporter("perfetto")(runs)
     assert isinstance(content, bytes)
     trace = protos.Trace.FromString(content)
     described = {p.track_descriptor.uuid: p.track_descriptor for p in trace.packet if is_track(p)}
     by_process: dict[int, Read] = {
-        uuid: Read(track.process.process_name, defaultdict(list), defaultdict(list))
+        uuid: Read(track.process.process_name, defaultdict(list), defaultdict(list), [])
         for uuid, track in described.items()
         if track.HasField("process")
     }
+    for track in described.values():
+        if track.name:
+            by_process[track.parent_uuid].tracks.append(track.name)
     open_slices: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    passed_ns: dict[int, int] = defaultdict(int)
     for packet in trace.packet:
         if not is_track(packet):
+            assert passed_ns[packet.track_event.track_uuid] <= packet.timestamp
+            passed_ns[packet.track_event.track_uuid] = packet.timestamp
             place(packet, described, by_process, open_slices)
     assert not any(open_slices.values())
     return list(by_process.values())
@@ -99,6 +107,7 @@ def test_the_phases_are_exactly_the_runs() -> None:
         zero_ns = boot.exec_ns or 0
         expected = [(p.name, zero_ns + p.begin_ns, zero_ns + p.end_ns) for p in boot.phases]
         assert sorted(expected) == sorted(process.slices["phases"])
+        assert ["phases", "marks"] == process.tracks
 
 
 def test_a_boot_that_failed_is_there() -> None:
