@@ -62,13 +62,13 @@ def test_a_csv_is_read_back_as_the_run(tmp_path: Path) -> None:
 
 
 def test_a_csv_has_a_cell_a_mark() -> None:
-    """Empty where a boot lacks it; the first where it came twice; numbers of boots are kept."""
+    """In the order of a boot, empty where one lacks it, the first of two; boots keep their numbers."""
     twice = (Mark("fw_do_boot", 1_000_001, "perf"), Mark("fw_do_boot", 3, "perf"))
     run = with_marks((), marks(fw_start=7), twice)
 
     text = rendered("csv", replace(run, boots=run.boots[1:]))
 
-    assert "boot,fw_start,fw_do_boot\n2,0.000007,\n3,,0.000003\n" == text
+    assert "boot,fw_do_boot,fw_start\n2,,0.000007\n3,0.000003,\n" == text
 
 
 def test_a_csv_of_names_from_elsewhere() -> None:

@@ -14,6 +14,7 @@ from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.report.exports.parts import MS_DIGITS, decimal, totals_of
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.quantities import mark_times
+from qemu_boot_time.stats.summary import stats_of
 
 BOOT = "boot"
 """The column that is no mark."""
@@ -31,10 +32,9 @@ def export(runs: Sequence[Run]) -> str:
             hint="--parquet keeps marks of any name",
         )
     numbers = sorted({number for by_boot in times.values() for number in by_boot})
-    rows = (
-        [number, *(_cell(by_boot.get(number)) for by_boot in times.values())] for number in numbers
-    )
-    return written([[BOOT, *map(printable, times)], *rows])
+    names = sorted(times, key=lambda name: stats_of(list(times[name].values())).median)
+    rows = ([number, *(_cell(times[name].get(number)) for name in names)] for number in numbers)
+    return written([[BOOT, *map(printable, names)], *rows])
 
 
 def written(rows: Iterable[Sequence[object]]) -> str:

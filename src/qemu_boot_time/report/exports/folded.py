@@ -36,7 +36,7 @@ def export(runs: Sequence[Run]) -> str:
 
 
 def _run(run: Run, root: str) -> Iterator[str]:
-    totals_of(run)
+    totals_of(run)  # it raises where there is none
     for name, mean_ns in _means(run.boots).items():
         yield from _stack([root, name], mean_ns)
     for inside in run.inside:

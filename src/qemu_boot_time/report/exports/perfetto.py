@@ -56,6 +56,7 @@ class _Writer:
         descriptor = _packet(trace).track_descriptor
         descriptor.uuid, descriptor.parent_uuid = number, parent
         descriptor.name = track.name
+        descriptor.sibling_merge_behavior = descriptor.SIBLING_MERGE_BEHAVIOR_BY_TRACK_NAME
         ends: list[int] = []
         for each in track.slices:
             while ends and ends[-1] <= each.begin_ns:
