@@ -11,10 +11,9 @@ from boots import marks
 from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.model import Boot, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import Rules, boot_of_marks, phases_of
-from qemu_boot_time.stats.gates import Gate, Kind, parse_gate
+from qemu_boot_time.stats.gates import Gate, Kind, compared_by, parse_gate
 from qemu_boot_time.stats.judging import Judged, judge
 from qemu_boot_time.stats.moves import moves_between
-from qemu_boot_time.stats.verdict import Margin
 
 MS = 10**6
 NIGHT = [100, 104, 108, 112, 116, 120]
@@ -67,7 +66,7 @@ def require(text: str) -> Gate:
 
 def judged(gate: Gate, run: Run, baseline: Run | None = None) -> Judged:
     """Judge one budget."""
-    moves = None if baseline is None else moves_between(baseline, run, Margin())
+    moves = None if baseline is None else moves_between(baseline, run, compared_by([gate]))
     (answer,) = judge([gate], run, moves)
     return answer
 

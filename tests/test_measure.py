@@ -1,16 +1,23 @@
 """What the orchestrator makes of a boot's end, and of the order; boots themselves are in tests/real."""
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from boots import marks
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.measure import block_orders, named
-from qemu_boot_time.measure.precision import said
+from qemu_boot_time.measure import Plan, Side, Silence, _boot_in_blocks, block_orders, named
+from qemu_boot_time.measure.series import Series
 from qemu_boot_time.measure.watch import last_words
+from qemu_boot_time.model import Boot, Outcome
+from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.stats.precision import Precision
+from qemu_boot_time.vm.command import parse
 
 _DUMP = """\
 qemu-system-x86_64: warning: host doesn't support requested feature: CPUID.01H:ECX.pni [bit 0]
@@ -77,19 +84,32 @@ def test_an_error_tells_of_its_side(name: str, what: str) -> None:
     assert (what, "buy one") == (caught.value.what, caught.value.hint)
 
 
-@pytest.mark.parametrize(
-    ("share", "totals", "text"),
-    [
-        (0.05, [96, 104] * 10, "precision ±4 % after 20 boots"),
-        (
-            0.005,
-            [96, 104] * 10,
-            "precision ±4 % after 20 boots, not the 0.5 % asked for (--max-boots 40)",
-        ),
-        (0.01, [100] * 20, "precision ±0 % after 20 boots"),
-        (0.01, [100] * 5, "no precision: 5 boots have no interval of the median"),
-    ],
-)
-def test_what_was_achieved_is_told(share: float, totals: list[int], text: str) -> None:
-    """And what was asked for, where that was not reached."""
-    assert text == said(Precision(share, least=20, most=40), totals)
+@dataclass(slots=True)
+class Scripted(Series):
+    """A side whose boots take a millisecond each, but for those that fail."""
+
+    fail: Sequence[int] = field(default=())
+
+    def boot(self, index: int) -> Boot:
+        """Give the next boot."""
+        if index in self.fail:
+            return Boot(index, 1, Outcome.TIMEOUT)
+        return boot_of_marks(marks(linux_start_user=10**6), index=index, rules=Rules())
+
+
+def scripted(plan: Plan, fail: Sequence[int] = ()) -> Scripted:
+    """Make a side that needs no VM."""
+    nothing: Any = None
+    side = Side(plan, nothing, Silence())
+    return Scripted(side, plan, [], nothing, cast(Path, nothing), fail=fail)
+
+
+@pytest.mark.parametrize(("fail", "blocks"), [((), 6), ((0,), 7), ((2, 5), 8)])
+def test_a_failed_boot_delays_the_precision_of_both_sides(fail: Sequence[int], blocks: int) -> None:
+    """One side is looked at in later blocks than the other; both are enough as soon as each was."""
+    plan = Plan(parse(["qemu"]), 1000, Rules(), (), precision=Precision(0.1, least=6, most=1000))
+    sides = [scripted(plan), scripted(plan, fail)]
+
+    _boot_in_blocks(sides, seed=1)
+
+    assert [blocks, blocks] == [len(side.boots) for side in sides]

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
 from budgets import NIGHT, counted_run, run_of, table
-from qemu_boot_time.pytest_plugin import BootedRun, Booting, BudgetWarning, _words
+from qemu_boot_time.pytest_plugin import BootedRun, Booting, BudgetWarning, _run, _words
 
 HEAVY = ("click", "rich", "msgspec", "numpy", "scipy", "qemu_boot_time.cli")
 _LOADED = """
@@ -54,7 +55,7 @@ def test_keywords_are_options_of_qbt_run(options: Mapping[str, object], words: l
     assert words == list(_words(options))
 
 
-@pytest.mark.parametrize("name", ["out", "json", "fail_if", "budgets", "junit"])
+@pytest.mark.parametrize("name", ["out", "json", "fail_if", "budgets", "junit", "anyway"])
 def test_options_that_are_the_fixtures_own(tmp_path: Path, name: str) -> None:
     """They are refused; a budget has a method."""
     with pytest.raises(TypeError, match=f"takes no '{name}'"):
@@ -96,6 +97,19 @@ def test_a_host_that_cannot_skips_the_test(
 
     assert kind is caught.type
     assert "/nowhere/qemu: not found" in str(caught.value)
+
+
+def test_ctrl_c_is_no_failure_of_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the whole session, as everywhere in pytest."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    ours = click.Command("run", callback=interrupted)
+    monkeypatch.setattr("qemu_boot_time.cli.run.command", ours)
+
+    with pytest.raises(KeyboardInterrupt):
+        _run([])
 
 
 # --- what it says of a run --------------------------------------------------------------------

@@ -295,8 +295,8 @@ class Run:
     """Where the input is damaged, so that it may have held more; empty: it is whole."""
     kind: Kind = Kind.RUN
     definitions: Definitions = field(default_factory=Definitions)
-    order_seed: int | None = None
-    """Of the order in which it was booted in turn with another run; None: it was alone."""
+    measurement: str = ""
+    """What names the measurement in which it was booted in turn with another run; empty: it was alone."""
     created: str = ""
     """When it was begun: UTC, ISO 8601; empty: nobody knows."""
     host: Mapping[str, object] = field(default_factory=dict)

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 _INSIST = "QBT_REAL"
 """Set to 1, what this host cannot do is a failure and no skip."""
 _OURS = {"out", "json", "verbose", "help"}
-_GATES = {"fail_if", "require", "budgets", "baseline", "junit", "markdown"}
+_GATES = {
+    *("fail_if", "require", "budgets", "baseline", "junit", "markdown"),
+    *("anyway", "same_definition"),
+}
+_INSTEAD = {
+    **{name: f"; run.{name}() does it" for name in ("fail_if", "require", "budgets")},
+    "anyway": '; run.fail_if(..., insist="--anyway") does it',
+    "same_definition": '; run.fail_if(..., insist="--same-definition") does it',
+}
 
 
 class BudgetWarning(UserWarning):
@@ -88,8 +96,7 @@ def _words(options: Mapping[str, object]) -> Iterator[str]:
     """Give the words of a command line that stand for keywords; None and False for nothing."""
     for name, value in options.items():
         if name in _OURS | _GATES:
-            instead = f"; run.{name}() does it" if name in {"fail_if", "require", "budgets"} else ""
-            raise TypeError(f"qbt_boot() takes no {name!r}{instead}")
+            raise TypeError(f"qbt_boot() takes no {name!r}{_INSTEAD.get(name, '')}")
         option = f"--{name.replace('_', '-')}"
         several = value if isinstance(value, list | tuple) else [value]
         for each in several:
@@ -116,6 +123,9 @@ def _run(words: Sequence[str]) -> int:
         raise _failed(error) if insists else pytest.skip.Exception(error.what) from None
     except QbtError as error:
         raise _failed(error) from None
+    except click.Abort as abort:
+        # click makes one of a Ctrl-C, and pytest would count it as a failure and go on.
+        raise (abort.__cause__ or KeyboardInterrupt()) from None
     except click.ClickException as error:
         raise pytest.fail.Exception(f"qbt run: {error.format_message()}") from None
 
@@ -157,9 +167,9 @@ class BootedRun:
         return {**marks, **phases}
 
     def require(self, *conditions: str, baseline: str | Path = "", insist: str = "") -> None:
-        """Fail unless all are shown to be so: ``run.require("kernel.median <= 120ms")``.
+        """Fail unless all are so: ``run.require("kernel.median <= 120ms")``.
 
-        ``baseline`` is what "faster than" compares with; ``insist`` (``--anyway``,
+        ``baseline`` is what "faster than" compares with, which must be shown; ``insist`` (``--anyway``,
         ``--same-definition``) makes a warning of what is not alike in it. Raises AssertionError.
         """
         __tracebackhide__ = True

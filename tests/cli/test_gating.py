@@ -11,7 +11,6 @@ from qemu_boot_time.cli import analyze, run, show
 from qemu_boot_time.cli.gating import gating_of
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.model import EndedBy
-from qemu_boot_time.stats.verdict import Margin
 from runs import boot_facts, debugcon_lines, make_run
 
 QEMU = ("--", "qemu-system-x86_64", "-accel", "tcg")
@@ -173,8 +172,7 @@ def test_a_file_of_budgets(tmp_path: Path) -> None:
     (tmp_path / "ci").mkdir()
     table(tmp_path / "ci/base.csv")
     (tmp_path / "ci/budgets.toml").write_text(
-        'baseline = "base.csv"\nmargin = "3%"\n'
-        'fail_if = ["kernel slower than 2%"]\nrequire = ["kernel < 1s"]\n'
+        'baseline = "base.csv"\nfail_if = ["kernel slower than 2%"]\nrequire = ["kernel < 1s"]\n'
     )
     night = table(tmp_path / "night.csv", [each + 50 for each in NIGHT])
     words = ("--budgets", str(tmp_path / "ci/budgets.toml"), "--require", "boots.n == 6", "-v")
@@ -189,11 +187,11 @@ def test_a_file_of_budgets(tmp_path: Path) -> None:
 def test_the_command_lines_baseline_beats_the_files(tmp_path: Path) -> None:
     """So that one file serves several branches."""
     file = tmp_path / "budgets.toml"
-    file.write_text('baseline = "base.json"\nmargin = "3%"\nrequire = ["total faster than 2%"]')
+    file.write_text('baseline = "base.json"\nrequire = ["total faster than 2%"]')
 
     found = gating_of(budgets=file, baseline="last")
 
-    assert ("last", Margin(share=0.03)) == (found.baseline, found.margin)
+    assert "last" == found.baseline
     assert str(tmp_path / "base.json") == gating_of(budgets=file).baseline
 
 
@@ -202,7 +200,6 @@ def test_the_command_lines_baseline_beats_the_files(tmp_path: Path) -> None:
     [
         ('fail_if = ["kernel > 3"]', "fail_if 'kernel > 3': '3': median is a time"),
         ('require = ["kernel"]', "require 'kernel': no condition"),
-        ('margin = "much"', "margin: 'much' is no value"),
         ("budget = 1", "`budget`"),
     ],
 )

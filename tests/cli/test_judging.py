@@ -80,7 +80,9 @@ def test_the_first_of_two_sides_is_the_baseline(tmp_path: Path) -> None:
     ]
     gating = gating_of(fail_if=["kernel slower than 2%", "kernel > 150ms"])
 
-    found = judged_sides(gating, (sides[0], sides[1]), Margin(), sentence="SLOWER: +50 ms")
+    found = judged_sides(
+        gating, (sides[0], sides[1]), sentence="SLOWER: +50 ms", margin=Margin(share=0)
+    )
 
     assert [True, True] == [each.breaks for each in found.judged]
     assert ExitStatus.NO == status_of([found])

@@ -100,3 +100,13 @@ def test_help_fits_a_terminal(name: str) -> None:
 
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert "Usage: qbt" in text
+
+
+def test_a_defect_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Python would exit with, 1, says that something got slower."""
+    monkeypatch.setattr(main.qbt, "main", lambda **_: 1 // 0)
+
+    assert 70 == main._status_in_any_case()
+    assert "ZeroDivisionError" in capsys.readouterr().err

@@ -182,7 +182,7 @@ _DEFINITIONS = st.builds(
     st.builds(
         Run,
         name=_TEXT,
-        boots=st.lists(_BOOTS, max_size=3).map(tuple),
+        boots=st.lists(_BOOTS, max_size=3, unique_by=lambda boot: boot.index).map(tuple),
         sources=st.lists(_TEXT, max_size=2).map(tuple),
         clock=st.sampled_from(Clock),
         path=_TEXT,
@@ -367,3 +367,13 @@ def test_text_of_a_document_is_made_safe(tmp_path: Path) -> None:
     text = to_text(found, _ALL)
     assert evil == found.boots[0].suspect[0]
     assert "\x1b" not in text
+
+
+def test_two_boots_of_one_index(tmp_path: Path) -> None:
+    """Statistics tell boots apart by it: one of the two would be lost."""
+    run = night()
+    (boot,) = run.boots
+
+    error = refused(tmp_path, to_json(replace(run, boots=(boot, boot))))
+
+    assert f"{tmp_path}/baseline.json: 2 boots have the index 0" == error.what

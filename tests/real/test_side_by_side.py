@@ -312,10 +312,11 @@ def test_both_sides_must_be_precise(world: World, other: str, boots: int) -> Non
 
     measured(world, commands["short"], commands[other], **wanted)
 
-    one, two = (read_facts(run) for run in sides(world))
-    assert [boots, boots] == [len(one[1]), len(two[1])]
-    assert one[0].notes[-1].endswith(f"after {boots} boots")
-    assert two[0].notes[-1].startswith({"short": "precision", "dies": "no precision"}[other])
+    one, two = (load_run(run) for run in sides(world))
+    assert [boots, boots] == [len(one.boots), len(two.boots)]
+    assert [[f"after {boots} boots"], {"short": [f"after {boots} boots"], "dies": []}[other]] == [
+        [note[note.index("after") :] for note in run.notes] for run in (one, two)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Budgets in lines and in a document."""
 
+from dataclasses import replace
+
 from budgets import fail_if, judged, require, run_of
 from qemu_boot_time.report.gates import gate_documents, gate_lines
 
@@ -27,6 +29,18 @@ def test_one_line_for_each_that_is_not_kept() -> None:
 def test_those_that_are_kept_on_request() -> None:
     """In the order in which they were given."""
     assert "budget held: kernel > 1s: it is 110.000 ms" == next(gate_lines(ALL, every=True))
+
+
+def test_what_only_some_boots_have_is_told_of_budgets_that_are_kept() -> None:
+    """A budget that most boots have no answer to is not kept in silence."""
+    first, last = RUN.boots
+    run = replace(RUN, boots=(first, replace(last, phases=())))
+
+    kept = judged(fail_if("kernel > 1s"), run)
+
+    assert ["budget held: kernel > 1s: it is 100.000 ms (1 of 2 boots have it)"] == list(
+        gate_lines([kept], every=False)
+    )
 
 
 def test_documents() -> None:

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from boots import booted, wrote
+from boots import booted, marks, wrote
 from qemu_boot_time.model import Definitions, Kind, Run
-from qemu_boot_time.phases import Rules, boots_of
+from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
 from qemu_boot_time.report.json import to_json
 
 
@@ -124,3 +124,17 @@ def test_text_of_a_guest_is_escaped() -> None:
 
     assert "\x1b" not in text
     assert '\x1b[31m"}]' == json.loads(text)["boots"][0]["message"]
+
+
+def test_a_trend_is_whole_nanoseconds() -> None:
+    """All times are integers, with their unit in their name."""
+    boots = [
+        boot_of_marks(marks(linux_start_user=10**7 + 333 * i * i), index=i, rules=Rules())
+        for i in range(30)
+    ]
+
+    found = document(Run("night", tuple(boots)))
+
+    trend = found["summary"]["phases"][-1]["drift"]["trend"]
+    assert {"slope_ns", "slope_low_ns", "slope_high_ns", "p"} == trend.keys()
+    assert [int] * 3 == [type(trend[f"slope{end}_ns"]) for end in ("", "_low", "_high")]

@@ -14,7 +14,6 @@ from qemu_boot_time.report.markdown import (
 )
 from qemu_boot_time.stats.judging import Judged
 from qemu_boot_time.stats.moves import moves_between
-from qemu_boot_time.stats.verdict import Margin
 
 RUN = run_of(NIGHT)
 FACTS = {"command": "qemu -append 'a|b'", "qbt": "0.1.0", "CPU": ""}
@@ -104,7 +103,7 @@ def test_a_run_without_boots() -> None:
 def test_two_sides() -> None:
     """The sentence, both medians, the shift with its interval, and the verdict."""
     first, second = run_of([100] * 20, name="old"), run_of([110] * 20, name="new")
-    against = Against(first, moves_between(first, second, Margin()))
+    against = Against(first, moves_between(first, second))
 
     text = comparison_to_markdown(second, against, "SLOWER: +10 ms", (), {})
 
@@ -123,7 +122,7 @@ def test_two_sides() -> None:
 def test_a_run_and_its_baseline() -> None:
     """The run's own table, then how far it lies from the baseline."""
     first, second = run_of([100] * 20, name="old"), run_of([110] * 20, name="new")
-    against = Against(first, moves_between(first, second, Margin()))
+    against = Against(first, moves_between(first, second))
 
     own, other = to_markdown(second, (), {}, against).split("First <code>old</code>")
 

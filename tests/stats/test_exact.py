@@ -8,8 +8,16 @@ import pytest
 from qemu_boot_time.model import Boot, Clock, Mark, Outcome, Run
 from qemu_boot_time.phases import Rules, phases_of
 from qemu_boot_time.report.exact import sentence
-from qemu_boot_time.stats.exact import Parting, Sameness, compare, sameness
-from qemu_boot_time.stats.verdict import Verdict
+from qemu_boot_time.stats.exact import (
+    NO_MARGIN,
+    Parting,
+    Sameness,
+    compare,
+    sameness,
+    shift_between,
+)
+from qemu_boot_time.stats.quantities import Place
+from qemu_boot_time.stats.verdict import Margin, Verdict
 
 COUNTS = {
     "qemu_init_end": 0,
@@ -163,3 +171,22 @@ def test_sides_of_different_marks() -> None:
     assert None is found.total
     assert (("kernel", "unaccounted", "total"), ("unaccounted", "total")) == found.only
     assert sentence(found).startswith("no total: ")
+
+
+def test_one_odd_boot_hides_nothing() -> None:
+    """Nineteen boots of a million and one of two and a half, against twenty of two million."""
+    place = Place("kernel", "a", "b")
+
+    found = shift_between(place, [1_000_000] * 19 + [2_500_000], [2_000_000] * 20)
+
+    assert (Verdict.SLOWER, 1_000_000) == (found.verdict, found.second - found.first)
+
+
+def test_a_margin_of_counts() -> None:
+    """None unless it is named: one instruction more is more."""
+    place = Place("kernel", "a", "b")
+
+    assert [Verdict.SLOWER, Verdict.SAME] == [
+        shift_between(place, [1_000_000], [1_000_001], margin=margin).verdict
+        for margin in (NO_MARGIN, Margin(share=0.02))
+    ]

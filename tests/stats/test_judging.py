@@ -9,7 +9,6 @@ from qemu_boot_time.model import Clock, Phase, Run
 from qemu_boot_time.stats.gates import Gate, Kind
 from qemu_boot_time.stats.judging import State, judge
 from qemu_boot_time.stats.moves import moves_between, nothing_shown
-from qemu_boot_time.stats.verdict import Margin
 
 STEADY = [100 + i / 10 for i in range(60)]
 """60 kernels, from 100 ms to 105.9 ms; their median is 102.95 ms."""
@@ -148,14 +147,40 @@ def test_a_name_that_means_two_things_is_not_judged() -> None:
     )
 
 
+def lacking(run: Run) -> Run:
+    """Take all phases from the last boot, which got there all the same."""
+    *others, last = run.boots
+    return replace(run, boots=(*others, replace(last, phases=())))
+
+
 def test_boots_that_lack_a_phase_are_told() -> None:
     """The value is of those that have it, and that is said."""
-    run = run_of([100, 100, 100])
-    short = replace(run.boots[2], phases=())
+    found = judged(fail_if("kernel > 1s"), lacking(run_of([100, 100, 100])))
 
-    found = judged(fail_if("kernel > 1s"), replace(run, boots=(*run.boots[:2], short)))
+    assert (State.HELD, "it is 100.000 ms (2 of 3 boots have it)", "2 of 3 boots have it") == (
+        found.state,
+        found.line,
+        found.remark,
+    )
 
-    assert "it is 100.000 ms (2 of 3 boots have it)" == found.line
+
+@pytest.mark.parametrize(
+    ("gate", "found"),
+    [
+        (require("kernel.instructions <= 505"), State.UNKNOWN),
+        (fail_if("kernel.instructions > 505"), State.UNKNOWN),
+        (fail_if("kernel.instructions > 400"), State.BROKEN),
+        (require("kernel.cv < 1%"), State.UNKNOWN),
+        (fail_if("kernel.cv > 1%"), State.HELD),
+        (require("kernel.n >= 2"), State.HELD),
+        (require("kernel.n >= 3"), State.BROKEN),
+    ],
+)
+def test_what_must_hold_for_every_boot_takes_every_boot(gate: Gate, found: State) -> None:
+    """A boot that lacks the quantity has no answer, unless it is asked how many have it."""
+    run = lacking(counted_run([500, 500, 500]))
+
+    assert found is state(gate, run)
 
 
 # --- counts -----------------------------------------------------------------------------------
@@ -260,7 +285,7 @@ def test_lines_of_what_moved() -> None:
     """The shift in its unit and in per cent, and its interval."""
     found = judged(fail_if("kernel slower than 2%"), shifted(10), run_of([100] * 20))
 
-    assert "it is +10.950 ms (+10.95 %), between +10.600 and +11.300 ms" == found.line
+    assert "it is +10.950 ms (+10.95 %), between +10.500 and +11.400 ms" == found.line
     assert (10_950_000, "ns") == (found.value, found.unit)
 
 
@@ -319,7 +344,7 @@ def test_sides_that_do_not_mean_the_same() -> None:
             "kernel slower than 0",
             [499, 501],
             State.UNDECIDED,
-            "not shown either way: -1 instructions (-0.20 %), between -1 and +1 instructions; the boots",
+            "not shown either way: +0 instructions (+0.00 %), between -1 and +1 instructions; the boots",
         ),
     ],
 )
@@ -335,9 +360,42 @@ def test_counts_are_compared_exactly(
 
 def test_time_is_not_compared_with_instructions() -> None:
     """The units are never mixed."""
-    moves = moves_between(BASE, counted_run([500]), Margin())
+    moves = moves_between(BASE, counted_run([500]), ["total"])
 
     (found,) = judge([fail_if("total slower than 2%")], counted_run([500]), moves)
 
     assert (Clock.INSTRUCTIONS, State.UNKNOWN) == (counted_run([500]).clock, found.state)
     assert "the baseline was measured in time, the run in instructions" in found.line
+
+
+def test_who_names_one_phase_pays_for_no_other() -> None:
+    """Five boots a side: among seven phases nothing could be shown, of one budget it is."""
+    base, run = run_of([100, 101, 102, 103, 104]), run_of([200, 201, 202, 203, 204])
+
+    (found,) = judge([fail_if("kernel slower than 2%")], run, moves_between(base, run, ["kernel"]))
+
+    assert State.BROKEN == found.state
+
+
+def test_so_few_boots_show_nothing() -> None:
+    """Three a side differ by chance in one deal of ten, however far they are apart: not passed."""
+    base, run = run_of([100, 101, 102]), run_of([900, 901, 902])
+
+    found = judged(fail_if("kernel slower than 2%"), run, base)
+
+    assert State.UNKNOWN == found.state
+
+
+def test_budgets_are_a_family() -> None:
+    """What one budget shows with four boots a side, three together do not; nor do three configurations."""
+    base, run = run_of([100, 101, 102, 103]), run_of([200, 201, 202, 203])
+    gates = [fail_if(f"{name} slower than 2%") for name in ("kernel", "total", "linux_start_user")]
+    named = [gate.condition.quantity for gate in gates]
+
+    (alone,) = judge(gates[:1], run, moves_between(base, run, named[:1]))
+    together = judge(gates, run, moves_between(base, run, named))
+    (thrice,) = judge(gates[:1], run, moves_between(base, run, named[:1], times=3))
+
+    assert State.BROKEN == alone.state
+    assert [State.UNKNOWN] * 3 == [each.state for each in together]
+    assert State.BROKEN != thrice.state

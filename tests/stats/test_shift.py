@@ -64,13 +64,41 @@ def test_the_other_way_round_it_is_the_opposite(first: list[int], second: list[i
 
 @given(_SAMPLE, _SAMPLE)
 def test_the_interval_lies_between_two_differences(first: list[int], second: list[int]) -> None:
-    """Those of the rank from either end; none where there is no such rank."""
+    """Those of one rank from either end, and never a narrower one than the rank test's."""
     ordered = differences(first, second)
-    rank = interval_rank(len(first), len(second))
+    found = shift_of(first, second).interval
 
-    expected = Interval(ordered[rank - 1], ordered[-rank]) if rank else None
+    widest = interval_rank(len(first), len(second))
+    between = [Interval(ordered[rank - 1], ordered[-rank]) for rank in range(1, widest + 1)]
 
-    assert expected == shift_of(first, second).interval
+    assert found in between or (found is None and len(first) != len(second)) or not widest
+
+
+@given(st.lists(st.integers(-9, 9), min_size=4, max_size=9), st.data())
+def test_few_and_equally_many(first: list[int], data: st.DataObject) -> None:
+    """The rank test's own interval, to the difference."""
+    second = data.draw(st.lists(st.integers(-9, 9), min_size=len(first), max_size=len(first)))
+    ordered = differences(first, second)
+    rank = interval_rank(len(first), len(first))
+
+    assert Interval(ordered[rank - 1], ordered[-rank]) == shift_of(first, second).interval
+
+
+@pytest.mark.parametrize(
+    ("n", "wide", "m", "narrow"), [(5, 8, 30, 1), (10, 6, 50, 2), (50, 2, 10, 6)]
+)
+def test_unequal_spread_makes_the_interval_wider(n: int, wide: int, m: int, narrow: int) -> None:
+    """Ranks that take both sides to spread alike give one that misses the truth in one of four."""
+    rng = np.random.default_rng(9)
+    missed = 0
+    for _ in range(300):
+        sides = [
+            [round(v * 1e6) for v in rng.normal(100, sd, k)] for sd, k in ((wide, n), (narrow, m))
+        ]
+        found = shift_of(*sides).interval
+        missed += found is not None and not found.low <= 0 <= found.high
+
+    assert missed <= 0.08 * 300
 
 
 @pytest.mark.parametrize("n", range(1, 9))

@@ -3,6 +3,7 @@
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.effect import refuse_reading
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.inputs import Options, open_input
@@ -30,7 +31,9 @@ Examples:
 @options.verbose_option
 @options.stats_option
 @gate_options
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     file: str,
     unit: str,
@@ -48,4 +51,6 @@ def command(
     """
     how = Options(unit, rules, options.vmm(comm))
     form = Form(as_json, verbose, stats, opened(gating, how))
-    return print_run(open_input(file, how), form)
+    run = open_input(file, how)
+    refuse_reading(context, [file, *filter(None, [gating.baseline])])
+    return print_run(run, form)

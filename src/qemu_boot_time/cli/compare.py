@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from qemu_boot_time.cli import judging, options
 from qemu_boot_time.cli.alike import insisting_options, require_alike
+from qemu_boot_time.cli.effect import refuse_measuring, refuse_reading, refuse_unit
 from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.output import note
@@ -18,6 +19,7 @@ from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
 from qemu_boot_time.inputs import Options, open_configurations, open_input
 from qemu_boot_time.model import Clock, Run
+from qemu_boot_time.stats import exact
 from qemu_boot_time.stats.compare import Comparison, compare, in_family
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
@@ -36,14 +38,6 @@ Examples:
 """
 
 
-_OF_COMPARING = {
-    *("inputs", "margin", "same_definition", "anyway", "unit", "as_json"),
-    *("comm", "until", "marks", "phases", "config"),
-    *("fail_if", "require", "budgets", "junit", "markdown", "verbose"),
-}
-"""Parameters that say what is compared, and how what was recorded is read."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Pair:
     """One configuration, on both sides."""
@@ -53,6 +47,18 @@ class _Pair:
     first: Run
     second: Run
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """By what pairs are judged."""
+
+    margin: Margin
+    of_counts: Margin
+    """Counts do not wobble, so theirs is none unless the user names one."""
+    gating: Gating
+    configurations: int
+    """So many pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,12 @@ class _Answer:
 @insisting_options
 @options.unit_option
 @options.json_option
-@options.verbose_option_of_qemu
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Show budgets that are kept, too; with --a and --b what is added to QEMU.",
+)
 @gate_options_of_two_sides
 @click.pass_context
 def command(
@@ -109,16 +120,21 @@ def command(
     insisted = [option for option, is_given in given.items() if is_given]
     reading = Options(unit, wanted.rules, wanted.vmm)
     if first is not None and second is not None and not inputs:
+        refuse_unit(context)
         check_budgets(gating, wanted)
         sides = _measured((first, second), wanted)
     else:
         sides = _two(inputs, (first, second))
-        _refuse_measuring(context)
+        refuse_measuring(context)
     pairs = [
         _Pair(name, one, other, _alike(name, one, other, insisted))
         for name, one, other in _sides(sides, reading)
     ]
-    answers = _answers(pairs, margin, gating)
+    if inputs and not pairs[0].name:
+        refuse_reading(context, inputs)
+    said = context.get_parameter_source("margin") is ParameterSource.COMMANDLINE
+    rules = _Rules(margin, margin if said else exact.NO_MARGIN, gating, len(pairs))
+    answers = _answers(pairs, rules)
     judgements = [answer.judgement for answer in answers]
     if gating.prints_markdown:
         click.echo(judging.markdown(judgements), nl=False)
@@ -144,17 +160,6 @@ def _two(inputs: Sequence[str], commands: Iterable[str | None]) -> tuple[str, st
     return inputs[0], inputs[1]
 
 
-def _refuse_measuring(context: click.Context) -> None:
-    """Refuse what says how to measure where nothing is measured: it would be without effect."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is ParameterSource.COMMANDLINE and parameter.name not in _OF_COMPARING:
-            raise UsageError(
-                f"{parameter.opts[-1]} says how to measure: it goes with --a and --b",
-                hint="qbt compare --help",
-            )
-
-
 def _sides(names: tuple[str, str], reading: Options) -> Iterator[tuple[str, Run, Run]]:
     """Open both sides; where they are directories of several, what has one name is one pair."""
     first, second = names
@@ -169,6 +174,8 @@ def _sides(names: tuple[str, str], reading: Options) -> Iterator[tuple[str, Run,
             f"{many}: holds several configurations, and {one} is one",
             hint=f"qbt compare {first} {second}/NAME, or two such directories",
         )
+    from qemu_boot_time.report.parts import printable
+
     common = [name for name in ones if name in others]
     if not common:
         raise InputError(f"{first} and {second}: nothing has the same name in both")
@@ -177,7 +184,7 @@ def _sides(names: tuple[str, str], reading: Options) -> Iterator[tuple[str, Run,
         (second, others.keys() - ones.keys()),
     ):
         if alone:
-            note(f"only in {side}: {', '.join(sorted(alone))}")
+            note(printable(f"only in {side}: {', '.join(sorted(alone))}"))
     yield from ((name, ones[name], others[name]) for name in common)
 
 
@@ -190,25 +197,30 @@ def _alike(name: str, first: Run, second: Run, insisted: Iterable[str]) -> tuple
         raise type(refusal)(f"{name}: {refusal.what}", hint=refusal.hint) from refusal
 
 
-def _answers(pairs: Sequence[_Pair], margin: Margin, gating: Gating) -> list[_Answer]:
+def _answers(pairs: Sequence[_Pair], rules: _Rules) -> list[_Answer]:
     """Compare each pair, and judge it by itself; the totals of several are one family."""
     timed = [pair for pair in pairs if _clock(pair) is Clock.TIME]
-    found = in_family([compare(pair.first, pair.second, margin) for pair in timed])
+    found = in_family([compare(pair.first, pair.second, rules.margin) for pair in timed])
     by_name = dict(zip((pair.name for pair in timed), found, strict=True))
     return [
-        _in_time(pair, by_name[pair.name], margin, gating)
+        _in_time(pair, by_name[pair.name], rules)
         if pair.name in by_name
-        else _in_counts(pair, margin, gating)
+        else _in_counts(pair, rules)
         for pair in pairs
     ]
 
 
 def _judgement(
-    pair: _Pair, margin: Margin, gating: Gating, said: str, found: Comparison | None = None
+    pair: _Pair, rules: _Rules, said: str, found: Comparison | None = None
 ) -> judging.Judgement:
-    sides = pair.first, pair.second
     return judging.judged_sides(
-        gating, sides, margin, sentence=said, found=found, warnings=pair.warnings
+        rules.gating,
+        (pair.first, pair.second),
+        sentence=said,
+        margin=rules.of_counts,
+        found=found,
+        warnings=pair.warnings,
+        configurations=rules.configurations,
     )
 
 
@@ -217,7 +229,7 @@ def _clock(pair: _Pair) -> Clock:
     return Clock.INSTRUCTIONS if counted else Clock.TIME
 
 
-def _in_time(pair: _Pair, found: Comparison, margin: Margin, gating: Gating) -> _Answer:
+def _in_time(pair: _Pair, found: Comparison, rules: _Rules) -> _Answer:
     from qemu_boot_time.report.comparison import Compared, document, sentence, to_text
 
     compared = Compared(pair.first, pair.second, found, pair.warnings)
@@ -228,17 +240,18 @@ def _in_time(pair: _Pair, found: Comparison, margin: Margin, gating: Gating) -> 
         said,
         to_text(compared),
         document(compared),
-        _judgement(pair, margin, gating, said, found),
+        _judgement(pair, rules, said, found),
     )
 
 
-def _in_counts(pair: _Pair, margin: Margin, gating: Gating) -> _Answer:
+def _in_counts(pair: _Pair, rules: _Rules) -> _Answer:
     """Compare instructions: the same in every boot of the same thing, so that no test is needed."""
     from qemu_boot_time.report.exact import document, sentence, to_text
-    from qemu_boot_time.stats import exact
+    from qemu_boot_time.report.json import plain
+    from qemu_boot_time.report.parts import printable
 
     first, second = pair.first, pair.second
-    found = exact.compare(first, second)
+    found = exact.compare(first, second, rules.of_counts)
     if found.total is None and all(boot.ok for run in (first, second) for boot in run.boots):
         raise UsageError(
             "the two do not end at the same mark, so their totals are no two of a kind",
@@ -249,13 +262,15 @@ def _in_counts(pair: _Pair, margin: Margin, gating: Gating) -> _Answer:
         pair.name,
         found.total.verdict if found.total else Verdict.UNDECIDED,
         sentence(found),
-        "".join([text, *(f"warning: {each}\n" for each in pair.warnings)]),
-        {**document(first, second, found), "warnings": pair.warnings},
-        _judgement(pair, margin, gating, sentence(found)),
+        "".join([text, *(f"warning: {printable(each)}\n" for each in pair.warnings)]),
+        {**document(first, second, found), "warnings": [plain(each) for each in pair.warnings]},
+        _judgement(pair, rules, sentence(found)),
     )
 
 
 def _text(answers: Sequence[_Answer], *, every_budget: bool) -> str:
+    from qemu_boot_time.report.parts import printable
+
     budgets = (judging.lines(answer.judgement, every=every_budget) for answer in answers)
     texts = [
         "".join([answer.text, *(f"{line}\n" for line in lines)])
@@ -263,20 +278,22 @@ def _text(answers: Sequence[_Answer], *, every_budget: bool) -> str:
     ]
     if not answers[0].name:
         return texts[0]
-    names = [answer.name for answer in answers]
+    names = [printable(answer.name) for answer in answers]
     blocks = [f"== {name}\n{text}\n" for name, text in zip(names, texts, strict=True)]
-    return "".join([*blocks, *(f"{answer.name}: {answer.sentence}\n" for answer in answers)])
+    last = [f"{name}: {answer.sentence}\n" for name, answer in zip(names, answers, strict=True)]
+    return "".join([*blocks, *last])
 
 
 def _document(answers: Sequence[_Answer]) -> str:
     """Give DESIGN.md's document; of several configurations one each, and no average."""
-    from qemu_boot_time.report.json import SCHEMA, dump
+    from qemu_boot_time.report.json import SCHEMA, dump, plain
 
     documents = [{**each.document, **judging.document(each.judgement)} for each in answers]
     if not answers[0].name:
         return dump({"schema": SCHEMA, **documents[0]})
     each = [
-        {"name": answer.name, **found} for answer, found in zip(answers, documents, strict=True)
+        {"name": plain(answer.name), **found}
+        for answer, found in zip(answers, documents, strict=True)
     ]
     return dump({"schema": SCHEMA, "configurations": each})
 

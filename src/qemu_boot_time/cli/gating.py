@@ -4,7 +4,7 @@ What a run comes to is :mod:`qemu_boot_time.cli.judging`'s.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
@@ -29,11 +29,9 @@ from qemu_boot_time.stats.gates import (
     Statistic,
     Threshold,
     parse_gate,
-    parse_margin,
 )
 from qemu_boot_time.stats.intervals import least_values
 from qemu_boot_time.stats.quantities import UNACCOUNTED
-from qemu_boot_time.stats.verdict import Margin
 
 _STDOUT = Path("-")
 _EXIT_POINT = "Exit point "
@@ -48,7 +46,6 @@ class Gating:
     gates: tuple[Gate, ...] = ()
     baseline: str = ""
     """What "slower than" compares with, as :func:`qemu_boot_time.inputs.open_input` takes it."""
-    margin: Margin = field(default_factory=Margin)
     insisted: tuple[str, ...] = ()
     """Which refusals of a baseline are warnings: ``--same-definition``, ``--anyway``."""
     junit: Path | None = None
@@ -85,13 +82,13 @@ _GATES = (
         "--require",
         multiple=True,
         metavar="COND",
-        help="Exit with 1 where it is not shown: 'kernel.instructions <= 160_000_000'.",
+        help="Exit with 1 where it is not so: 'kernel.instructions <= 160_000_000'.",
     ),
     click.option(
         "--budgets",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="TOML with fail_if, require, baseline and margin: the same, kept in a file.",
+        help="TOML with fail_if, require and baseline: the same, kept in a file.",
     ),
 )
 _BASELINE = click.option(
@@ -111,7 +108,8 @@ _REPORTS = (
 def gate_options(function: Command) -> Command:
     """Add the options of budgets and their baseline; hand over ``gating``, made of them.
 
-    The command is not called where :func:`gating_of` raises.
+    The command is not called where :func:`gating_of` raises, and where somebody insists on a comparison
+    that no budget asks for.
     """
 
     @wraps(function)
@@ -120,6 +118,11 @@ def gate_options(function: Command) -> Command:
     ) -> int | None:
         given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
         insisted = tuple(option for option, is_given in given.items() if is_given)
+        if insisted and not gating.compares:
+            raise UsageError(
+                f"{insisted[0]}: nothing is compared",
+                hint="--baseline RUN --fail-if 'total slower than 2%'",
+            )
         return function(gating=replace(gating, insisted=insisted), **others)
 
     return _with_options(with_insisting, (*_GATES, _BASELINE, *INSISTING, *_REPORTS))
@@ -181,7 +184,7 @@ def gating_of(
         file = read_budgets(budgets)
         beside = str(budgets.parent / file.baseline) if file.baseline else ""
         gates += _gates_of_file(budgets, file)
-        found = Gating(tuple(gates), baseline or beside, _margin_of_file(budgets, file))
+        found = Gating(tuple(gates), baseline or beside)
     if baseline and not found.compares:
         raise UsageError(
             f"--baseline {baseline}: no budget compares with it",
@@ -203,13 +206,6 @@ def _gates_of_file(path: Path, file: BudgetsFile) -> list[Gate]:
         return [_parsed(kind, text, kind) for kind in Kind for text in given[kind]]
     except UsageError as error:
         raise InputError(f"{path}: {error.what}", hint=error.hint) from error
-
-
-def _margin_of_file(path: Path, file: BudgetsFile) -> Margin:
-    try:
-        return parse_margin(file.margin) if file.margin is not None else Margin()
-    except UsageError as error:
-        raise InputError(f"{path}: margin: {error.what}", hint='margin = "1%"') from error
 
 
 # --- before the first boot --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.stats.compare import Comparison
+from qemu_boot_time.stats.gates import compared_by
 from qemu_boot_time.stats.judging import Judged, judge
 from qemu_boot_time.stats.moves import Moves, moves_between, nothing_shown
 from qemu_boot_time.stats.verdict import Margin
@@ -50,26 +51,29 @@ def judged_run(gating: Gating, run: Run) -> Judgement:
     except QbtError as refusal:
         moves = nothing_shown(f"{refusal.what} ({refusal.hint})")
         return Judgement(run, judge(gating.gates, run, moves))
-    moves = moves_between(first, run, gating.margin)
+    moves = moves_between(first, run, compared_by(gating.gates))
     return Judgement(run, judge(gating.gates, run, moves), warnings, first, moves)
 
 
 def judged_sides(
     gating: Gating,
     sides: tuple[Run, Run],
-    margin: Margin,
     *,
     sentence: str,
+    margin: Margin,
     found: Comparison | None = None,
     warnings: tuple[str, ...] = (),
+    configurations: int = 1,
 ) -> Judgement:
     """Judge the second of two sides, the first of which is its baseline.
 
     Both are known to be alike, but for ``warnings``; ``sentence`` says in words what comparing them
-    came to, ``found`` in numbers where they are times.
+    came to, ``found`` in numbers where they are times, and ``margin`` is that of counts. Budgets of all
+    ``configurations`` are one family.
     """
     first, second = sides
-    moves = moves_between(first, second, margin, found)
+    named = compared_by(gating.gates)
+    moves = moves_between(first, second, named, found=found, times=configurations, margin=margin)
     judged = judge(gating.gates, second, moves)
     return Judgement(second, judged, warnings, first, moves, sentence)
 

@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 
 import click
@@ -13,6 +14,7 @@ from qemu_boot_time.errors import ExitStatus, QbtError
 
 _STDOUT_FD = 1
 _SIGNAL_BASE = 128
+_DEFECT_STATUS = os.EX_SOFTWARE
 _HINT_LINES = 3
 _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
 
@@ -94,7 +96,7 @@ def main() -> None:
     _open_standard_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
-    sys.exit(_status())
+    sys.exit(_status_in_any_case())
 
 
 def _open_standard_streams() -> None:
@@ -112,6 +114,15 @@ def _placed(fd: int, number: int) -> int:
 def _terminate(number: int, frame: FrameType | None) -> None:
     del frame
     raise Terminated(number)
+
+
+def _status_in_any_case() -> int:
+    """Give a status of its own where we are wrong: Python's, 1, would say that something got slower."""
+    try:
+        return _status()
+    except Exception:  # noqa: BLE001  # whatever it is
+        traceback.print_exc()
+        return _DEFECT_STATUS
 
 
 def _status() -> int:

@@ -1,6 +1,7 @@
 """Two commands measured now, in turn: a run of each is kept, and whoever asked compares them."""
 
 import contextlib
+import secrets
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +18,9 @@ from qemu_boot_time.store.facts import (
     Interleaved,
     RunWriter,
     new_run_directory,
-    read_facts,
     runs_directory,
 )
+from qemu_boot_time.store.load import load_run
 
 SIDES = ("a", "b")
 _LONGEST_COMMAND = 40
@@ -64,7 +65,7 @@ def _measure(sides: Sequence[Side], board: Board, seed: int) -> None:
             writers[0].directory.parent.rmdir()  # made for the two, and empty again
         raise
     for side, writer in zip(SIDES, writers, strict=True):
-        for text in read_facts(writer.directory)[0].notes:
+        for text in load_run(writer.directory).notes:
             note(f"{side}: {text}")
 
 
@@ -89,9 +90,10 @@ def _begin(plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int)
     else:
         directories = [out / side for side in SIDES]
     writers = []
+    measurement = secrets.token_hex(8)
     for i, directory in enumerate(directories):
         other = directories[1 - i].name
-        interleaved = Interleaved(seed=seed, side=SIDES[i], other=other)
+        interleaved = Interleaved(seed=seed, side=SIDES[i], other=other, measurement=measurement)
         kept = msgspec.structs.replace(facts[i], interleaved=interleaved)
         writers.append(RunWriter.begin(directory, kept))
     return writers

@@ -12,8 +12,6 @@ class BudgetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     baseline: str | None = None
     """A file or a run, relative to this file."""
-    margin: str | None = None
-    """Up to so much is the same: ``1%``."""
     fail_if: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
 

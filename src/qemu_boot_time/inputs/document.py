@@ -1,5 +1,6 @@
 """A document that ``--json`` printed is a run again: a baseline is a file that people commit."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -42,7 +43,7 @@ class _Facts(msgspec.Struct):
     notes: tuple[str, ...] = ()
     damage: str = ""
     definitions: Definitions = Definitions()
-    order_seed: int | None = None
+    measurement: str = ""
     created: str = ""
     host: dict[str, _Fact] = {}
 
@@ -57,7 +58,8 @@ class _Run(msgspec.Struct):
 def open_document(path: Path) -> Run:
     """Read what ``qbt show --json`` printed; boots that looked inside do not come back.
 
-    Raises InputError for what is no such document, or has numbers that no boot can have.
+    Raises InputError for what is no such document, or has numbers that no boot can have, or two boots
+    of one index.
     """
     data = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     head = _decoded(data, _Head, path)
@@ -68,6 +70,12 @@ def open_document(path: Path) -> Run:
         if any(abs(number) > _MOST for number in _numbers(boot)):
             raise InputError(
                 f"{path}: boot {boot.number}: a number that no boot has", hint=_AGAIN.format(path)
+            )
+    counted = Counter(boot.index for boot in found.boots)
+    for index, times in counted.items():
+        if times > 1:
+            raise InputError(
+                f"{path}: {times} boots have the index {index}", hint=_AGAIN.format(path)
             )
     return Run(boots=found.boots, **msgspec.structs.asdict(found.run))
 

@@ -37,6 +37,18 @@ def _open(name: str, options: Options) -> Run:
     return load_run(find_run(name))
 
 
+def brings_definitions(name: str) -> bool:
+    """Whether an input that can be opened says itself what its marks and times are.
+
+    A kept run does, and so does a document of one; a recording and a table are read as the caller says.
+    """
+    path = Path(name)
+    if path.is_file():
+        with path.open("rb") as stream:
+            return _is_document(stream.read(_SNIFF_BYTES))
+    return not is_recording(path) and column_of(name) is None
+
+
 def _open_file(path: Path, options: Options) -> Run:
     with (path / MAIN_PART if path.is_dir() else path).open("rb") as stream:
         head = stream.read(_SNIFF_BYTES)

@@ -64,7 +64,7 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
             precision.load()
         if _boot_in_blocks(running, seed):
             for series in running:
-                series.conclude()
+                series.look_inside()
         guard.release("remove", str(sockets))
     return [series.boots for series in running]
 

@@ -12,16 +12,15 @@ from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
 from qemu_boot_time.measure.inside import plan_for
 from qemu_boot_time.measure.plan import Plan, Side
-from qemu_boot_time.measure.precision import said
 from qemu_boot_time.measure.watch import Watch, drain, last_words, register, step
 from qemu_boot_time.model import Boot, EndedBy, Purpose
-from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.process.signals import deferred_signals
 from qemu_boot_time.sources.base import Session, Source
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.store.facts import BootFacts
 from qemu_boot_time.store.inside import STREAM
 from qemu_boot_time.store.load import boot_from_facts
+from qemu_boot_time.store.precision import totals_of
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
 from qemu_boot_time.vm.qmp import arguments as monitor_arguments
 
@@ -39,6 +38,9 @@ class Series:
     sockets: Path
     purpose: Purpose = Purpose.MEASURED
     boots: list[Boot] = field(default_factory=list)
+    is_precise: bool = False
+    """Whether the median of the total was known as well as was asked for when it was last looked at:
+    where boots fail, the sides are looked at in different blocks."""
     idle: list[Session] = field(default_factory=list)
     """The sources of the other sides, which listen while this one boots."""
 
@@ -47,12 +49,6 @@ class Series:
         """Whether nothing but failures is to be expected."""
         failed = len(self.boots) >= _HOPELESS and not any(boot.ok for boot in self.boots)
         return failed and not self.plan.keep_going
-
-    @property
-    def is_precise(self) -> bool:
-        """Whether the median of the total is known as well as was asked for."""
-        precision = self.plan.precision
-        return precision is not None and precision.is_reached(self._totals())
 
     def announce(self) -> None:
         """Say what is added to the command, as soon as that is known."""
@@ -66,28 +62,17 @@ class Series:
         self.side.observer.ended(boot)
         if boot.index >= 0:
             self.boots.append(boot)
+            self._look(boot)
 
-    def conclude(self) -> None:
-        """Say what the boots came to, and look inside the guest."""
-        if self.plan.precision is not None:
-            self.note(said(self.plan.precision, self._totals()))
-        self._look_inside()
+    def _look(self, boot: Boot) -> None:
+        """See whether the boots so far are enough, where this one is the last of so many."""
+        precision, totals = self.plan.precision, totals_of(self.boots, self.plan.clock)
+        if precision is not None and boot.ok and len(totals) in precision.looks():
+            self.is_precise = precision.is_reached(totals)
 
     def note(self, text: str) -> None:
         """Keep something that a reader of the result must know."""
         self.side.writer.noted((text,))
-
-    def _totals(self) -> list[int]:
-        """Give the totals of the boots that got there, in the order of their booting."""
-        clock = self.plan.clock
-        found = (
-            phase.length(clock)
-            for boot in self.boots
-            if boot.ok
-            for phase in boot.phases
-            if phase.name == TOTAL
-        )
-        return [total for total in found if total is not None]
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -116,7 +101,7 @@ class Series:
             raise interrupted
         return boot_from_facts(facts, watch.events, self.plan.rules)
 
-    def _look_inside(self) -> None:
+    def look_inside(self) -> None:
         """Boot once more for each thing to look at; these boots are no part of the result."""
         for index, purpose in enumerate(self.plan.inside, len(self.boots)):
             handed_out = self.side.writer.console(index, STREAM)

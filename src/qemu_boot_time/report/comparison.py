@@ -7,11 +7,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qemu_boot_time.model import Kind, Run
 from qemu_boot_time.report.detail import modes_in_words
-from qemu_boot_time.report.json import plain
+from qemu_boot_time.report.json import modes_document, plain
 from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
+from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
 from qemu_boot_time.stats.compare import Change, Comparison
 from qemu_boot_time.stats.verdict import Verdict
 
@@ -60,7 +62,8 @@ def _table(found: Comparison) -> Table:
     table = grid("phase (ms)", _COLUMNS)
     table.columns[0].min_width = len(_IN_PERCENT)
     for change in (*found.phases, found.total):
-        table.add_row(printable(change.name), *_medians(change), *_row(change), change.verdict)
+        name = Text(printable(change.name))
+        table.add_row(name, *_medians(change), *_row(change), change.verdict)
         percents = [_percent(change, value) for value in _numbers(change)]
         if any(percents):
             table.add_row(_IN_PERCENT, "", "", *percents, "", style="dim")
@@ -134,26 +137,34 @@ def _carriers(found: Comparison) -> Iterator[str]:
 def _remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
     yield from _undecided(found)
-    if not _in_turn(compared.first, compared.second):
-        yield "note: not measured in turn: where the host changed meanwhile, that shows as a shift"
-    if found.p_failed <= _UNLIKELY:
-        first, second = found.failed
-        yield f"note: {first} boots of the first failed, {second} of the second (p {found.p_failed:.2g})"
+    for note in _notes(compared):
+        yield f"note: {note}"
     for side, modes in zip(("first", "second"), found.modes, strict=True):
         if modes:
             yield f"modes: total of the {side} has {modes_in_words(modes)}"
     for side, places in zip(("first", "second"), found.only, strict=True):
         if places:
             yield f"note: only the {side} has {', '.join(printable(p.name) for p in places)}"
+    yield from failure_lines_of_sides(compared.first, compared.second)
     for warning in compared.warnings:
         yield f"warning: {printable(warning)}"
+
+
+def _notes(compared: Compared) -> Iterator[str]:
+    """Say what a reader must know of the sides together."""
+    found = compared.found
+    if not _in_turn(compared.first, compared.second):
+        yield "not measured in turn: where the host changed meanwhile, that shows as a shift"
+    if found.p_failed <= _UNLIKELY:
+        first, second = found.failed
+        yield f"{first} boots of the first failed, {second} of the second (p {found.p_failed:.2g})"
 
 
 def _in_turn(first: Run, second: Run) -> bool:
     """Whether the boots of both were mixed; of what is no run of ours nobody knows, so nothing is said."""
     if first.kind is not Kind.RUN or second.kind is not Kind.RUN:
         return True
-    return first.order_seed is not None and first.order_seed == second.order_seed
+    return bool(first.measurement) and first.measurement == second.measurement
 
 
 def _undecided(found: Comparison) -> Iterator[str]:
@@ -181,17 +192,21 @@ def _boots_more(change: Change) -> str:
 
 def document(compared: Compared) -> dict[str, Any]:
     """Give a comparison as plain values: DESIGN.md, "JSON"."""
-    found = compared.found
+    found, runs = compared.found, (compared.first, compared.second)
     return {
         "clock": found.clock,
-        "runs": [plain(run.name) for run in (compared.first, compared.second)],
+        "runs": [plain(run.name) for run in runs],
+        "paths": [plain(run.path) for run in runs],
         "boots": found.boots,
         "failed": found.failed,
+        "failures": [failure_documents(run.boots) for run in runs],
         "p_failed": found.p_failed,
         "total": _change(found, found.total),
         "phases": [_change(found, change) for change in found.phases],
-        "only": [[place.name for place in places] for places in found.only],
+        "modes": [None if modes is None else modes_document(modes) for modes in found.modes],
+        "only": [[plain(place.name) for place in places] for places in found.only],
         "sentence": sentence(found),
+        "notes": list(_notes(compared)),
         "warnings": [plain(warning) for warning in compared.warnings],
     }
 
@@ -200,9 +215,9 @@ def _change(found: Comparison, change: Change) -> dict[str, Any]:
     shift, low, high = _numbers(change)
     whole = found.total.shift if found.share_of(change) is not None else None
     return {
-        "name": change.place.name,
-        "begin": change.place.begin,
-        "end": change.place.end,
+        "name": plain(change.place.name),
+        "begin": plain(change.place.begin),
+        "end": plain(change.place.end),
         "verdict": change.verdict,
         "reason": change.reason,
         "n": change.n,

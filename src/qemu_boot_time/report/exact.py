@@ -6,10 +6,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import fitting_width, printable
+from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
 from qemu_boot_time.stats.exact import Comparison, Shift
 from qemu_boot_time.stats.verdict import Verdict
 
@@ -24,7 +26,7 @@ def to_text(first: Run, second: Run, found: Comparison) -> str:
         table.add_column(column, justify="right", no_wrap=True)
     for shift in (*found.phases, *([found.total] if found.total else ())):
         counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
-        table.add_row(printable(shift.name), *counts)
+        table.add_row(Text(printable(shift.name)), *counts)
     stream = io.StringIO()
     Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
     lines = [
@@ -35,6 +37,7 @@ def to_text(first: Run, second: Run, found: Comparison) -> str:
         "",
         sentence(found),
         *_only(found),
+        *failure_lines_of_sides(first, second),
     ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -51,10 +54,11 @@ def sentence(found: Comparison) -> str:
         return "no total: the sides have none, or none that ends at the same mark"
     if not found.guilty and found.total.verdict is Verdict.SAME:
         return "the same to the last instruction"
-    parts = ", ".join(f"{_moved(shift)} in {printable(shift.name)}" for shift in found.guilty)
+    moved = ", ".join(f"{_moved(shift)} in {printable(shift.name)}" for shift in found.guilty)
+    parts = f"; {moved}" if moved else ""
     same = [printable(s.name) for s in found.phases if s.verdict is Verdict.SAME]
     rest = f"; the same: {', '.join(same)}" if same else ""
-    return f"{found.total.verdict}: {_moved(found.total)} instructions; {parts}{rest}"
+    return f"{found.total.verdict}: {_moved(found.total)} instructions{parts}{rest}"
 
 
 def _moved(shift: Shift) -> str:
@@ -71,21 +75,26 @@ def _only(found: Comparison) -> Iterator[str]:
 
 def document(first: Run, second: Run, found: Comparison) -> dict[str, Any]:
     """Give a comparison as plain values: DESIGN.md's keys, with instructions in place of nanoseconds."""
+    runs = (first, second)
     return {
         "clock": first.clock,
-        "runs": [plain(run.name) for run in (first, second)],
+        "runs": [plain(run.name) for run in runs],
+        "paths": [plain(run.path) for run in runs],
+        "boots": [len(run.boots) for run in runs],
+        "failed": [sum(not boot.ok for boot in run.boots) for run in runs],
+        "failures": [failure_documents(run.boots) for run in runs],
         "total": _shift(found.total) if found.total else {"verdict": Verdict.UNDECIDED},
         "phases": [_shift(shift) for shift in found.phases],
-        "only": found.only,
+        "only": [[plain(name) for name in names] for names in found.only],
         "sentence": sentence(found),
     }
 
 
 def _shift(shift: Shift) -> dict[str, Any]:
     return {
-        "name": shift.name,
-        "begin": shift.begin,
-        "end": shift.end,
+        "name": plain(shift.name),
+        "begin": plain(shift.begin),
+        "end": plain(shift.end),
         "verdict": shift.verdict,
         "first_instructions": shift.first,
         "second_instructions": shift.second,

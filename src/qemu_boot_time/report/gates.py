@@ -16,9 +16,12 @@ WORDS = {
 
 
 def gate_lines(judged: Iterable[Judged], *, every: bool) -> Iterator[str]:
-    """Say what became of each budget; of those that are kept only if ``every`` is asked for."""
+    """Say what became of each budget; of those that are kept only if ``every`` is asked for.
+
+    And of those for which some boots were not asked, because they lack what is judged.
+    """
     for each in judged:
-        if every or each.state is not State.HELD:
+        if every or each.remark or each.state is not State.HELD:
             yield f"budget {WORDS[each.state]}: {printable(f'{each.gate.words}: {each.line}')}"
 
 

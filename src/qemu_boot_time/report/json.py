@@ -51,7 +51,7 @@ def _run(run: Run) -> dict[str, Any]:
         "clock": run.clock,
         "notes": [plain(note) for note in run.notes],
         "damage": plain(run.damage),
-        "order_seed": run.order_seed,
+        "measurement": run.measurement,
         "created": plain(run.created),
         "definitions": asdict(run.definitions),
         "host": dict(run.host),
@@ -153,12 +153,12 @@ def _summary(run: Run, clock: Clock) -> dict[str, Any]:
 def _mark_row(row: MarkSummary, details: Details, unit: str) -> dict[str, Any]:
     delta = {"from": row.delta_from, **_stats(row.delta, unit)} if row.delta else None
     known = {"name": row.name, **_stats(row.at, unit), "delta": delta, "seen_by": row.seen_by}
-    return {**known, **_detail(details.marks[row.name], unit)}
+    return {**known, **_detail(details.marks.get(row.name), unit)}
 
 
 def _phase_row(row: PhaseSummary, details: Details, unit: str) -> dict[str, Any]:
     place = Place(row.name, row.begin, row.end)
-    detail = _detail(details.phases[place], unit)
+    detail = _detail(details.phases.get(place), unit)
     return {**place._asdict(), **_stats(row.length, unit), **detail}
 
 
@@ -178,8 +178,10 @@ def _stats(stats: Stats, unit: str) -> dict[str, int]:
     }
 
 
-def _detail(detail: Detail, unit: str) -> dict[str, Any]:
-    """Give what goes beside n, median, mean, min and max; None: so few boots do not tell."""
+def _detail(detail: Detail | None, unit: str) -> dict[str, Any]:
+    """Give what goes beside n, median, mean, min and max; null: so few boots do not tell."""
+    if detail is None:  # all its stamps are corrupt
+        return {}
     return {
         f"sd{unit}": None if detail.sd is None else round(detail.sd),
         "cv": detail.cv,
@@ -207,12 +209,17 @@ def _drift(drift: Drift, unit: str) -> dict[str, Any]:
     start, trend = drift.start, drift.trend
     first = start and {"boots": start.boots, f"longer{unit}": start.longer, "p": start.p}
     slope = trend and {
-        "slope": trend.slope,
-        "slope_low": trend.interval[0],
-        "slope_high": trend.interval[1],
+        f"slope{unit}": round(trend.slope),
+        f"slope_low{unit}": round(trend.interval[0]),
+        f"slope_high{unit}": round(trend.interval[1]),
         "p": trend.p,
     }
     return {"start": first, "trend": slope}
+
+
+def modes_document(modes: Modes, clock: Clock = Clock.TIME) -> dict[str, Any]:
+    """Give where the modes lie, which boots each has (from 0), and how likely one alone is."""
+    return {"p": modes.p, "modes": _modes(modes, _UNITS[clock])}
 
 
 def _modes(modes: Modes, unit: str) -> list[dict[str, Any]]:

@@ -10,11 +10,18 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Boot, Bound, Clock, Mark, Outcome, Run
+from qemu_boot_time.model import Boot, Bound, Clock, Mark, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
+from qemu_boot_time.report.troubles import (
+    FAILED,
+    INTERRUPTED,
+    failure_lines,
+    suspect_lines,
+    verdict,
+)
 from qemu_boot_time.stats.detail import details_of
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.likeness import listed
@@ -43,7 +50,6 @@ _FORMS: Mapping[Clock, _Form] = {
 }
 _SINCE_MARK = "  since the mark before"
 _UNACCOUNTED = "unaccounted"
-_FAILED, _INTERRUPTED = "failed", "interrupted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
 
@@ -72,7 +78,12 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
     parts += [part for table in tables for part in (table, Text())]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
     told = stats_lines if showing.stats else detail_lines
-    remarks = (*told(details), *_troubles(run.boots), *_footnotes(run))
+    remarks = (
+        *told(details),
+        *failure_lines(run.boots),
+        *suspect_lines(run.boots),
+        *_footnotes(run),
+    )
     parts += [Text(line) for line in remarks]
     stream = io.StringIO()
     console = Console(
@@ -90,8 +101,8 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
 
 def _headline(run: Run, summary: Summary) -> Text:
     counted = [f"{summary.boots} boot{'s' * (summary.boots != 1)}"]
-    verdicts = Counter(_verdict(boot) for boot in run.boots if not boot.ok)
-    counted += [f"{verdicts[word]} {word}" for word in (_FAILED, _INTERRUPTED) if verdicts[word]]
+    verdicts = Counter(verdict(boot) for boot in run.boots if not boot.ok)
+    counted += [f"{verdicts[word]} {word}" for word in (FAILED, INTERRUPTED) if verdicts[word]]
     words = [
         run.name,
         ", ".join(counted),
@@ -161,33 +172,6 @@ def _one_boot(boot: Boot) -> Iterator[RenderableType]:
         )
         before_ns = mark.time_ns
     yield from (table, Text())
-
-
-def _troubles(boots: Sequence[Boot]) -> Iterator[str]:
-    """Say what failed and what is suspect, boots with the same trouble on one line."""
-    failed: dict[tuple[str, str], list[int]] = {}
-    suspect: dict[str, list[int]] = {}
-    for boot in boots:
-        if not boot.ok:
-            failed.setdefault((_verdict(boot), _failure(boot)), []).append(boot.number)
-        for reason in boot.suspect:
-            suspect.setdefault(reason, []).append(boot.number)
-    for (verdict, trouble), numbers in failed.items():
-        yield f"{verdict}: boot {listed(numbers)}: {printable(trouble)}".rstrip(": ")
-    for reason, numbers in suspect.items():
-        yield f"suspect: boot {listed(numbers)}: {printable(reason)}"
-
-
-def _verdict(boot: Boot) -> str:
-    """Name what a boot without a result is: one that the user stopped has shown no fault."""
-    return _INTERRUPTED if boot.outcome is Outcome.INTERRUPTED else _FAILED
-
-
-def _failure(boot: Boot) -> str:
-    """Say how a boot failed, how far it had come, and what QEMU said."""
-    outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
-    came_to = f"after {boot.marks[-1].name}" if boot.marks else ""
-    return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
 
 
 def _footnotes(run: Run) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Change:
     def percent(self, length: int) -> float | None:
         """Give a length in percent of the first side's median; None where that is 0."""
         first = self.medians[0]
-        return 100 * length / first if first else None
+        return 100 * length / abs(first) if first else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,11 @@ def compare(first: Run, second: Run, margin: Margin, clock: Clock = Clock.TIME) 
         for side in sides
     ]
     family = [
-        _measured(place, margin, *(list(side[place].values()) for side in sides)) for place in both
+        measured(place, margin, *(list(side[place].values()) for side in sides)) for place in both
     ]
     failed = [sum(not boot.ok for boot in run.boots) for run in (first, second)]
     lengths = [side.get(total, {}) for side, total in zip(sides, totals, strict=True)]
-    whole = _measured(totals[0], margin, *(list(side.values()) for side in lengths))
+    whole = measured(totals[0], margin, *(list(side.values()) for side in lengths))
     return Comparison(
         clock=clock,
         total=judged(whole),
@@ -148,10 +148,10 @@ def in_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [replace(each, total=total) for each, total in zip(comparisons, totals, strict=True)]
 
 
-def judged_family(changes: Sequence[Change]) -> list[Change]:
+def judged_family(changes: Sequence[Change], times: int = 1) -> list[Change]:
     """Give the verdicts on changes of which each may be wrong by chance, corrected for how many there are.
 
-    What has too few boots for an interval can never be shown, and counts for nothing. Source: S.
+    ``times`` so many such families are judged, and none of all is to be wrong. What has too few boots for an interval can never be shown, and counts for nothing. Source: S.
     Holm, Scand. J. Statist. 6 (1979) 65.
     """
     ordered = sorted(
@@ -161,18 +161,18 @@ def judged_family(changes: Sequence[Change]) -> list[Change]:
     result = list(changes)
     least = 0.0
     for done, i in enumerate(ordered):
-        least = max(least, min(1.0, (changes[i].p or 0.0) * (len(ordered) - done)))
+        least = max(least, min(1.0, (changes[i].p or 0.0) * (len(ordered) - done) * times))
         result[i] = replace(changes[i], p=least)
-    return [judged(change, len(ordered)) for change in result]
+    return [judged(change, len(ordered) * times) for change in result]
 
 
 def change_of(first: Sequence[int], second: Sequence[int], margin: Margin, place: Place) -> Change:
     """Compare two samples by themselves, as the only ones: of no family."""
-    return judged(_measured(place, margin, first, second))
+    return judged(measured(place, margin, first, second))
 
 
-def _measured(place: Place, margin: Margin, *sides: Sequence[int]) -> Change:
-    """Give everything but the verdict."""
+def measured(place: Place, margin: Margin, *sides: Sequence[int]) -> Change:
+    """Give everything but the verdict, with the p of this comparison alone."""
     first, second = sides
     medians = [median(side) if side else None for side in sides]
     shift = shift_of(first, second) if first and second else None

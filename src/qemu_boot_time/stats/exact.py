@@ -1,16 +1,23 @@
 """Counts that should be the same every time: whether they are, and where two boots part.
 
-No statistics: under QEMU's instruction counting a guest that is given the same does the same, to the
-last instruction. So a difference needs no test and no second boot; it needs a place.
+Under QEMU's instruction counting a guest that is given the same does the same, to the last instruction.
+So a difference needs no test and no second boot; it needs a place. Where the boots of a side differ all
+the same (a random seed, a clock that is read), counts are compared by ranks, as times are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.stats.compare import ALPHA
 from qemu_boot_time.stats.quantities import Place, main_total, phase_lengths
-from qemu_boot_time.stats.verdict import Verdict
+from qemu_boot_time.stats.shift import shift_of
+from qemu_boot_time.stats.verdict import Margin, Verdict
+
+NO_MARGIN = Margin(share=0)
+"""One instruction more is more: counts that do not wobble need no margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +87,25 @@ class Shift:
     begin: str
     end: str
     first: int
-    """Instructions of the first side: the least, where its boots differ."""
+    """Instructions of the first side: the median, where its boots differ."""
     second: int
     low: int
-    """The least that the shift can be, over every pair of boots; the most."""
+    """The least that the shift can be; the most. Where boots of one side differ these bound it at 95 %,
+    or are those of every pair of boots, where there are too few of them."""
     high: int
+    margin: int = 0
+    """Up to so much is the same."""
+    p: float | None = None
+    """Of the rank tests, where boots of one side differ and are enough; None: no chance is involved."""
 
     @property
     def verdict(self) -> Verdict:
-        """Say what every pair of boots agrees on."""
-        if self.low == self.high == 0:
+        """Say what is the same in all boots, or is shown in spite of those that differ."""
+        if -self.margin <= self.low and self.high <= self.margin:
             return Verdict.SAME
-        if self.low > 0:
-            return Verdict.SLOWER
-        return Verdict.FASTER if self.high < 0 else Verdict.UNDECIDED
+        if (self.p is None or self.p <= ALPHA) and (self.low > 0 or self.high < 0):
+            return Verdict.SLOWER if self.low > 0 else Verdict.FASTER
+        return Verdict.UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +126,14 @@ class Comparison:
         return tuple(sorted(moved, key=lambda shift: -abs(shift.low + shift.high)))
 
 
-def compare(first: Run, second: Run) -> Comparison:
-    """Compare the counts of two runs; one boot of each is enough."""
+def compare(first: Run, second: Run, margin: Margin = NO_MARGIN) -> Comparison:
+    """Compare the counts of two runs; one boot of each is enough where boots do not differ."""
     sides = [_counts_of(run) for run in (first, second)]
     both = [place for place in sides[0] if place in sides[1]]
-    shifts = {place: _shift(place, sides[0][place], sides[1][place]) for place in both}
+    shifts = {
+        place: shift_between(place, *(list(side[place].values()) for side in sides), margin=margin)
+        for place in both
+    }
     total = main_total(*({place: side[place] for place in both} for side in sides))
     alone = tuple(tuple(place.name for place in side if place not in both) for side in sides)
     return Comparison(
@@ -132,7 +147,19 @@ def _counts_of(run: Run) -> Mapping[Place, dict[int, int]]:
     return phase_lengths(run.boots, Clock.INSTRUCTIONS)
 
 
-def _shift(place: Place, first: Mapping[int, int], second: Mapping[int, int]) -> Shift:
-    ones, others = first.values(), second.values()
-    low, high = min(others) - max(ones), max(others) - min(ones)
-    return Shift(*place, first=min(ones), second=min(others), low=low, high=high)
+def shift_between(
+    place: Place, first: Sequence[int], second: Sequence[int], *, margin: Margin = NO_MARGIN
+) -> Shift:
+    """Compare counts of one phase: exactly, or by ranks where boots of one side differ.
+
+    One odd boot must not hide what all the others show.
+    """
+    medians = [round(median(side)) for side in (first, second)]
+    same = margin.of(medians[0])
+    if len(set(first)) > 1 or len(set(second)) > 1:
+        found = shift_of(first, second)
+        if found.interval:
+            ends = found.interval.low, found.interval.high
+            return Shift(*place, medians[0], medians[1], *ends, margin=same, p=found.p)
+    low, high = min(second) - max(first), max(second) - min(first)
+    return Shift(*place, medians[0], medians[1], low, high, margin=same)

@@ -9,7 +9,7 @@ What they come to is :mod:`qemu_boot_time.stats.judging`'s.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ class Kind(StrEnum):
     FAIL_IF = "fail_if"
     """The budget is broken where the condition is true."""
     REQUIRE = "require"
-    """The budget is broken where the condition is not shown to be true."""
+    """The budget is broken where the condition is not true; of a motion, where it is not shown."""
 
 
 class Unit(StrEnum):
@@ -242,3 +242,10 @@ def _limit(text: str) -> Limit:
     if word or number != number.to_integral_value():
         raise UsageError(f"{text!r} is no value of {', '.join(UNITS)}, % or whole", hint=_VALUES)
     return Limit(number, Unit.COUNT)
+
+
+def compared_by(gates: Iterable[Gate]) -> frozenset[str]:
+    """Name the quantities that these compare with a baseline."""
+    return frozenset(
+        gate.condition.quantity for gate in gates if isinstance(gate.condition, Motion)
+    )

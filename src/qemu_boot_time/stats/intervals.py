@@ -50,13 +50,14 @@ def mean_interval(values: Sequence[int]) -> Interval | None:
     """
     if median_interval(values) is None:
         return None
-    if min(values) == max(values):
-        return Interval(values[0], values[0])
+    least = min(values)
+    if least == max(values):
+        return Interval(least, least)
     import numpy as np
     from scipy.stats import bootstrap
 
     found = bootstrap(
-        (np.asarray(values, dtype=float),),
+        ((np.asarray(values) - least).astype(float),),
         np.mean,
         n_resamples=_RESAMPLES,
         batch=max(1, 10_000_000 // len(values)),
@@ -64,7 +65,7 @@ def mean_interval(values: Sequence[int]) -> Interval | None:
         method="BCa" if len(values) <= _MOST_CORRECTED else "percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return Interval(round(float(found.low)), round(float(found.high)))
+    return Interval(least + round(float(found.low)), least + round(float(found.high)))
 
 
 def _expanded(n: int) -> float:

@@ -54,6 +54,8 @@ class Judged:
     """What was compared: in nanoseconds, instructions, boots or per cent; None: nothing was."""
     unit: str = ""
     """Of the value: ``ns``, ``instructions``, ``boots``, ``percent``."""
+    remark: str = ""
+    """What a reader must know although the budget is kept; it is in the line, too."""
 
     @property
     def breaks(self) -> bool:
@@ -117,10 +119,20 @@ def _threshold(gate: Gate, condition: Threshold, run: Run) -> Judged:
     limit = condition.limit.value
     broken = {at: v for at, v in values.items() if _HOLDS[breaks](Decimal(v), limit)}
     at, value = _worst(breaks, broken or values)
+    if remark and not broken and _takes_all(gate.kind, condition.statistic):
+        raise NothingKnown(remark)
     state = State.BROKEN if broken else State.HELD
     where = f" in boot {at}" if condition.statistic is Statistic.INSTRUCTIONS else ""
     unit = _unit_of(condition)
-    return Judged(gate, state, f"it is {_shown(value, unit)}{where}{remark}", value, unit)
+    line = f"it is {_shown(value, unit)}{where}" + (f" ({remark})" if remark else "")
+    return Judged(gate, state, line, value, unit, remark)
+
+
+def _takes_all(kind: Kind, statistic: Statistic) -> bool:
+    """Whether a boot that lacks the quantity leaves the answer open: but for how many have it."""
+    if statistic is Statistic.N:
+        return False
+    return kind is Kind.REQUIRE or statistic is Statistic.INSTRUCTIONS
 
 
 def _worst(breaks: Operator, values: Mapping[int, int | float]) -> tuple[int, int | float]:
@@ -138,7 +150,7 @@ def _values(condition: Threshold, run: Run) -> tuple[Mapping[int, int | float], 
     clock = _clock_of(condition, run)
     sample = _sample(condition.quantity, run, clock)
     good = sum(boot.ok for boot in run.boots)
-    remark = f" ({len(sample)} of {good} boots have it)" if len(sample) < good else ""
+    remark = f"{len(sample)} of {good} boots have it" if len(sample) < good else ""
     if condition.statistic is Statistic.INSTRUCTIONS:
         return dict(sample), remark
     return {0: _statistic(condition.statistic, list(sample.values()))}, remark

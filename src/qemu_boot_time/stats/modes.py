@@ -99,7 +99,8 @@ def _split(ordered: Sequence[int]) -> _Split | None:
     import numpy as np
     from diptest import diptest
 
-    values = np.asarray(ordered, dtype=float)
+    # From the least one on: a float keeps 53 bits, and times since 1970 have more.
+    values = (np.asarray(ordered) - ordered[0]).astype(float)
     separations, places = best_splits(values[None, :])
     null = _null(_drawn_size(len(values)))
     p = float((1 + (null >= separations[0]).sum()) / (1 + len(null)))

@@ -8,6 +8,8 @@ from qemu_boot_time.model import Boot, Clock
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.summary import unaccounted
 
+_MOST = 2 * 10**18
+"""Longer than this, 63 years, is a corrupt stamp; statistics have 64 bits for sums of a few."""
 UNACCOUNTED = "unaccounted"
 """What no phase explains, as a phase of its own: what moves there moves the total."""
 
@@ -30,10 +32,10 @@ def phase_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[Place, dict[in
         rest = unaccounted(boot, clock)
         for phase in boot.phases:
             length = phase.length(clock)
-            if phase.name == TOTAL and rest is not None:
+            if phase.name == TOTAL and rest is not None and abs(rest) <= _MOST:
                 place = Place(UNACCOUNTED, phase.begin, phase.end)
                 found.setdefault(place, {})[boot.number] = rest
-            if length is not None:
+            if length is not None and abs(length) <= _MOST:
                 place = Place(phase.name, phase.begin, phase.end)
                 found.setdefault(place, {})[boot.number] = length
     return found
@@ -59,7 +61,7 @@ def mark_times(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, in
     for boot in [boot for boot in good if boot.exec_ns is not None] or good:
         for mark in boot.marks:
             at = mark.at(clock)
-            if at is not None:
+            if at is not None and abs(at) <= _MOST:
                 found.setdefault(mark.name, {}).setdefault(boot.number, at)
     return found
 

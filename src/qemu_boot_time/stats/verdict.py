@@ -24,4 +24,4 @@ class Margin:
 
     def of(self, median: float) -> int:
         """Give the margin of a quantity whose first side has this median."""
-        return round(median * self.share) if self.length is None else self.length
+        return round(abs(median) * self.share) if self.length is None else self.length

@@ -51,6 +51,8 @@ class Interleaved(msgspec.Struct, frozen=True, kw_only=True):
     """``a`` (0 in those orders) or ``b`` (1)."""
     other: str
     """The directory of the other run, which lies beside this one's."""
+    measurement: str = ""
+    """A name that both sides of this measurement have, and no other: seeds come again."""
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -37,6 +37,7 @@ from qemu_boot_time.store.facts import (
     read_facts,
 )
 from qemu_boot_time.store.inside import STREAM, read_handed_out
+from qemu_boot_time.store.precision import said, totals_of
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
@@ -78,21 +79,29 @@ def load_run(directory: Path) -> Run:
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.counts]
     looked = [boot for boot in boots if boot.purpose is not Purpose.MEASURED]
+    found_boots = tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured)
     return Run(
         name=directory.name,
-        boots=tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured),
+        boots=found_boots,
         sources=facts.sources,
         clock=facts.clock,
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
         inside=tuple(_inside(boot, events[boot.index], request.raw) for boot in looked),
-        notes=tuple(notes),
+        notes=(*notes, *_precision(facts, found_boots)),
         definitions=definitions_of(facts),
-        order_seed=facts.interleaved.seed if facts.interleaved else None,
+        measurement=facts.interleaved.measurement if facts.interleaved else "",
         created=facts.created,
         host=facts.host,
     )
+
+
+def _precision(facts: RunFacts, boots: Sequence[Boot]) -> Iterator[str]:
+    """Say how well the median is known, where that was asked for and anything got there."""
+    totals = totals_of(boots, facts.clock)
+    if facts.precision is not None and totals:
+        yield said(facts.precision, totals, len(boots))
 
 
 def _inside(facts: BootFacts, events: Sequence[Event], raw: Path) -> Inside:
