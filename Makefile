@@ -22,7 +22,7 @@ check: $(VENV)/.test lint
 	$(BIN)/pytest -m "$(QUICK)"
 
 bench: setup-test
-	for each in harness stamp agreement console reading observer plugin precision; do $(BIN)/python benchmarks/$$each.py || exit; done
+	for each in harness stamp agreement console reading observer plugin reporting precision; do $(BIN)/python benchmarks/$$each.py || exit; done
 
 test-kvm: setup-test
 	QBT_REAL=1 $(BIN)/pytest -m kvmbox

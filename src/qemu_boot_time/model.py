@@ -297,5 +297,7 @@ class Run:
     definitions: Definitions = field(default_factory=Definitions)
     measurement: str = ""
     """What names the measurement in which it was booted in turn with another run; empty: it was alone."""
+    created: str = ""
+    """When it was begun: UTC, ISO 8601; empty: nobody knows."""
     host: Mapping[str, object] = field(default_factory=dict)
     """Facts about the machine it was measured on, as in its ``run.json``; empty: nobody knows."""

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from qemu_boot_time import __version__
 from qemu_boot_time.cli.alike import require_alike
 from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.model import Run
+from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.stats.compare import Comparison
 from qemu_boot_time.stats.gates import compared_by
 from qemu_boot_time.stats.judging import Judged, judge
@@ -157,15 +157,3 @@ def _markdown(judgement: Judgement) -> str:
     if not judgement.sentence:
         return to_markdown(run, judgement.judged, facts, against)
     return comparison_to_markdown(run, against, judgement.sentence, judgement.judged, facts)
-
-
-def facts_of(run: Run) -> dict[str, str]:
-    """Say what was measured, on what, and by what; empty where nobody knows."""
-    return {
-        "command": " ".join(run.command),
-        "accelerator": run.accelerator,
-        "seen by": ", ".join(run.sources),
-        "host kernel": str(run.host.get("kernel") or ""),
-        "CPU": str(run.host.get("cpu_model") or ""),
-        "qbt": __version__,
-    }

@@ -44,6 +44,7 @@ class _Facts(msgspec.Struct):
     damage: str = ""
     definitions: Definitions = Definitions()
     measurement: str = ""
+    created: str = ""
     host: dict[str, _Fact] = {}
 
 

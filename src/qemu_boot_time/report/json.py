@@ -52,6 +52,7 @@ def _run(run: Run) -> dict[str, Any]:
         "notes": [plain(note) for note in run.notes],
         "damage": plain(run.damage),
         "measurement": run.measurement,
+        "created": plain(run.created),
         "definitions": asdict(run.definitions),
         "host": dict(run.host),
     }

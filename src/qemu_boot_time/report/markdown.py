@@ -5,7 +5,6 @@ issue is broken: GitHub looks for those in the page, where a sign is a sign howe
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from qemu_boot_time.report.parts import ms, printable
 from qemu_boot_time.stats.intervals import median_interval
 from qemu_boot_time.stats.judging import Judged, State
 from qemu_boot_time.stats.moves import Moves
-from qemu_boot_time.stats.quantities import mark_times, phase_lengths
+from qemu_boot_time.stats.quantities import mark_times, named_lengths
 from qemu_boot_time.stats.summary import stats_of
 from qemu_boot_time.stats.verdict import Verdict
 
@@ -55,7 +54,7 @@ def to_markdown(
     ``facts`` are of what was measured, on what, by what.
     """
     judged = tuple(judged)
-    lengths = _lengths(run)
+    lengths = named_lengths(run.boots, run.clock)
     lines = [
         *_heading(judged, f"{code(run.name)}: {_boots(run)}{_middle(run, lengths)}"),
         *_table(f"phase ({_UNITS[run.clock]})", lengths, run.clock),
@@ -126,16 +125,6 @@ def _boots(run: Run) -> str:
     failed = sum(not boot.ok for boot in run.boots)
     counted = f"{len(run.boots)} boot{'s' * (len(run.boots) != 1)}"
     return counted + (f", {failed} failed" if failed else "")
-
-
-def _lengths(run: Run) -> Mapping[str, Mapping[int, int]]:
-    """Give each phase by its name, or by its ends too where they are not always the same."""
-    found = phase_lengths(run.boots, run.clock)
-    named = Counter(place.name for place in found)
-    return {
-        place.name if named[place.name] == 1 else f"{place.name} {place.begin}..{place.end}": values
-        for place, values in found.items()
-    }
 
 
 def _middle(run: Run, lengths: Mapping[str, Mapping[int, int]]) -> str:

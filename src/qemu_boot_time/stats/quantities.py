@@ -1,5 +1,6 @@
 """What a run has numbers of: each phase, the rest that no phase explains, the total; each mark."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -38,6 +39,16 @@ def phase_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[Place, dict[in
                 place = Place(phase.name, phase.begin, phase.end)
                 found.setdefault(place, {})[boot.number] = length
     return found
+
+
+def named_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, int]]:
+    """Give the same by the phase's name, and by its ends too where they are not always the same."""
+    found = phase_lengths(boots, clock)
+    named = Counter(place.name for place in found)
+    return {
+        place.name if named[place.name] == 1 else f"{place.name} {place.begin}..{place.end}": values
+        for place, values in found.items()
+    }
 
 
 def mark_times(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, int]]:

@@ -92,6 +92,7 @@ def load_run(directory: Path) -> Run:
         notes=(*notes, *_precision(facts, found_boots)),
         definitions=definitions_of(facts),
         measurement=facts.interleaved.measurement if facts.interleaved else "",
+        created=facts.created,
         host=facts.host,
     )
 
@@ -127,6 +128,7 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
         accelerator="kvm",
         notes=(*facts.notes, *torn, *filter(None, [left_out(unclaimed)])),
         definitions=definitions_of(facts),
+        created=facts.created,
         host=facts.host,
     )
 

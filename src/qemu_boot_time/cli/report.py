@@ -1,0 +1,129 @@
+"""``qbt report``: runs as files that others read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qemu_boot_time.cli import options
+from qemu_boot_time.cli.output import warn
+from qemu_boot_time.errors import ExitStatus, InputError, UsageError
+from qemu_boot_time.inputs import Options, open_input
+from qemu_boot_time.model import Run
+from qemu_boot_time.phases import Rules
+from qemu_boot_time.report.exports import FORMATS, Holds, Takes, exporter
+from qemu_boot_time.report.parts import printable
+
+_STDOUT = Path("-")
+_FILE = click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path)
+_DAMAGED = "what could be read is in the files; for the rest copy the input again, whole"
+
+_EXAMPLES = """\b
+Examples:
+  qbt report last --perfetto boots.pftrace     open it at ui.perfetto.dev
+  qbt report last --csv - | head -3
+  qbt report last --folded - | flamegraph.pl --countname ns > boot.svg
+  qbt report before after --hyperfine both.json --markdown both.md
+  qbt report runs/* --otava history.csv
+"""
+
+
+def _format_options(function: options.Command) -> options.Command:
+    """Add an option a format; hand over ``files``, format to file, for those that were given."""
+
+    @wraps(function)
+    def with_files(**others: Any) -> int | None:
+        given = {name: others.pop(name) for name in FORMATS}
+        files = {name: path for name, path in given.items() if path is not None}
+        return function(files=files, **others)
+
+    for name, form in reversed(tuple(FORMATS.items())):
+        click.option(f"--{name}", type=_FILE, metavar="FILE", help=form.help)(with_files)
+    return with_files
+
+
+@click.command("report", epilog=_EXAMPLES)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@_format_options
+@options.unit_option
+@options.comm_option
+@options.rules_options
+def command(
+    *,
+    runs: Sequence[str],
+    files: Mapping[str, Path],
+    unit: str,
+    comm: str | None,
+    rules: Rules,
+) -> int:
+    """Write runs as files that others read: at least one FILE (- prints what is text).
+
+    RUN is whatever `qbt show` and `qbt analyze` take: a run, `last`, a recording, a CSV, a list, a
+    file that `--json` printed. All files are written, or none.
+    """
+    _check(files, runs)
+    how = Options(unit, rules, options.vmm(comm))
+    opened = list(_named(runs, [open_input(name, how) for name in runs]))
+    rendered = {path: exporter(name)(opened) for name, path in files.items()}
+    for path, content in rendered.items():
+        _write(path, content)
+    _tell_failed(opened)
+    for run in opened:
+        if run.damage:
+            raise InputError(run.damage, hint=_DAMAGED)
+    return ExitStatus.DONE
+
+
+# --- before anything is read ------------------------------------------------------------------
+
+
+def _check(files: Mapping[str, Path], runs: Sequence[str]) -> None:
+    """Raise UsageError for what can never be written."""
+    if not files:
+        known = ", ".join(f"--{name}" for name in FORMATS)
+        raise UsageError("no file to write", hint=f"give FILE (or -) to at least one of: {known}")
+    for name, path in files.items():
+        if path == _STDOUT and FORMATS[name].holds is Holds.BYTES:
+            raise UsageError(f"--{name} -: takes a file", hint=f"--{name} boots.{name}")
+        if path != _STDOUT and not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no directory {path.parent}", hint="make it first")
+        if FORMATS[name].takes is Takes.ONE and len(runs) > 1:
+            raise UsageError(f"--{name}: one run a file", hint=f"qbt report {runs[0]} --{name} ...")
+    _refuse_twice(list(files.values()), "written to twice", "give each format a file of its own")
+    _refuse_twice(runs, "given twice", "name each run once")
+
+
+def _refuse_twice(words: Sequence[object], trouble: str, hint: str) -> None:
+    twice = next((word for word in words if words.count(word) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{twice}: {trouble}", hint=hint)
+
+
+def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
+    """Give runs whose names differ: two of one name are called what the user calls them."""
+    names = [run.name for run in runs]
+    for word, run in zip(words, runs, strict=True):
+        yield run if names.count(run.name) == 1 else replace(run, name=word)
+
+
+# --- afterwards -------------------------------------------------------------------------------
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif path == _STDOUT:
+        click.echo(content, nl=False)
+    else:
+        path.write_text(content, encoding="utf-8")
+
+
+def _tell_failed(runs: Sequence[Run]) -> None:
+    for run in runs:
+        failed = sum(not boot.ok for boot in run.boots)
+        if failed:
+            counted = f"{failed} of {len(run.boots)} boots failed"
+            warn(f"{printable(run.name)}: {counted}, and no statistics count them")

@@ -1,0 +1,62 @@
+"""Files that others read: runs in, text or bytes out; one format a module, one row a format."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from qemu_boot_time.model import Run
+
+Export = Callable[[Sequence[Run]], str | bytes]
+"""Renders runs, at least one, whose names differ.
+
+Raises InputError for a run that holds nothing to render, HostError where a library is missing.
+"""
+
+
+class Holds(StrEnum):
+    """What a file of a format is made of."""
+
+    TEXT = "text"
+    BYTES = "bytes"
+    """Nothing for a terminal."""
+
+
+class Takes(StrEnum):
+    """How many runs go into one file."""
+
+    ONE = "one"
+    SEVERAL = "several"
+
+
+class Format(NamedTuple):
+    """One format."""
+
+    help: str
+    """For the command line: what is in it, or who reads it."""
+    holds: Holds = Holds.TEXT
+    takes: Takes = Takes.SEVERAL
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "csv": Format("A row a boot, a column a mark in ms: what qbt reads.", takes=Takes.ONE),
+        "parquet": Format("Every boot, mark and phase, for pandas, Polars, DuckDB.", Holds.BYTES),
+        "perfetto": Format("A trace for ui.perfetto.dev: a process a boot.", Holds.BYTES),
+        "folded": Format("Stacks for flame graphs, in ns."),
+        "hyperfine": Format("JSON as hyperfine exports it."),
+        "pyperf": Format("JSON as pyperf keeps it."),
+        "bmf": Format("JSON for Bencher (Bencher Metric Format)."),
+        "otava": Format("CSV for Apache Otava: a row a run."),
+        "openmetrics": Format("Text for Prometheus and what reads OpenMetrics."),
+        "markdown": Format("Tables for a pull request."),
+    }
+)
+"""Name of the option to format; the module of the same name in this package holds ``export``."""
+
+
+def exporter(name: str) -> Export:
+    """Give what renders this format of :data:`FORMATS`."""
+    export: Export = importlib.import_module(f"{__name__}.{name}").export
+    return export

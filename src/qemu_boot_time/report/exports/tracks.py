@@ -1,0 +1,123 @@
+"""What a trace viewer shows of boots: a process a boot, its tracks, slices that nest on each."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from qemu_boot_time.model import Boot, Bound, Inside, Mark, Phase, Run, Span
+from qemu_boot_time.phases import TOTAL
+
+PHASES = "phases"
+MARKS = "marks"
+
+
+class Slice(NamedTuple):
+    """A piece of a track; where both ends are one and ``is_instant``, a point."""
+
+    name: str
+    begin_ns: int
+    """Since the exec of QEMU."""
+    end_ns: int
+    facts: Mapping[str, str | int] = {}
+    is_instant: bool = False
+
+
+class Track(NamedTuple):
+    """Slices one above the other: each lies wholly in another one, or beside it."""
+
+    name: str
+    slices: tuple[Slice, ...]
+    """In the order of their begins, what holds another before it."""
+
+
+class Process(NamedTuple):
+    """One boot."""
+
+    name: str
+    boot: Boot
+    command: tuple[str, ...]
+    tracks: tuple[Track, ...]
+
+
+def processes_of(runs: Sequence[Run]) -> Iterator[Process]:
+    """Give every boot, also those that failed, and those that looked inside."""
+    for run in runs:
+        before = "" if len(runs) == 1 else f"{run.name} "
+        for boot in run.boots:
+            yield Process(f"{before}{_called(boot)}", boot, run.command, _tracks(boot))
+        for inside in run.inside:
+            name = f"{before}inside: {inside.purpose}"
+            tracks = (*_tracks(inside.boot), *_inside(inside))
+            yield Process(name, inside.boot, run.command, tracks)
+
+
+def _called(boot: Boot) -> str:
+    return f"boot {boot.number}" + ("" if boot.ok else f" ({boot.outcome})")
+
+
+def _tracks(boot: Boot) -> tuple[Track, ...]:
+    total = next((i for i, phase in enumerate(boot.phases, 1) if phase.name == TOTAL), None)
+    parts, own = (boot.phases, ()) if total is None else (boot.phases[:total], boot.phases[total:])
+    return (
+        *_laid_out(PHASES, map(_phase, parts)),
+        *_laid_out("own phases", map(_phase, own)),
+        *_laid_out(MARKS, map(_mark, boot.marks)),
+        *_laid_out("earlier attempts", map(_mark, boot.other_attempts)),
+        *_laid_out("also seen", map(_mark, boot.also_seen)),
+    )
+
+
+def _inside(inside: Inside) -> Iterator[Track]:
+    return _laid_out(str(inside.purpose), map(_span, inside.spans))
+
+
+def _phase(phase: Phase) -> Slice:
+    facts: dict[str, str | int] = {"begin": phase.begin, "end": phase.end}
+    if phase.instructions is not None:
+        facts["instructions"] = phase.instructions
+    # One of the user's own may end before it begins.
+    ends = sorted((phase.begin_ns, phase.end_ns))
+    return Slice(phase.name, ends[0], ends[1], facts)
+
+
+def _mark(mark: Mark) -> Slice:
+    facts: dict[str, str | int] = {"source": mark.source}
+    if mark.event:
+        facts["event"] = mark.event
+    if mark.bound is not Bound.EXACT:
+        facts["bound"] = str(mark.bound)
+    if mark.error_ns:
+        facts["error_ns"] = mark.error_ns
+    if mark.instructions is not None:
+        facts["instructions"] = mark.instructions
+    return Slice(mark.name, mark.time_ns, mark.time_ns, facts, is_instant=True)
+
+
+def _span(span: Span) -> Slice:
+    facts: dict[str, str | int] = {"parent": span.parent, "source": span.source}
+    return Slice(span.name, span.begin_ns, max(span.begin_ns, span.end_ns), facts)
+
+
+def _laid_out(name: str, slices: Iterable[Slice]) -> Iterator[Track]:
+    """Lay slices on as few tracks of one name as it takes for them to nest."""
+    lanes: list[_Lane] = []
+    for each in sorted(slices, key=lambda each: (each.begin_ns, -each.end_ns)):
+        lane = next((lane for lane in lanes if lane.has_room(each)), None)
+        if lane is None:
+            lanes.append(lane := _Lane([], []))
+        lane.slices.append(each)
+        lane.open_ends_ns.append(each.end_ns)
+    return (Track(name, tuple(lane.slices)) for lane in lanes)
+
+
+class _Lane(NamedTuple):
+    """A track that grows."""
+
+    slices: list[Slice]
+    open_ends_ns: list[int]
+    """Of the slices that the last one lies in, and its own: the innermost last."""
+
+    def has_room(self, each: Slice) -> bool:
+        """Whether it lies wholly in what is open when it begins, or beside it; none begins earlier."""
+        while self.open_ends_ns and self.open_ends_ns[-1] <= each.begin_ns:
+            self.open_ends_ns.pop()
+        return not self.open_ends_ns or each.end_ns <= self.open_ends_ns[-1]

@@ -1,0 +1,123 @@
+"""``qbt report``: runs as files, all of them or none."""
+
+from pathlib import Path
+
+import pytest
+
+from budgets import NIGHT, Told, table, told
+from qbt_process import World
+from qemu_boot_time.cli.report import command
+from qemu_boot_time.model import EndedBy
+from qemu_boot_time.report.exports import FORMATS, Holds
+from runs import boot_facts, make_run
+
+
+def report(*words: object) -> Told:
+    """Run the command; give what the shell is told."""
+    return told(command, *map(str, words))
+
+
+def test_every_format_at_once(tmp_path: Path) -> None:
+    """Each in its file, and nothing besides."""
+    run = make_run(tmp_path / "night")
+    files = {name: tmp_path / f"boots.{name}" for name in FORMATS}
+
+    done = report(run, *(word for name, file in files.items() for word in (f"--{name}", file)))
+
+    assert Told(0, "") == done
+    assert all(file.stat().st_size for file in files.values())
+
+
+@pytest.mark.parametrize("name", [n for n, form in FORMATS.items() if form.holds is Holds.TEXT])
+def test_text_is_printed_as_it_is_written(name: str, tmp_path: Path) -> None:
+    """A dash is standard output."""
+    run, file = make_run(tmp_path / "night"), tmp_path / "file"
+
+    done = [report(run, f"--{name}", where) for where in ("-", file)]
+
+    assert Told(0, "") == done[1]
+    assert Told(0, file.read_text()) == done[0]
+
+
+def test_a_document_is_reported_like_its_run(tmp_path: Path) -> None:
+    """Also when it was measured: what --json printed says so."""
+    world = World(tmp_path, tmp_path)
+    run = make_run(tmp_path / "night")
+    (tmp_path / "night.json").write_text(world.qbt("show", "--json", str(run)).stdout)
+
+    of_run, of_document = (report(each, "--otava", "-") for each in (run, run.with_suffix(".json")))
+
+    assert "2026-11-23T14:45:00Z,night,2," in of_run.text
+    assert of_run == of_document
+
+
+def test_without_a_format(tmp_path: Path) -> None:
+    """All that there are, by name."""
+    done = report(table(tmp_path / "night.csv"))
+
+    assert (2, "no file to write") == (done.status, done.text)
+    assert all(f"--{name}" in done.hint for name in FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("words", "trouble"),
+    [
+        (("--perfetto", "-"), "--perfetto -: takes a file"),
+        (("--csv", "nowhere/x"), "nowhere/x: there is no directory nowhere"),
+        (("--csv", "x", "--bmf", "./x"), "x: written to twice"),
+        (("--csv", "-", "--bmf", "-"), "-: written to twice"),
+    ],
+)
+def test_what_can_never_be_written(words: tuple[str, ...], trouble: str, tmp_path: Path) -> None:
+    """Is refused before anything is read."""
+    done = report(tmp_path / "nothing", *words)
+
+    assert (2, trouble) == (done.status, done.text)
+
+
+def test_a_csv_takes_one_run(tmp_path: Path) -> None:
+    """Two runs in one table would be read as one."""
+    done = report(tmp_path / "a", tmp_path / "b", "--csv", "-")
+
+    assert (2, "--csv: one run a file") == (done.status, done.text)
+
+
+def test_two_runs_of_one_name_go_by_what_the_user_calls_them(tmp_path: Path) -> None:
+    """Directories of one name in two places; one run twice is refused."""
+    first, second = make_run(tmp_path / "a/night"), make_run(tmp_path / "b/night")
+
+    done = report(first, second, "--otava", "-")
+
+    assert [str(first), str(second)] == [row.split(",")[1] for row in done.text.splitlines()[1:]]
+    assert f"{first}: given twice" == report(first, first, "--otava", "-").text
+
+
+def test_a_format_that_cannot_be_made_leaves_no_file(tmp_path: Path) -> None:
+    """Nothing is written where one of the files has nothing to hold."""
+    run = table(tmp_path / "night.csv")
+
+    done = report(run, "--bmf", tmp_path / "bmf.json", "--otava", tmp_path / "otava.csv")
+
+    assert (3, False) == (done.status, (tmp_path / "bmf.json").exists())
+
+
+def test_boots_that_failed_are_told_of(tmp_path: Path) -> None:
+    """A warning, for a reader of the file may not see it; what was asked for is done."""
+    world = World(tmp_path, tmp_path)
+    make_run(tmp_path / "night", [boot_facts(0), boot_facts(1, ended_by=EndedBy.TIMEOUT)])
+
+    done = world.qbt("report", "./night", "--bmf", "-")
+
+    assert (0, "warning: night: 1 of 2 boots failed, and no statistics count them\n") == (
+        done.status,
+        done.stderr,
+    )
+
+
+def test_a_table_and_its_report_have_the_same_numbers(tmp_path: Path) -> None:
+    """From CSV to CSV: the unit of what is read is said as everywhere."""
+    source = table(tmp_path / "night.csv", NIGHT)
+
+    done = report(source, "--csv", "-", "--unit", "us")
+
+    assert "1,0.010000,0.110000" == done.text.splitlines()[1]
