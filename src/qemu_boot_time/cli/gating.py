@@ -1,13 +1,10 @@
-"""Budgets on the command line: which there are, and what can be known of them before the first boot.
+"""Budgets on the command line: which there are, and what they are judged against.
 
 What a run comes to is :mod:`qemu_boot_time.cli.judging`'s.
 """
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -19,26 +16,15 @@ from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.formats.budgets import BudgetsFile, read_budgets
 from qemu_boot_time.inputs import Options, open_input
-from qemu_boot_time.model import EXEC, Run
-from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CONSOLE_POINTS, FINER_POINTS, TRACE_POINTS
+from qemu_boot_time.model import Run
 from qemu_boot_time.stats.gates import (
-    BOOTS,
-    SHARES,
     Gate,
     Kind,
     Motion,
-    Operator,
-    Statistic,
-    Threshold,
     parse_gate,
 )
-from qemu_boot_time.stats.intervals import least_values
-from qemu_boot_time.stats.quantities import UNACCOUNTED
 
 _STDOUT = Path("-")
-_EXIT_POINT = "Exit point "
-_POINTS = (*TRACE_POINTS, *FINER_POINTS, *CONSOLE_POINTS)
 _OPTIONS_OF_KIND = {Kind.FAIL_IF: "--fail-if", Kind.REQUIRE: "--require"}
 
 
@@ -211,9 +197,6 @@ def _gates_of_file(path: Path, file: BudgetsFile) -> list[Gate]:
         raise InputError(f"{path}: {error.what}", hint=error.hint) from error
 
 
-# --- before the first boot --------------------------------------------------------------------
-
-
 def opened(gating: Gating, options: Options) -> Gating:
     """Open the baseline. Raises UsageError for what can never be judged, InputError for a bad file."""
     if not gating.compares:
@@ -224,69 +207,3 @@ def opened(gating: Gating, options: Options) -> Gating:
             hint="--baseline RUN, or a --json file",
         )
     return replace(gating, opened=open_input(gating.baseline, options))
-
-
-def check_possible(gating: Gating, rules: Rules, *, boots: int, most: int, counting: bool) -> None:
-    """Check budgets of a run that is yet to be made, of ``boots`` boots at least and ``most`` at most.
-
-    Raises UsageError for a percentile that takes more boots, for a number of boots that is never
-    reached, for a name that no boot can have, and for instructions that nobody is ``counting``.
-    """
-    for gate in gating.gates:
-        _check_boots(gate, boots)
-        _check_most(gate, most)
-        _check_name(gate, rules)
-        if not counting and _needs_counts(gate):
-            raise UsageError(
-                f"{gate.words!r}: no instructions are counted", hint="--clock instructions (TCG)"
-            )
-
-
-def _check_boots(gate: Gate, boots: int) -> None:
-    share = None if isinstance(gate.condition, Motion) else SHARES.get(gate.condition.statistic)
-    least = 0 if share is None else least_values(share)
-    if boots < least:
-        raise UsageError(
-            f"{gate.words!r}: takes {least} boots, not {boots}",
-            hint=f"-n {least} (or --min-boots {least}), or .max",
-        )
-
-
-_NEVER: Mapping[tuple[Kind, Operator], Callable[[Decimal, Decimal], bool]] = {
-    (Kind.REQUIRE, Operator.AT_LEAST): operator.lt,
-    (Kind.REQUIRE, Operator.ABOVE): operator.le,
-    (Kind.FAIL_IF, Operator.BELOW): operator.lt,
-    (Kind.FAIL_IF, Operator.AT_MOST): operator.le,
-}
-"""How the most boots lie to the limit of a number of boots that is broken whatever comes."""
-
-
-def _check_most(gate: Gate, most: int) -> None:
-    condition = gate.condition
-    if isinstance(condition, Motion) or condition.statistic not in {Statistic.N, Statistic.BOOTS}:
-        return
-    is_never = _NEVER.get((gate.kind, condition.operator))
-    if is_never is not None and is_never(Decimal(most), condition.limit.value):
-        raise UsageError(
-            f"{gate.words!r}: there are {most} boots at most", hint="a larger -n (or --max-boots)"
-        )
-
-
-def _needs_counts(gate: Gate) -> bool:
-    condition = gate.condition
-    return isinstance(condition, Threshold) and condition.statistic is Statistic.INSTRUCTIONS
-
-
-def _check_name(gate: Gate, rules: Rules) -> None:
-    name = gate.condition.quantity
-    marks = {point.name for point in _POINTS}
-    marks |= {EXEC, *rules.names.custom.values(), *rules.names.own}
-    known = {BOOTS, UNACCOUNTED, *PHASES, *rules.phases, *marks}
-    ends = name.split("..")
-    if name in known or name.startswith(_EXIT_POINT) or (len(ends) > 1 and marks.issuperset(ends)):
-        return
-    near = get_close_matches(name, known, n=1)
-    raise UsageError(
-        f"{gate.words!r}: no phase or mark is called {name!r}" + (f": {near[0]}?" if near else ""),
-        hint=f"phases: {', '.join(sorted(PHASES))}; marks: qbt run --help",
-    )

@@ -12,9 +12,10 @@ import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
-from qemu_boot_time.cli.gating import Gating, check_possible
+from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.cli.measuring import check_programs, out_option, source_option
 from qemu_boot_time.cli.output import note, warn
+from qemu_boot_time.cli.possible import check_possible
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.measure import Plan
