@@ -176,6 +176,7 @@ class Series:
             end_ns=end_ns,
             ended_by=ended_by,
             exit_status=status,
+            cpu_ns=watch.vm.cpu_ns,
             accelerator=watch.accelerator,
             resets_ns=tuple(watch.resets_ns),
             message=self._message(index, ended_by, status),

@@ -119,6 +119,8 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """When QEMU had left."""
     ended_by: EndedBy
     exit_status: int | None
+    cpu_ns: int | None = None
+    """CPU time of all that was started, its guest's included; None: an older qbt did not ask."""
     accelerator: str = ""
     """What QEMU said that it uses; empty when it said nothing."""
     resets_ns: tuple[int, ...] = ()
