@@ -114,7 +114,8 @@ class Series:
         self.side.writer.append(facts)
         if interrupted is not None:
             raise interrupted
-        return boot_from_facts(facts, watch.events, self.plan.rules)
+        names = tuple(source.name for source in self.plan.sources)
+        return boot_from_facts(facts, watch.events, self.plan.rules, names)
 
     def _look_inside(self) -> None:
         """Boot once more for each thing to look at; these boots are no part of the result."""

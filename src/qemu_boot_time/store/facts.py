@@ -129,6 +129,11 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The last that QEMU said on its standard error, where the boot failed."""
 
     @property
+    def complained(self) -> bool:
+        """Whether QEMU left with a word on its standard error, and not in peace."""
+        return bool(self.message) and self.exit_status != 0
+
+    @property
     def counts(self) -> bool:
         """Whether it is one of those asked for: no warm-up, and none that looked inside."""
         return self.index >= 0 and self.purpose is Purpose.MEASURED

@@ -75,18 +75,23 @@ def load_run(directory: Path) -> Run:
         for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
             events[index] += found
         notes += source.remarks(request)
+    notes += [] if facts.sources else [_nobody_looked(facts)]
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.counts]
     looked = [boot for boot in boots if boot.purpose is not Purpose.MEASURED]
     return Run(
         name=directory.name,
-        boots=tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured),
+        boots=tuple(
+            boot_from_facts(boot, events[boot.index], rules, facts.sources) for boot in measured
+        ),
         sources=facts.sources,
         clock=facts.clock,
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
-        inside=tuple(_inside(boot, events[boot.index], request.raw) for boot in looked),
+        inside=tuple(
+            _inside(boot, events[boot.index], request.raw, facts.sources) for boot in looked
+        ),
         notes=tuple(notes),
         definitions=definitions_of(facts),
         order_seed=facts.interleaved.seed if facts.interleaved else None,
@@ -94,12 +99,19 @@ def load_run(directory: Path) -> Run:
     )
 
 
-def _inside(facts: BootFacts, events: Sequence[Event], raw: Path) -> Inside:
+def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Sequence[str]) -> Inside:
     """Make a boot that looked inside again; it has rules of its own."""
     marks = [event for event in events if not is_clock_mark(event)]
-    boot = boot_from_facts(facts, marks, INSIDE_RULES)
+    boot = boot_from_facts(facts, marks, INSIDE_RULES, sources)
     handed_out = read_handed_out(console(raw, facts.index, STREAM))
     return inside_of(facts.purpose, boot, events, handed_out)
+
+
+def _nobody_looked(facts: RunFacts) -> str:
+    """Say why a run has no marks, and where there are some of the same command."""
+    other = facts.interleaved.other if facts.interleaved else ""
+    beside = f"; {other}, which lies beside it, was watched" if other else ""
+    return f"no source looked: without marks there is no table{beside}"
 
 
 def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
@@ -149,10 +161,20 @@ def is_until(event: Event, rules: Rules) -> bool:
     return rules.until is not None and name_of(event, rules.names) == rules.until
 
 
-def boot_from_facts(facts: BootFacts, events: Iterable[Event], rules: Rules) -> Boot:
-    """Join what the sources saw of one boot with what its starter knows."""
+def boot_from_facts(
+    facts: BootFacts, events: Iterable[Event], rules: Rules, sources: Sequence[str]
+) -> Boot:
+    """Join what the sources saw of one boot with what its starter knows.
+
+    Without ``sources`` there are no marks, and a guest that ended has done all that it should.
+    """
     resets = [Event(time_ns, "qmp", EventKind.RESET, -1) for time_ns in facts.resets_ns]
-    ending = Ending(facts.ended_by, facts.message, exec_stamp_ns=facts.exec_stamp_ns)
+    ending = Ending(
+        facts.ended_by,
+        facts.message,
+        exec_stamp_ns=facts.exec_stamp_ns,
+        needs_mark=bool(sources) or facts.complained,
+    )
     events = list(events)
     if facts.ended_by is EndedBy.MARK:
         events = _up_to_the_end(events, rules)
