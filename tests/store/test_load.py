@@ -10,7 +10,7 @@ from boots import booted, entered, executed, lengths, names, passed, seen, times
 from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.model import Definitions, EndedBy, Event, EventKind, Kind, Outcome
 from qemu_boot_time.sources import table
-from qemu_boot_time.sources.base import Arm, Source
+from qemu_boot_time.sources.base import Arm, Armed, Source
 from qemu_boot_time.store.facts import Interleaved, RunKind
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, debugcon_lines, make_run
@@ -294,3 +294,18 @@ def test_a_run_that_nobody_watched_says_so(tmp_path: Path) -> None:
     said = "no source looked: without marks there is no table"
     assert (said,) == load_run(alone).notes
     assert (f"{said}; sunday, which lies beside it, was watched",) == load_run(beside).notes
+
+
+def test_a_source_that_was_armed_for_each_boot_has_a_directory_of_each(tmp_path: Path) -> None:
+    """Warm-ups too; what was seen of one boot never comes into another."""
+    boots = [boot_facts(-1), boot_facts(0), boot_facts(1)]
+    run = make_run(tmp_path / "run", boots, raw="no line", armed=Armed.EACH_BOOT)
+    lines = {"warmup-0001": "", "boot-0000": debugcon_lines(0), "boot-0001": debugcon_lines(1, [1])}
+    for name, text in lines.items():
+        (run / "raw" / name).mkdir()
+        (run / "raw" / name / "debugcon.jsonl").write_text(text)
+
+    found = load_run(run)
+
+    assert [5, 1] == [len(boot.marks) for boot in found.boots]
+    assert () == found.notes

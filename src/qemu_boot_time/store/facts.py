@@ -20,7 +20,7 @@ import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.model import Clock, EndedBy, Purpose
-from qemu_boot_time.sources.base import Scope, boot_name
+from qemu_boot_time.sources.base import Armed, Scope, boot_name
 from qemu_boot_time.stats.precision import Precision
 
 SCHEMA = 1
@@ -65,7 +65,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     """As the user gave it."""
     added: tuple[str, ...] = ()
-    """What was added to the command for the sources, with the numbers of this run."""
+    """What was added to the command for the sources, with the numbers of this run (where they were
+    armed anew for each boot: of its first)."""
     boots: int
     """As many were asked for, or allowed (``precision``); 0: as many as come."""
     precision: Precision | None = None
@@ -78,6 +79,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Of each boot; of a recording as a whole (0: none)."""
     sources: tuple[str, ...]
     scope: Scope = Scope.SYSTEM
+    armed: Armed = Armed.ONCE
+    """With ``each_boot`` what was seen of a boot is in a directory of its own in ``raw``."""
     prepare: str | None = None
     cpus: tuple[int, ...] = ()
     vmm: tuple[str, ...] = ()

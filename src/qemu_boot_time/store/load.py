@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -24,7 +25,7 @@ from qemu_boot_time.phases.inside import RULES as INSIDE_RULES
 from qemu_boot_time.phases.inside import inside_of, is_clock_mark
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
-from qemu_boot_time.sources.base import Arm, Asked, Source
+from qemu_boot_time.sources.base import Arm, Armed, Asked, Source, boot_name
 from qemu_boot_time.sources.kvm_trace import Vmm, left_out, starters
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import (
@@ -68,13 +69,9 @@ def load_run(directory: Path) -> Run:
     request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts), asked=asked_of(facts))
     if facts.kind is RunKind.RECORDED:
         return _recorded(directory, facts, request)
-    events: dict[int, list[Event]] = defaultdict(list)
     notes = list(facts.notes)
-    for name in facts.sources if boots else ():
-        source = _source(directory, name)
-        for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
-            events[index] += found
-        notes += source.remarks(request)
+    sources = [_source(directory, name) for name in facts.sources]
+    events = _seen(sources, _parts(facts.armed, request, boots), notes)
     notes += [] if facts.sources else [_nobody_looked(facts)]
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.counts]
@@ -97,6 +94,31 @@ def load_run(directory: Path) -> Run:
         order_seed=facts.interleaved.seed if facts.interleaved else None,
         host=facts.host,
     )
+
+
+def _parts(
+    armed: Armed, request: Arm, boots: Sequence[BootFacts]
+) -> list[tuple[Arm, Sequence[BootFacts]]]:
+    """Give the directories of raw files, and which boots were seen in each."""
+    if armed is Armed.ONCE:
+        return [(request, boots)] if boots else []
+    return [(replace(request, raw=request.raw / boot_name(boot.index)), [boot]) for boot in boots]
+
+
+def _seen(
+    sources: Iterable[Source],
+    parts: Sequence[tuple[Arm, Sequence[BootFacts]]],
+    notes: list[str],
+) -> dict[int, list[Event]]:
+    """Give what was seen of each boot, by its index; note what a reader must know of it."""
+    events: dict[int, list[Event]] = defaultdict(list)
+    for source in sources:
+        for request, boots in parts:
+            for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
+                events[index] += found
+        # What is remarked on one boot of several is true of all: they have one command.
+        notes += [remark for request, _ in parts[-1:] for remark in source.remarks(request)]
+    return events
 
 
 def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Sequence[str]) -> Inside:
