@@ -23,6 +23,7 @@ COMMANDS = {
     "analyze": "Show the same table from a recording or a table made elsewhere.",
     "show": "Show a kept run again.",
     "compare": "Compare two runs, and name the phase that differs.",
+    "overhead": "Measure what watching costs: boots with and without sources.",
     "list": "List the kept runs.",
     "doctor": "Tell what this host can see, and what would spoil a measurement.",
     "patch": "List, show and apply the patches that add trace points.",

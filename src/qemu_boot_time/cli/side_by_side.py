@@ -3,6 +3,7 @@
 import contextlib
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -38,24 +39,43 @@ def measure_sides(commands: Sequence[str], wanted: Wanted) -> list[Path]:
     for side, name, text in zip(SIDES, names, commands, strict=True):
         with named(name):
             plans.append(plan_for(_split(text), wanted, side))
+    return measure_plans(plans, wanted, Labels(SIDES, tuple(names), "qbt compare {} {}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the two sides are called."""
+
+    sides: tuple[str, str]
+    """In the progress line, and their directories with ``--out``."""
+    names: tuple[str, ...]
+    """In errors; empty: the side needs no name there."""
+    shown_by: str
+    """The command that shows both runs, with a place for the directory of each."""
+
+
+def measure_plans(
+    plans: Sequence[tuple[Plan, list[str]]], wanted: Wanted, labels: Labels
+) -> list[Path]:
+    """Measure two plans now, interleaved; as :func:`measure_sides`."""
     seed = new_seed() if wanted.seed is None else wanted.seed
-    writers = _begin(plans, wanted.out, seed)
+    writers = _begin(plans, wanted.out, seed, labels)
     count = Count(wanted.boots, wanted.warmup, "pair", at_most=wanted.precision is not None)
-    board = Board(count, SIDES, verbose=wanted.verbose)
-    parts = zip(plans, writers, SIDES, names, strict=True)
+    board = Board(count, labels.sides, verbose=wanted.verbose)
+    parts = zip(plans, writers, labels.sides, labels.names, strict=True)
     sides = [Side(plan, kept, board.side(side), name) for (plan, _), kept, side, name in parts]
-    _measure(sides, board, seed)
+    _measure(sides, board, seed, labels)
     return [writer.directory for writer in writers]
 
 
-def _measure(sides: Sequence[Side], board: Board, seed: int) -> None:
+def _measure(sides: Sequence[Side], board: Board, seed: int, labels: Labels) -> None:
     writers = [side.writer for side in sides]
     try:
         measure_interleaved(sides, seed=seed)
     except KeyboardInterrupt:
         board.clear()
-        first, second = (writer.directory for writer in writers)
-        note(f"interrupted; both runs are kept: qbt compare {first} {second}")
+        shown_by = labels.shown_by.format(*(writer.directory for writer in writers))
+        note(f"interrupted; both runs are kept: {shown_by}")
         raise
     except QbtError:
         for writer in writers:
@@ -63,7 +83,7 @@ def _measure(sides: Sequence[Side], board: Board, seed: int) -> None:
         with contextlib.suppress(OSError):
             writers[0].directory.parent.rmdir()  # made for the two, and empty again
         raise
-    for side, writer in zip(SIDES, writers, strict=True):
+    for side, writer in zip(labels.sides, writers, strict=True):
         for text in read_facts(writer.directory)[0].notes:
             note(f"{side}: {text}")
 
@@ -81,13 +101,15 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND].rstrip()}..."
 
 
-def _begin(plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int) -> list[RunWriter]:
+def _begin(
+    plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int, labels: Labels
+) -> list[RunWriter]:
     """Make both runs, each of which names the other."""
     facts = [facts_of(plan, notes) for plan, notes in plans]
     if out is None:
         directories = [new_run_directory(runs_directory()) for _ in SIDES]
     else:
-        directories = [out / side for side in SIDES]
+        directories = [out / side for side in labels.sides]
     writers = []
     for i, directory in enumerate(directories):
         other = directories[1 - i].name
