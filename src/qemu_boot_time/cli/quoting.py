@@ -28,5 +28,4 @@ def quoted(run: Run) -> Run:
     pair = twins(directory)
     if pair is None:
         return run
-    said = sentence(overhead_of(*pair, _USUAL))
-    return replace(run, notes=(*run.notes, f"{said}: qbt overhead"))
+    return replace(run, notes=(*run.notes, sentence(overhead_of(*pair, _USUAL))))

@@ -80,16 +80,16 @@ def sentence(found: Overhead) -> str:
     """Say in one line what watching costs, and of which boots that is known."""
     sources = " and ".join(found.watched.sources)
     if not found.costs:
-        return f"nothing is known of what {sources} costs: no boot counts on either side or both"
-    each = ", ".join(f"{_ratio_in_words(cost)} {cost.quantity}" for cost in found.costs)
+        return f"nothing is known of what {sources} costs: one side has no boot that counts"
+    each = " and ".join(f"{_ratio_in_words(cost)} {cost.quantity}" for cost in found.costs)
     first, second = found.costs[0].n
-    return f"watched by {sources}, a boot takes {each} ({second} boots, {first} alone)"
+    return f"watched by {sources} a boot takes {each} ({second} boots, {first} alone)"
 
 
 def _ratio_in_words(cost: Cost) -> str:
     ratio = cost.ratio
     interval = "" if ratio.low is None else f" [{ratio.low:.3f}, {ratio.high:.3f}]"
-    return f"{ratio.estimate:.3f}{interval} times the"
+    return f"{ratio.estimate:.3f}{interval} times its"
 
 
 def _undecided(cost: Cost) -> Iterator[str]:
