@@ -19,7 +19,7 @@ from qemu_boot_time.stats.verdict import Margin, Verdict
 
 _EXAMPLES = """\b
 Examples:
-  qbt overhead -- qemu-system-x86_64 -accel kvm -no-reboot -kernel bzImage ...
+  qbt overhead -- qemu-system-x86_64 -accel kvm -no-reboot -kernel ...
   qbt overhead -n 50 --source debugcon -- qemu-system-x86_64 ...
   qbt overhead --margin 5% --json -- ./start-my-vm.sh
 """
@@ -41,14 +41,15 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 @measuring_options
 @options.margin_option
 @options.json_option
-@options.verbose_option_of_qemu
+@click.option("-v", "--verbose", is_flag=True, help="Show what is added to QEMU.")
 def command(*, qemu: tuple[str, ...], wanted: Wanted, margin: Margin, as_json: bool) -> int:
     """Measure what watching costs: the same command with its sources, and without any, in turn.
 
     Both are compared by what needs no source: QEMU's time from its exec to its end, and its CPU
-    time. So the guest must end by itself. The sources are armed for the boots that they watch, and gone while the
-    others run. SLOWER: watching costs more than --margin does not matter. Both are kept as runs,
-    and `qbt show` quotes the cost. Exit status 1: a cost is shown; 4: a boot failed.
+    time; so the guest must end by itself. The sources are armed for the boots that they watch, and
+    gone while the others run. SAME: the 95% interval of the ratio lies within --margin of 1. SLOWER: watching is shown to
+    cost something. Both are kept as runs, and `qbt show` quotes the cost. Exit status 1: SLOWER; 4:
+    a boot failed.
     """
     if wanted.rules.until is not None:
         raise UsageError(
