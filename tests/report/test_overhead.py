@@ -129,3 +129,17 @@ def test_the_document() -> None:
         "more_boots": 1,
     } == wall
     assert ("cpu", None, None) == (cpu["name"], cpu["cost_low_ns"], cpu["cost_high_ns"])
+
+
+def test_a_watched_boot_without_a_mark_has_failed() -> None:
+    """What was paid for has shown nothing; the other command knows more of it."""
+    found = Overhead(
+        Run("alone", (_GOOD,)),
+        Run("watched", (Boot(0, 1, Outcome.QEMU_FAILED),), ("debugcon",)),
+        (),
+    )
+
+    assert [
+        "failed: 1 of 1 boots watched: qemu_failed",
+        "note: no mark was seen: what to do is told by qbt run with the same command",
+    ] == to_text(found).splitlines()[-2:]

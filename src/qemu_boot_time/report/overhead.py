@@ -17,9 +17,11 @@ from qemu_boot_time.stats.verdict import Verdict
 
 _COLUMNS = ("alone", "watched", "cost", "from", "to", "verdict")
 _RATIO = "  watched / alone"
-_ENDS_BY_ITSELF = (
-    "the guest must end by itself: without a source nobody sees a mark to end a boot at"
-)
+_ADVICE = {
+    Outcome.TIMEOUT: "the guest must end by itself: without a source nobody sees a mark to end a boot at",
+    Outcome.QEMU_FAILED: "no mark was seen: what to do is told by qbt run with the same command",
+}
+"""What a boot that failed without a word most likely wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ def _failures(side: str, run: Run) -> Iterator[str]:
     for (outcome, message), count in Counter((b.outcome, b.message) for b in failed).items():
         words = ": ".join(filter(None, [outcome, printable(message)]))
         yield f"failed: {count} of {len(run.boots)} boots {side}: {words}"
-    if any(boot.outcome is Outcome.TIMEOUT for boot in failed):
-        yield f"note: {_ENDS_BY_ITSELF}"
+    for outcome, advice in _ADVICE.items():
+        if any(boot.outcome is outcome and not boot.message for boot in failed):
+            yield f"note: {advice}"
 
 
 def document(found: Overhead) -> dict[str, Any]:
