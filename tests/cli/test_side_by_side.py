@@ -51,8 +51,9 @@ def measure(
     sides = [
         Side(plan, writer, board.side(side)) for side, writer in zip("ab", writers, strict=True)
     ]
+    labels = side_by_side.Labels(("a", "b"), (), "qbt compare {} {}")
     with pytest.raises((KeyboardInterrupt, BootError)):
-        side_by_side._measure(sides, board, SEED, ours=None if is_users else directory)
+        side_by_side._measure(sides, board, SEED, labels, ours=None if is_users else directory)
     return sorted(directory.iterdir()) if directory.exists() else [Path("none")]
 
 

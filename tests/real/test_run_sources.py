@@ -1,11 +1,14 @@
 """The sources on the same boots, and beside VMs that are none of our business."""
 
+import os
 from statistics import median
 
 import pytest
 
 from qbt_process import World, tiny_qemu
+from qemu_boot_time.errors import ExitStatus
 from qemu_boot_time.guest import tiny
+from real_host import require
 
 pytestmark = pytest.mark.real
 
@@ -86,3 +89,15 @@ def test_a_later_mark_never_slips_in(world: World, perf: str) -> None:
     done = world.run(*BOTH, "--until", "fw_start", "--", *tiny_qemu(bios, accelerator=perf))
 
     assert ["qemu_init_end", "fw_start"] == done.marks()
+
+
+@pytest.mark.parametrize("source", ["perf_event", "perf", "tracefs"])
+def test_boots_that_write_no_mark_go_on(world: World, perf: str, source: str) -> None:
+    """They were entered, which shows when they are over: three of them end no measurement."""
+    require(os.geteuid() == 0 or source != "tracefs", "tracefs is root's")
+    guest = tiny_qemu(world.bios(tiny.DebugExit()), accelerator=perf)
+
+    done = world.run("-n", "4", "--source", source, "--", *guest)
+
+    assert ExitStatus.DONE == done.status, done.stderr
+    assert [["qemu_init_end"]] * 4 == [done.marks(i) for i, _ in enumerate(done.outcomes)]

@@ -352,3 +352,15 @@ def test_an_entry_that_comes_again_is_no_second_reset() -> None:
     found = read([*first, *again, pio(50, 1), kvm(kvm_trace.ENTRY, 60, rip=0xFFF0), pio(70, 1)])
 
     assert [40, 60] == [event.time_ns for event in found if event.kind is EventKind.RESET]
+
+
+def test_a_guest_of_which_nothing_else_is_seen_was_entered_all_the_same() -> None:
+    """Told once, when its boot is over: a stock firmware writes no mark, and has not failed."""
+    trace = KvmTrace("perf")
+    records = (execed(10), kvm(kvm_trace.ENTRY, 20))
+
+    live = [event for record in records for event in trace.feed(record)]
+    over, again = list(trace.rest()), list(trace.rest())
+
+    assert [("exec", 10, 1)] == kinds(live)
+    assert ([("entry", 20, 1)], []) == (kinds(over), again)

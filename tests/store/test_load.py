@@ -10,8 +10,8 @@ from boots import booted, entered, executed, lengths, names, passed, seen, times
 from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.model import Definitions, EndedBy, Event, EventKind, Kind, Outcome
 from qemu_boot_time.sources import table
-from qemu_boot_time.sources.base import Arm, Source
-from qemu_boot_time.store.facts import RunKind
+from qemu_boot_time.sources.base import Arm, Armed, Source
+from qemu_boot_time.store.facts import Interleaved, RunKind
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, debugcon_lines, make_run
 
@@ -264,3 +264,48 @@ def test_the_accelerator_is_what_qemu_said(
     facts = [boot_facts(0, accelerator=told)]
 
     assert expected == load_run(make_run(tmp_path / "run", facts, command=command)).accelerator
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        ({"exit_status": 1}, Outcome.REACHED),
+        ({"exit_status": 0, "message": "a word of the wrapper"}, Outcome.REACHED),
+        ({"exit_status": 1, "message": "qemu: no disk"}, Outcome.QEMU_FAILED),
+        ({"exit_status": -11, "message": "killed by SIGSEGV"}, Outcome.QEMU_FAILED),
+        ({"exit_status": 1, "ended_by": EndedBy.TIMEOUT}, Outcome.TIMEOUT),
+    ],
+)
+def test_a_boot_that_nobody_watched_needs_no_mark(
+    tmp_path: Path, ending: dict[str, Any], outcome: Outcome
+) -> None:
+    """It is well where QEMU left by itself and did not complain."""
+    run = load_run(make_run(tmp_path / "run", [boot_facts(0, **ending)], sources=()))
+
+    assert [(outcome, ())] == [(boot.outcome, boot.marks) for boot in run.boots]
+
+
+def test_a_run_that_nobody_watched_says_so(tmp_path: Path) -> None:
+    """And where the marks of the same boots are, where it was measured beside a watched one."""
+    alone = make_run(tmp_path / "alone", sources=())
+    twin = Interleaved(seed=1, side="a", other="sunday")
+    beside = make_run(tmp_path / "beside", sources=(), interleaved=twin)
+
+    said = "no source looked: without marks there is no table"
+    assert (said,) == load_run(alone).notes
+    assert (f"{said}; sunday, which lies beside it, was watched",) == load_run(beside).notes
+
+
+def test_a_source_that_was_armed_for_each_boot_has_a_directory_of_each(tmp_path: Path) -> None:
+    """Warm-ups too; what was seen of one boot never comes into another."""
+    boots = [boot_facts(-1), boot_facts(0), boot_facts(1)]
+    run = make_run(tmp_path / "run", boots, raw="no line", armed=Armed.EACH_BOOT)
+    lines = {"warmup-0001": "", "boot-0000": debugcon_lines(0), "boot-0001": debugcon_lines(1, [1])}
+    for name, text in lines.items():
+        (run / "raw" / name).mkdir()
+        (run / "raw" / name / "debugcon.jsonl").write_text(text)
+
+    found = load_run(run)
+
+    assert [5, 1] == [len(boot.marks) for boot in found.boots]
+    assert () == found.notes

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,3 +121,38 @@ def test_children_that_were_there_before_stay(tmp_path: Path, guard: process.Gua
 
     assert other.poll() is None
     process.end_group(other)
+
+
+_BUSY = "import time; end = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
+
+
+@pytest.mark.parametrize("left_behind", ["", " &"])
+def test_the_cpu_time_of_all_that_was_started_is_kept(
+    tmp_path: Path, guard: process.Guard, left_behind: str
+) -> None:
+    """A child's, and that of what it leaves behind; a tenth of a second, and Python's own start."""
+    script = f"{sys.executable} -c '{_BUSY}'{left_behind}"
+
+    with RunningVm(request(tmp_path, script), guard) as vm:
+        until(lambda: vm.ended)
+        while_it_runs = vm.cpu_ns
+        vm.stop(lambda _: None)
+
+    assert while_it_runs is None
+    assert vm.cpu_ns is not None
+    assert 100_000_000 <= vm.cpu_ns < 1_000_000_000
+
+
+def test_what_others_took_before_is_not_counted(tmp_path: Path, guard: process.Guard) -> None:
+    """A program that has ended before the boot, or beside it just before its exec, is none of it."""
+    process.run((sys.executable, "-c", _BUSY))
+
+    def attach(_: int) -> None:
+        process.run((sys.executable, "-c", _BUSY))
+
+    with RunningVm(request(tmp_path, "exit 0", attach), guard) as vm:
+        until(lambda: vm.ended)
+        vm.stop(lambda _: None)
+
+    assert vm.cpu_ns is not None
+    assert vm.cpu_ns < 100_000_000

@@ -56,6 +56,6 @@ def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:
 
 def _line(directory: Path, facts: RunFacts, done: int) -> str:
     boots = f"{done}/{facts.boots}" if facts.boots else str(done)
-    sources, words = "+".join(facts.sources), shlex.join(facts.command) or "(recorded)"
+    sources, words = "+".join(facts.sources) or "none", shlex.join(facts.command) or "(recorded)"
     line = printable(_COLUMNS.format(directory.name, boots, sources, words))
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."

@@ -27,6 +27,7 @@ COMMANDS = {
     "show": "Show a kept run again.",
     "compare": "Compare two runs, and name the phase that differs.",
     "report": "Write runs as files that others read.",
+    "overhead": "Measure what watching costs: boots with and without sources.",
     "list": "List the kept runs.",
     "doctor": "Tell what this host can see, and what would spoil a measurement.",
     "patch": "List, show and apply the patches that add trace points.",

@@ -172,6 +172,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         timeout_s=plan.timeout_s,
         sources=tuple(source.name for source in plan.sources),
         scope=plan.scope,
+        armed=plan.armed,
         prepare=plan.prepare,
         cpus=tuple(sorted(plan.cpus)),
         vmm=plan.vmm.patterns,

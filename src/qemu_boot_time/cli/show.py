@@ -5,6 +5,7 @@ import click
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
+from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.inputs import Options, open_input
 
 _EXAMPLES = """\b
@@ -34,4 +35,4 @@ def command(
     """
     how = Options(unit)
     form = Form(as_json, verbose, stats, opened(gating, how))
-    return print_run(open_input(run, how), form)
+    return print_run(quoted(open_input(run, how)), form)

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -39,18 +40,39 @@ def measure_sides(commands: Sequence[str], wanted: Wanted) -> list[Path]:
     for side, name, text in zip(SIDES, names, commands, strict=True):
         with named(name):
             plans.append(plan_for(_split(text), wanted, side))
+    return measure_plans(plans, wanted, Labels(SIDES, tuple(names), "qbt compare {} {}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the two sides are called."""
+
+    sides: tuple[str, str]
+    """In the progress line, and their directories with ``--out``."""
+    names: tuple[str, ...]
+    """In errors; empty: the side needs no name there."""
+    shown_by: str
+    """The command that shows both runs, with a place for the directory of each."""
+
+
+def measure_plans(
+    plans: Sequence[tuple[Plan, list[str]]], wanted: Wanted, labels: Labels
+) -> list[Path]:
+    """Measure two plans now, interleaved; as :func:`measure_sides`."""
     seed = new_seed() if wanted.seed is None else wanted.seed
     is_new = wanted.out is not None and not wanted.out.exists()
-    writers = _begin(plans, wanted.out, seed)
+    writers = _begin(plans, wanted.out, seed, labels)
     count = Count(wanted.boots, wanted.warmup, "pair", at_most=wanted.precision is not None)
-    board = Board(count, SIDES, verbose=wanted.verbose)
-    parts = zip(plans, writers, SIDES, names, strict=True)
+    board = Board(count, labels.sides, verbose=wanted.verbose)
+    parts = zip(plans, writers, labels.sides, labels.names, strict=True)
     sides = [Side(plan, kept, board.side(side), name) for (plan, _), kept, side, name in parts]
-    _measure(sides, board, seed, ours=wanted.out if is_new else None)
+    _measure(sides, board, seed, labels, ours=wanted.out if is_new else None)
     return [writer.directory for writer in writers]
 
 
-def _measure(sides: Sequence[Side], board: Board, seed: int, *, ours: Path | None) -> None:
+def _measure(
+    sides: Sequence[Side], board: Board, seed: int, labels: Labels, *, ours: Path | None
+) -> None:
     """Measure; what has no boot is not kept, nor is the directory of both that is ``ours``."""
     writers = [side.writer for side in sides]
     try:
@@ -60,13 +82,13 @@ def _measure(sides: Sequence[Side], board: Board, seed: int, *, ours: Path | Non
         if all(writer.is_empty for writer in writers):
             _discard(writers, ours)
         else:
-            words = shlex.join(str(writer.directory) for writer in writers)
-            note(f"interrupted; both runs are kept: qbt compare {words}")
+            quoted = (shlex.quote(str(writer.directory)) for writer in writers)
+            note(f"interrupted; both runs are kept: {labels.shown_by.format(*quoted)}")
         raise
     except QbtError:
         _discard([writer for writer in writers if writer.is_empty], ours)
         raise
-    if told := list(_notes(writers)):
+    if told := list(_notes(writers, labels)):
         # One line: with what else is told, a measurement that failed writes four of them.
         note("; ".join(told))
 
@@ -79,10 +101,10 @@ def _discard(writers: Sequence[RunWriter], ours: Path | None) -> None:
             ours.rmdir()
 
 
-def _notes(writers: Sequence[RunWriter]) -> Iterator[str]:
+def _notes(writers: Sequence[RunWriter], labels: Labels) -> Iterator[str]:
     """Give what a reader of either run must know; what is said of both, once."""
     found: dict[str, list[str]] = {}
-    for side, writer in zip(SIDES, writers, strict=True):
+    for side, writer in zip(labels.sides, writers, strict=True):
         for text in load_run(writer.directory).notes:
             found.setdefault(text, []).append(side)
     yield from (f"{' and '.join(sides)}: {text}" for text, sides in found.items())
@@ -101,13 +123,15 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND].rstrip()}..."
 
 
-def _begin(plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int) -> list[RunWriter]:
+def _begin(
+    plans: Sequence[tuple[Plan, list[str]]], out: Path | None, seed: int, labels: Labels
+) -> list[RunWriter]:
     """Make both runs, each of which names the other."""
     facts = [facts_of(plan, notes) for plan, notes in plans]
     if out is None:
         directories = [new_run_directory(runs_directory()) for _ in SIDES]
     else:
-        directories = [out / side for side in SIDES]
+        directories = [out / side for side in labels.sides]
     writers = []
     measurement = secrets.token_hex(8)
     for i, directory in enumerate(directories):

@@ -5,17 +5,16 @@ goes to ``boots.jsonl``, and every number is made from those two by ``store.load
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from qemu_boot_time import process
-from qemu_boot_time.errors import QbtError
 from qemu_boot_time.host.files import sockets_directory
 from qemu_boot_time.measure.order import block_orders, new_seed
-from qemu_boot_time.measure.plan import Observer, Plan, Side, Silence
+from qemu_boot_time.measure.plan import Observer, Plan, Side, Silence, named
 from qemu_boot_time.measure.series import Series
 from qemu_boot_time.model import Boot
-from qemu_boot_time.sources.base import Arm
+from qemu_boot_time.sources.base import Armed
 from qemu_boot_time.stats import precision
 from qemu_boot_time.store.facts import RunWriter
 
@@ -45,8 +44,8 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
     """Boot the sides in turn, each once a block, in the orders that ``seed`` gives.
 
     The first plan says how many warm-up and measured boots each side has. All sources of all sides
-    are armed and read all the time, so that watching costs every side the same. Gives the measured boots of
-    each side as seen live.
+    are armed and read all the time, so that watching costs every side the same; but for those that
+    their plan arms for each boot. Gives the measured boots of each side as seen live.
 
     A boot that fails is data. A Ctrl-C ends the boot it meets, which is kept as ``interrupted``,
     and is raised again when all is closed; BootError is raised where ``prepare`` fails.
@@ -59,7 +58,8 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
         for series in running:
             others = (other for other in running if other is not series)
             series.idle = [session for other in others for _, session in other.armed]
-            series.announce()
+            if series.plan.armed is Armed.ONCE:
+                series.announce()
         if any(side.plan.precision is not None for side in sides):
             precision.load()
         if _boot_in_blocks(running, seed):
@@ -69,30 +69,12 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
     return [series.boots for series in running]
 
 
-@contextlib.contextmanager
-def named(name: str) -> Iterator[None]:
-    """Have an error say of which side it tells."""
-    try:
-        yield
-    except QbtError as error:
-        error.what = f"{name}: {error.what}" if name else error.what
-        raise
-
-
 def _armed(side: Side, stack: contextlib.ExitStack, guard: process.Guard, sockets: Path) -> Series:
-    plan = side.plan
-    request = Arm(
-        side.writer.raw,
-        plan.scope,
-        plan.vmm,
-        command=plan.command,
-        asked=plan.asked,
-        until=plan.rules.until,
-        clock=plan.clock,
-    )
-    with named(side.name):
-        armed = [(each, stack.enter_context(each.arm(request, guard))) for each in plan.sources]
-    return Series(side, plan, armed, guard, sockets)
+    series = Series(side, side.plan, [], guard, sockets)
+    if side.plan.armed is Armed.ONCE:
+        with named(side.name):
+            series.arm(stack, side.writer.raw)
+    return series
 
 
 def _boot_in_blocks(running: Sequence[Series], seed: int) -> bool:

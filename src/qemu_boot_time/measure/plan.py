@@ -1,11 +1,14 @@
 """What is asked of a measurement, where it is kept, and who is told how it goes."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from qemu_boot_time.errors import QbtError
 from qemu_boot_time.model import Boot, Clock, Purpose
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.sources.base import Asked, Scope, Source
+from qemu_boot_time.sources.base import Armed, Asked, Scope, Source
 from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.store.facts import RunWriter
@@ -22,6 +25,7 @@ class Plan:
     rules: Rules
     sources: tuple[Source, ...]
     scope: Scope = Scope.SYSTEM
+    armed: Armed = Armed.ONCE
     vmm: Vmm = field(default_factory=Vmm)
     warmup: int = 0
     timeout_s: float = 120.0
@@ -80,3 +84,13 @@ class Side:
     observer: Observer
     name: str = ""
     """How the user knows it, as ``--a``; empty where it is alone."""
+
+
+@contextlib.contextmanager
+def named(name: str) -> Iterator[None]:
+    """Have an error say of which side it tells."""
+    try:
+        yield
+    except QbtError as error:
+        error.what = f"{name}: {error.what}" if name else error.what
+        raise

@@ -1,5 +1,6 @@
 """The boots of one side of a measurement: each is started, watched, ended and written down."""
 
+import contextlib
 import selectors
 import signal
 import time
@@ -11,11 +12,11 @@ from pathlib import Path
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
 from qemu_boot_time.measure.inside import plan_for
-from qemu_boot_time.measure.plan import Plan, Side
+from qemu_boot_time.measure.plan import Plan, Side, named
 from qemu_boot_time.measure.watch import Watch, drain, last_words, register, step
 from qemu_boot_time.model import Boot, EndedBy, Purpose
 from qemu_boot_time.process.signals import deferred_signals
-from qemu_boot_time.sources.base import Session, Source
+from qemu_boot_time.sources.base import Arm, Armed, Session, Source, boot_name
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.store.facts import BootFacts
 from qemu_boot_time.store.inside import STREAM
@@ -43,6 +44,7 @@ class Series:
     where boots fail, the sides are looked at in different blocks."""
     idle: list[Session] = field(default_factory=list)
     """The sources of the other sides, which listen while this one boots."""
+    announced: bool = False
 
     @property
     def is_hopeless(self) -> bool:
@@ -50,8 +52,24 @@ class Series:
         failed = len(self.boots) >= _HOPELESS and not any(boot.ok for boot in self.boots)
         return failed and not self.plan.keep_going
 
+    def arm(self, stack: contextlib.ExitStack, raw: Path) -> None:
+        """Arm the sources for as long as ``stack`` lasts; what they see goes to ``raw``."""
+        plan = self.plan
+        request = Arm(
+            raw,
+            plan.scope,
+            plan.vmm,
+            command=plan.command,
+            asked=plan.asked,
+            until=plan.rules.until,
+            clock=plan.clock,
+        )
+        for source in plan.sources:
+            self.armed.append((source, stack.enter_context(source.arm(request, self.guard))))
+
     def announce(self) -> None:
         """Say what is added to the command, as soon as that is known."""
+        self.announced = True
         self.side.writer.added(self.added)
         self.side.observer.added(self.added)
 
@@ -83,6 +101,22 @@ class Series:
     def boot(self, index: int) -> Boot:
         """Boot once, and write down how it ended."""
         self._prepare()
+        if self.plan.armed is Armed.ONCE:
+            return self._boot(index)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.armed.clear)
+            self._arm_anew(stack, index)
+            return self._boot(index)
+
+    def _arm_anew(self, stack: contextlib.ExitStack, index: int) -> None:
+        raw = self.side.writer.raw / boot_name(index)
+        raw.mkdir()
+        with named(self.side.name):
+            self.arm(stack, raw)
+        if not self.announced:
+            self.announce()
+
+    def _boot(self, index: int) -> Boot:
         for _, session in self.armed:
             session.begin(index)
         # A boot that has begun is told of, even if we are to end before we have seen it begin.
@@ -99,7 +133,8 @@ class Series:
         self.side.writer.append(facts)
         if interrupted is not None:
             raise interrupted
-        return boot_from_facts(facts, watch.events, self.plan.rules)
+        names = tuple(source.name for source in self.plan.sources)
+        return boot_from_facts(facts, watch.events, self.plan.rules, names)
 
     def look_inside(self) -> None:
         """Boot once more for each thing to look at; these boots are no part of the result."""
@@ -161,6 +196,7 @@ class Series:
             end_ns=end_ns,
             ended_by=ended_by,
             exit_status=status,
+            cpu_ns=watch.vm.cpu_ns,
             accelerator=watch.accelerator,
             resets_ns=tuple(watch.resets_ns),
             message=self._message(index, ended_by, status),

@@ -20,6 +20,8 @@ class Ending:
     suspect: tuple[str, ...] = ()
     exec_stamp_ns: int | None = None
     """Absolute, taken in the child just before execve; used where no source saw the exec."""
+    needs_mark: bool = True
+    """Whether a boot without a mark has failed; False: nobody looked, and QEMU did not complain."""
 
 
 def boot_of(
@@ -35,7 +37,7 @@ def boot_of(
     return Boot(
         index=index,
         pid=pid,
-        outcome=_outcome_of(marks, rules.until, ending.ended_by),
+        outcome=_outcome_of(marks, rules.until, ending),
         marks=marks,
         phases=phases_of(marks, rules, from_exec=exec_ns is not None),
         suspect=(
@@ -86,7 +88,7 @@ def boot_of_marks(marks: Sequence[Mark], *, index: int, rules: Rules) -> Boot:
     return Boot(
         index=index,
         pid=0,
-        outcome=_outcome_of(marks, rules.until, None),
+        outcome=_outcome_of(marks, rules.until, Ending()),
         marks=tuple(sorted(marks, key=lambda mark: mark.time_ns)),
         phases=phases_of(marks, rules, from_exec=True),
         suspect=() if in_order(marks) else ("marks_out_of_order",),
@@ -129,12 +131,12 @@ _FAILURES = {
 }
 
 
-def _outcome_of(marks: Sequence[Mark], until: str | None, ended_by: EndedBy | None) -> Outcome:
+def _outcome_of(marks: Sequence[Mark], until: str | None, ending: Ending) -> Outcome:
     if until and any(mark.name == until for mark in marks):
         return Outcome.REACHED
-    if ended_by in _FAILURES:
-        return _FAILURES[ended_by]
-    if ended_by and not marks:
+    if ending.ended_by in _FAILURES:
+        return _FAILURES[ending.ended_by]
+    if ending.ended_by and not marks and ending.needs_mark:
         return Outcome.QEMU_FAILED
     return Outcome.ENDED if until else Outcome.REACHED
 

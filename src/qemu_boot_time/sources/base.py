@@ -32,6 +32,16 @@ class Scope(StrEnum):
     """The QEMU of each boot alone: armed again for each."""
 
 
+class Armed(StrEnum):
+    """For how long a source stays armed."""
+
+    ONCE = "once"
+    """From the first boot to the last; its raw files lie side by side."""
+    EACH_BOOT = "each_boot"
+    """For one boot of its own side, so that it costs no other boot anything. Each boot has a
+    directory of raw files of its own (:func:`boot_name`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the user wants to see beyond the trace points that there are."""

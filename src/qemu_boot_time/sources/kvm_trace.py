@@ -141,8 +141,13 @@ class KvmTrace:
         """Turn a whole recording into events."""
         for record in records:
             yield from self.feed(record)
+        yield from self.rest()
+
+    def rest(self) -> Iterator[Event]:
+        """Give the first guest entry of VMs of which nothing else was seen, now that they are over."""
         for vm in self._vms.values():
             yield from self._entry_of(vm)
+            vm.ran = True
 
     def feed(self, record: TraceRecord | Forked | Lost) -> Iterator[Event]:
         """Take one record; give the events that it completes."""

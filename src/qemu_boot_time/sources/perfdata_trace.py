@@ -102,6 +102,10 @@ class LiveTrace:
         for record in sorted(records, key=lambda record: record.time_ns):
             yield from self._trace.feed(record)
 
+    def rest(self) -> Iterator[Event]:
+        """Give what only the end of a boot shows."""
+        return self._trace.rest()
+
 
 class _Adapter:
     """perf's records as ours; remembers what processes are called."""

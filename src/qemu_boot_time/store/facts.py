@@ -21,7 +21,7 @@ import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
 from qemu_boot_time.model import Clock, EndedBy, Purpose
-from qemu_boot_time.sources.base import Scope, boot_name
+from qemu_boot_time.sources.base import Armed, Scope, boot_name
 from qemu_boot_time.stats.precision import Precision
 
 SCHEMA = 1
@@ -68,7 +68,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     """As the user gave it."""
     added: tuple[str, ...] = ()
-    """What was added to the command for the sources, with the numbers of this run."""
+    """What was added to the command for the sources, with the numbers of this run (where they were
+    armed anew for each boot: of its first)."""
     boots: int
     """As many were asked for, or allowed (``precision``); 0: as many as come."""
     precision: Precision | None = None
@@ -81,6 +82,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Of each boot; of a recording as a whole (0: none)."""
     sources: tuple[str, ...]
     scope: Scope = Scope.SYSTEM
+    armed: Armed = Armed.ONCE
+    """With ``each_boot`` what was seen of a boot is in a directory of its own in ``raw``."""
     prepare: str | None = None
     cpus: tuple[int, ...] = ()
     vmm: tuple[str, ...] = ()
@@ -122,12 +125,19 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """When QEMU had left."""
     ended_by: EndedBy
     exit_status: int | None
+    cpu_ns: int | None = None
+    """CPU time of all that was started, its guest's included; None: an older qbt did not ask."""
     accelerator: str = ""
     """What QEMU said that it uses; empty when it said nothing."""
     resets_ns: tuple[int, ...] = ()
     """Guest resets, by the monitor's stamps (1 us)."""
     message: str = ""
     """The last that QEMU said on its standard error, where the boot failed."""
+
+    @property
+    def complained(self) -> bool:
+        """Whether QEMU left with a word on its standard error, and not in peace."""
+        return bool(self.message) and self.exit_status != 0
 
     @property
     def counts(self) -> bool:

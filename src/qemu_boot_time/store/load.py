@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -24,7 +25,7 @@ from qemu_boot_time.phases.inside import RULES as INSIDE_RULES
 from qemu_boot_time.phases.inside import inside_of, is_clock_mark
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.protocol import Names
-from qemu_boot_time.sources.base import Arm, Asked, Source
+from qemu_boot_time.sources.base import Arm, Armed, Asked, Source, boot_name
 from qemu_boot_time.sources.kvm_trace import Vmm, left_out, starters
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import (
@@ -69,17 +70,16 @@ def load_run(directory: Path) -> Run:
     request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts), asked=asked_of(facts))
     if facts.kind is RunKind.RECORDED:
         return _recorded(directory, facts, request)
-    events: dict[int, list[Event]] = defaultdict(list)
     notes = list(facts.notes)
-    for name in facts.sources if boots else ():
-        source = _source(directory, name)
-        for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
-            events[index] += found
-        notes += source.remarks(request)
+    sources = [_source(directory, name) for name in facts.sources]
+    events = _seen(sources, _parts(facts.armed, request, boots), notes)
+    notes += [] if facts.sources else [_nobody_looked(facts)]
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.counts]
     looked = [boot for boot in boots if boot.purpose is not Purpose.MEASURED]
-    found_boots = tuple(boot_from_facts(boot, events[boot.index], rules) for boot in measured)
+    found_boots = tuple(
+        boot_from_facts(boot, events[boot.index], rules, facts.sources) for boot in measured
+    )
     return Run(
         name=directory.name,
         boots=found_boots,
@@ -88,7 +88,9 @@ def load_run(directory: Path) -> Run:
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
-        inside=tuple(_inside(boot, events[boot.index], request.raw) for boot in looked),
+        inside=tuple(
+            _inside(boot, events[boot.index], request.raw, facts.sources) for boot in looked
+        ),
         notes=(*notes, *_precision(facts, found_boots)),
         definitions=definitions_of(facts),
         measurement=facts.interleaved.measurement if facts.interleaved else "",
@@ -104,12 +106,44 @@ def _precision(facts: RunFacts, boots: Sequence[Boot]) -> Iterator[str]:
         yield said(facts.precision, totals, len(boots))
 
 
-def _inside(facts: BootFacts, events: Sequence[Event], raw: Path) -> Inside:
+def _parts(
+    armed: Armed, request: Arm, boots: Sequence[BootFacts]
+) -> list[tuple[Arm, Sequence[BootFacts]]]:
+    """Give the directories of raw files, and which boots were seen in each."""
+    if armed is Armed.ONCE:
+        return [(request, boots)] if boots else []
+    return [(replace(request, raw=request.raw / boot_name(boot.index)), [boot]) for boot in boots]
+
+
+def _seen(
+    sources: Iterable[Source],
+    parts: Sequence[tuple[Arm, Sequence[BootFacts]]],
+    notes: list[str],
+) -> dict[int, list[Event]]:
+    """Give what was seen of each boot, by its index; note what a reader must know of it."""
+    events: dict[int, list[Event]] = defaultdict(list)
+    for source in sources:
+        for request, boots in parts:
+            for index, found in _events_by_boot(source, _readable(source, request, notes), boots):
+                events[index] += found
+        # What is remarked on one boot of several is true of all: they have one command.
+        notes += [remark for request, _ in parts[-1:] for remark in source.remarks(request)]
+    return events
+
+
+def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Sequence[str]) -> Inside:
     """Make a boot that looked inside again; it has rules of its own."""
     marks = [event for event in events if not is_clock_mark(event)]
-    boot = boot_from_facts(facts, marks, INSIDE_RULES)
+    boot = boot_from_facts(facts, marks, INSIDE_RULES, sources)
     handed_out = read_handed_out(console(raw, facts.index, STREAM))
     return inside_of(facts.purpose, boot, events, handed_out)
+
+
+def _nobody_looked(facts: RunFacts) -> str:
+    """Say why a run has no marks, and where there are some of the same command."""
+    other = facts.interleaved.other if facts.interleaved else ""
+    beside = f"; {other}, which lies beside it, was watched" if other else ""
+    return f"no source looked: without marks there is no table{beside}"
 
 
 def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
@@ -160,10 +194,20 @@ def is_until(event: Event, rules: Rules) -> bool:
     return rules.until is not None and name_of(event, rules.names) == rules.until
 
 
-def boot_from_facts(facts: BootFacts, events: Iterable[Event], rules: Rules) -> Boot:
-    """Join what the sources saw of one boot with what its starter knows."""
+def boot_from_facts(
+    facts: BootFacts, events: Iterable[Event], rules: Rules, sources: Sequence[str]
+) -> Boot:
+    """Join what the sources saw of one boot with what its starter knows.
+
+    Without ``sources`` there are no marks, and a guest that ended has done all that it should.
+    """
     resets = [Event(time_ns, "qmp", EventKind.RESET, -1) for time_ns in facts.resets_ns]
-    ending = Ending(facts.ended_by, facts.message, exec_stamp_ns=facts.exec_stamp_ns)
+    ending = Ending(
+        facts.ended_by,
+        facts.message,
+        exec_stamp_ns=facts.exec_stamp_ns,
+        needs_mark=bool(sources) or facts.complained,
+    )
     events = list(events)
     if facts.ended_by is EndedBy.MARK:
         events = _up_to_the_end(events, rules)

@@ -64,6 +64,9 @@ class RunningVm:
         self._request = request
         self._guard = guard
         self._reaped = False
+        self._cpu_before_ns = 0
+        self.cpu_ns: int | None = None
+        """CPU time of all that was started, its guest's included, in ns; None while it runs."""
         process.adopt_orphans()
 
     def __enter__(self) -> Self:
@@ -75,6 +78,8 @@ class RunningVm:
             undo.callback(self._close)
             if self._request.before_exec is not None:
                 self._release_after(self._request.before_exec)
+            # A recorder that attached itself may have run programs of its own.
+            self._cpu_before_ns = process.cpu_of_the_ended_ns()
             undo.pop_all()
         return self
 
@@ -175,6 +180,7 @@ class RunningVm:
             )
         self._child.wait()
         self._reaped = True
+        self.cpu_ns = process.cpu_of_the_ended_ns() - self._cpu_before_ns
 
     def _signal(self, number: signal.Signals) -> None:
         process.signal_group(self.pid, number)

@@ -188,7 +188,8 @@ class Recorder:
 
         Between two answers perf reads every ring once, so two questions bring it all.
         """
-        return [event for _ in range(2) for event in self._converse(_ENABLE, _ANSWERS_WITHIN_S)]
+        events = [event for _ in range(2) for event in self._converse(_ENABLE, _ANSWERS_WITHIN_S)]
+        return [*events, *self._trace.rest()]
 
     def read(self) -> list[Event]:
         """Take what perf has written: to the raw file, and as events."""

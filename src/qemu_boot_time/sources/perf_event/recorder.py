@@ -157,7 +157,7 @@ class Recorder:
             most = max(lost, key=lost.__getitem__)
             # A ring that lost records holds others of this boot: the last of them is the stamp.
             events += self._keep(writer.lost_record(most, untold, time_ns=self._last_ns))
-        return events
+        return [*events, *self._trace.rest()]
 
     def close(self) -> None:
         """Close it all; takes a tenth of a second (an RCU grace period)."""

@@ -159,7 +159,7 @@ class Recorder:
                 cpu.keep(parts.lost_page(self._last_ns, lost, page_bytes=self._page_bytes))
                 events += self._trace.feed(Lost(self._last_ns, lost))
         self._loss_told = False
-        return events
+        return [*events, *self._trace.rest()]
 
     def close(self) -> None:
         """Let go of the rings, so that the instance can be removed."""

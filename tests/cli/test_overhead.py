@@ -1,0 +1,85 @@
+"""``qbt overhead`` without a VM: what is refused; and ``qbt show``, which quotes the cost."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from qemu_boot_time.cli import overhead, show
+from qemu_boot_time.errors import UsageError
+from qemu_boot_time.store.facts import BootFacts, Interleaved
+from runs import boot_facts, debugcon_lines, make_run
+
+
+def test_a_mark_cannot_end_a_boot_that_nobody_watches() -> None:
+    """--until is refused before anything else is looked at, with what to do instead."""
+    words = ("--until", "linux_start_user", "--", "no-such-program")
+
+    result = CliRunner().invoke(overhead.command, words, standalone_mode=False)
+
+    refusal = result.exception
+    assert isinstance(refusal, UsageError)
+    assert "--until linux_start_user: half of the boots have no source that sees it" == refusal.what
+    assert "leave it out: the guest must end by itself" in refusal.hint
+
+
+def boots(took_ms: int) -> list[BootFacts]:
+    """Give five boots that took as long, a millisecond apart, and half of that of a CPU."""
+    begin_ns = [(i + 1) * 10**9 for i in range(5)]
+    return [
+        boot_facts(
+            i,
+            end_ns=begin_ns[i] + (took_ms + i) * 10**6,
+            cpu_ns=(took_ms + i) * 500_000,
+        )
+        for i in range(5)
+    ]
+
+
+def shown(run: Path) -> str:
+    """Show a run; give what was printed, on one line."""
+    result = CliRunner().invoke(show.command, [str(run)], standalone_mode=False)
+    assert result.exception is None, result.exception
+    return " ".join(result.stdout.split())
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """Write two runs as ``qbt overhead`` leaves them: alone, and a quarter slower when watched."""
+    one, other = (
+        Interleaved(seed=1, side="a", other="watched"),
+        Interleaved(seed=1, side="b", other="alone"),
+    )
+    raw = "".join(debugcon_lines(i) for i in range(5))
+    alone = make_run(tmp_path / "alone", boots(400), raw="", sources=(), interleaved=one)
+    return alone, make_run(tmp_path / "watched", boots(500), raw=raw, interleaved=other)
+
+
+def test_a_run_says_what_it_cost_to_watch_it(pair: tuple[Path, Path]) -> None:
+    """From the facts of both runs, each time anew."""
+    _, watched = pair
+
+    ratio = "1.249 [1.241, 1.257]"
+    assert (
+        f"note: watched by debugcon a boot takes {ratio} times its wall time and {ratio} times its "
+        "CPU time (5 boots, 5 alone)"
+    ) in shown(watched)
+
+
+def test_a_run_alone_says_why_it_has_no_table(pair: tuple[Path, Path]) -> None:
+    """And names the other; it has no cost of its own."""
+    alone, _ = pair
+
+    text = shown(alone)
+
+    assert "alone · 5 boots" in text
+    assert "no source looked: without marks there is no table; watched, which lies beside" in text
+    assert "times" not in text
+
+
+def test_a_run_whose_other_is_gone_is_shown_as_ever(pair: tuple[Path, Path]) -> None:
+    """Nothing is known of its cost then."""
+    alone, watched = pair
+    (alone / "run.json").unlink()
+
+    assert "times" not in shown(watched)
