@@ -125,8 +125,8 @@ def command(
         check_budgets(gating, wanted)
         sides = _measured((first, second), wanted)
     else:
-        sides = _two(inputs, (first, second))
         refuse_measuring(context)
+        sides = _two(inputs, (first, second))
     pairs = [
         _Pair(name, one, other, _alike(name, one, other, insisted))
         for name, one, other in _sides(sides, reading)
@@ -136,14 +136,21 @@ def command(
     said = context.get_parameter_source("margin") is ParameterSource.COMMANDLINE
     rules = _Rules(margin, margin if said else exact.NO_MARGIN, gating, len(pairs))
     answers = _answers(pairs, rules)
+    _print(answers, gating, as_json=as_json, every_budget=wanted.verbose)
     judgements = [answer.judgement for answer in answers]
-    if gating.prints_markdown:
-        click.echo(judging.markdown(judgements), nl=False)
-    else:
-        text = _document(answers) if as_json else _text(answers, every_budget=wanted.verbose)
-        click.echo(text, nl=as_json)
     judging.write_reports(gating, judgements)
     return judging.status_of(judgements, _status(pairs, answers, gating))
+
+
+def _print(
+    answers: Sequence[_Answer], gating: Gating, *, as_json: bool, every_budget: bool
+) -> None:
+    if gating.prints_markdown:
+        click.echo(judging.markdown([answer.judgement for answer in answers]), nl=False)
+    elif as_json:
+        click.echo(_document(answers))
+    else:
+        click.echo(_text(answers, every_budget=every_budget), nl=False)
 
 
 def _measured(commands: Sequence[str], wanted: Wanted) -> tuple[str, str]:
