@@ -9,7 +9,8 @@ import click
 
 from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import UsageError
-from qemu_boot_time.stats.precision import FEWEST, Precision
+from qemu_boot_time.stats.intervals import FEWEST
+from qemu_boot_time.stats.precision import Precision
 
 _LEAST, _MOST = 20, 1000
 _PERCENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?%")

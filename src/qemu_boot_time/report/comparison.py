@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Kind, Run
+from qemu_boot_time.model import Clock, Kind, Run
 from qemu_boot_time.report.detail import modes_in_words
 from qemu_boot_time.report.json import modes_document, plain
-from qemu_boot_time.report.parts import fitting_width, grid, ms, printable
+from qemu_boot_time.report.parts import fitting_width, grid, more_boots, ms, number, printable
 from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
 from qemu_boot_time.stats.compare import Change, Comparison
 from qemu_boot_time.stats.verdict import Verdict
@@ -91,16 +91,12 @@ def _numbers(change: Change) -> tuple[int | None, int | None, int | None]:
 
 def _row(change: Change) -> Iterator[str]:
     for value in _numbers(change):
-        yield "" if value is None else _signed(value)
+        yield "" if value is None else number(value, Clock.TIME, sign="+")
 
 
 def _percent(change: Change, value: int | None) -> str:
     percent = None if value is None else change.percent(value)
     return "" if percent is None else f"{percent:+.2f}"
-
-
-def _signed(value_ns: int) -> str:
-    return f"{value_ns / _NS_PER_MS:+.3f}"
 
 
 def sentence(found: Comparison) -> str:
@@ -196,9 +192,7 @@ def undecided(
 def _what_settles(change: Change) -> str:
     if change.more is not None and change.interval is None:
         return f"{change.more} more a side are the fewest that could show anything"
-    if change.more is None:
-        return "no number of boots that anybody would wait for settles it"
-    return f"about {change.more} more boot{'s' * (change.more != 1)} a side would settle it"
+    return more_boots(change.more)
 
 
 def _boots_more(change: Change) -> str:

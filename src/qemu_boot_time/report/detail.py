@@ -9,7 +9,7 @@ from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, number, printable
 from qemu_boot_time.stats.detail import Detail, Details
-from qemu_boot_time.stats.intervals import Interval, least_values
+from qemu_boot_time.stats.intervals import FEWEST, Interval, least_values
 from qemu_boot_time.stats.likeness import listed
 from qemu_boot_time.stats.modes import Modes
 from qemu_boot_time.stats.oddities import Drift
@@ -18,7 +18,6 @@ _SHARES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 _SPREAD = ("sd", "CV", *_SHARES)
 _INTERVALS = ("median", "from", "to", "mean", "from", "to")
 _LEAST_P = 0.001
-_LEAST_FOR_INTERVAL = 6
 
 
 def detail_lines(details: Details) -> Iterator[str]:
@@ -40,8 +39,8 @@ def stats_lines(details: Details) -> Iterator[str]:
     most = max((detail.n for _, detail in _rows(details)), default=0)
     missing = [f"{p} {least_values(s)}" for p, s in _SHARES.items() if most < least_values(s)]
     if missing:
-        if most < _LEAST_FOR_INTERVAL:
-            missing = [f"an interval {_LEAST_FOR_INTERVAL}", *missing]
+        if most < FEWEST:
+            missing = [f"an interval {FEWEST}", *missing]
         yield f"note: boots that it takes to know {', '.join(missing)}"
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from qemu_boot_time.model import Clock, Outcome, Run
 from qemu_boot_time.report.json import plain
-from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
+from qemu_boot_time.report.parts import fitting_width, grid, more_boots, ms, number, printable
 from qemu_boot_time.stats.overhead import Cost
 from qemu_boot_time.stats.verdict import Verdict
 
@@ -97,9 +97,7 @@ def _ratio_in_words(cost: Cost) -> str:
 def _undecided(cost: Cost) -> Iterator[str]:
     if cost.verdict is not Verdict.UNDECIDED:
         return
-    many = "no number of boots that anybody would wait for settles it"
-    more = f"about {cost.more} more boot{'s' * (cost.more != 1)} a side would settle it"
-    yield f"undecided, {cost.quantity}: {cost.reason}; {many if cost.more is None else more}"
+    yield f"undecided, {cost.quantity}: {cost.reason}; {more_boots(cost.more)}"
 
 
 def _failures(side: str, run: Run) -> Iterator[str]:

@@ -43,6 +43,13 @@ def number(value: int, clock: Clock, *, sign: str = "") -> str:
     return f"{value:{sign},}"
 
 
+def more_boots(more: int | None) -> str:
+    """Say how many more boots a side would settle what is undecided; None: nobody waits for so many."""
+    if more is None:
+        return "no number of boots that anybody would wait for settles it"
+    return f"about {more} more boot{'s' * (more != 1)} a side would settle it"
+
+
 def printable(text: str) -> str:
     """Make text from a guest, a file or a program safe for a terminal."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -25,6 +25,7 @@ from qemu_boot_time.report.troubles import (
 from qemu_boot_time.stats.detail import details_of
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.likeness import listed
+from qemu_boot_time.stats.quantities import UNACCOUNTED
 from qemu_boot_time.stats.summary import Stats, Summary, summarise
 
 __all__ = ["ms", "printable", "to_text"]
@@ -49,7 +50,6 @@ _FORMS: Mapping[Clock, _Form] = {
     Clock.INSTRUCTIONS: _Form("instructions", _EXTREMES, Clock.INSTRUCTIONS),
 }
 _SINCE_MARK = "  since the mark before"
-_UNACCOUNTED = "unaccounted"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
 
@@ -142,7 +142,7 @@ def _phases_table(summary: Summary) -> Table:
     table = grid(f"phase ({form.unit})", (*form.columns, "share"))
     for row in summary.phases:
         if row is first_total and summary.unaccounted:
-            _add_phase(table, _UNACCOUNTED, summary.unaccounted, total, form)
+            _add_phase(table, UNACCOUNTED, summary.unaccounted, total, form)
         name = row.name if named[row.name] == 1 else f"{row.name} ({row.begin}..{row.end})"
         _add_phase(table, name, row.length, total, form)
     return table

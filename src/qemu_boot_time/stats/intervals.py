@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
+FEWEST = 6
+"""Fewer values have no 95 % interval of the median."""
 _RESAMPLES = 2000
 _MOST_CORRECTED = 1000
 """Up to so many values the bootstrap is corrected for bias and skew: beyond they do not matter, and
@@ -48,7 +50,7 @@ def mean_interval(values: Sequence[int]) -> Interval | None:
     Efron, J. Amer. Statist. Assoc. 82 (1987) 171, made by ``scipy.stats.bootstrap``; T. C. Hesterberg,
     Amer. Statist. 69 (2015) 371, for how much wider it has to be where there are few values.
     """
-    if median_interval(values) is None:
+    if len(values) < FEWEST:
         return None
     least = min(values)
     if least == max(values):

@@ -78,7 +78,7 @@ def moves_between(
         return nothing_shown(
             f"the baseline was measured in {first.clock}, the run in {second.clock}"
         )
-    sides = [_quantities(run) for run in (first, second)]
+    sides = [_quantities(run) if named else {} for run in (first, second)]
     both = {
         place: [list(side[place].values()) for side in sides]
         for place in sides[0]

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-FEWEST = 6
-"""Fewer values have no 95 % interval of the median."""
+from qemu_boot_time.stats.intervals import FEWEST, median_interval
+
 _GROWTH = 1.5
 _THREADS = "OPENBLAS_NUM_THREADS"
 
@@ -59,8 +59,6 @@ class Precision:
 
         None where there is no interval (fewer than six values), or no share (a median of zero).
         """
-        from qemu_boot_time.stats.intervals import median_interval
-
         interval, middle = median_interval(values), median(values) if values else 0
         if interval is None or not middle:
             return None
