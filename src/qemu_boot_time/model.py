@@ -52,6 +52,8 @@ class Purpose(StrEnum):
     """Looking at the kernel's initcalls: never counted, for looking costs."""
     UNITS = "units"
     """Looking at systemd's units: never counted."""
+    PROFILE = "profile"
+    """Counting the guest's exits: never counted in the timing, for that costs more."""
 
 
 class Bound(StrEnum):
@@ -198,6 +200,8 @@ class Boot:
     """Of the attempt that got there, in time order; one trace point may come twice (fw_do_boot)."""
     phases: tuple[Phase, ...] = ()
     """Non-overlapping phases in time order, then ``total``, then the user's own."""
+    parts: tuple[Phase, ...] = ()
+    """What a phase is made of, as far as it was seen: ``vmm`` alone has such parts (QEMU's own start)."""
     suspect: tuple[str, ...] = ()
     """Why this boot should not be trusted: ``events_lost``, ``marks_out_of_order``..."""
     exec_ns: int | None = None
@@ -252,6 +256,66 @@ class Inside:
     """What cannot be seen, and why: one line each."""
 
 
+class ExitKind(StrEnum):
+    """Why a guest left the processor to its host, as far as the host says."""
+
+    PORT_READ = "port read"
+    PORT_WRITE = "port write"
+    MMIO_READ = "mmio read"
+    MMIO_WRITE = "mmio write"
+    MSR_READ = "msr read"
+    MSR_WRITE = "msr write"
+    OTHER = "other"
+    """Whatever else; ``Counter.reason`` is the host's own word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """The exits of one kind to one device in one phase of one boot."""
+
+    phase: str
+    """The phase's name; ``unaccounted`` where no phase explains the time."""
+    kind: ExitKind
+    exits: int
+    accesses: int
+    """Of the device: an exit of a string instruction makes several."""
+    device: str = ""
+    """Whose port or address it is, as people call it (``fw_cfg``); empty: nobody's, or nobody knows."""
+    region: str = ""
+    """QEMU's own name of that part of its memory map (``fwcfg``)."""
+    reason: str = ""
+    """The host's word for the exit: ``EXIT_IOIO``, ``KVM_EXIT_IO``; empty: it has none."""
+    addresses: tuple[int, int] | None = None
+    """The lowest and the highest port, address or MSR; None: the exit has none."""
+    outside_ns: int | None = None
+    """Time from these exits to the guest's next entry; None: this host does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSample:
+    """How many exits to a device there had been at a time, for drawing them over time."""
+
+    time_ns: int
+    """Since the exec of QEMU."""
+    device: str
+    """As in :class:`Counter`, or the reason where there is no device."""
+    exits: int
+    """So far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where one boot left the guest, and for how long. The boot counts in no statistics."""
+
+    boot: Boot
+    counters: tuple[Counter, ...] = ()
+    """In the order of the phases; in each the one with the most time outside first, else the most exits."""
+    samples: tuple[CounterSample, ...] = ()
+    """In time order, at most some hundreds a device."""
+    notes: tuple[str, ...] = ()
+    """What cannot be told, and why: one line each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Definitions:
     """What the user said that marks, phases and totals are: what differs here differs in meaning."""
@@ -291,6 +355,8 @@ class Run:
     """What a reader of the table must know: one line each."""
     inside: tuple[Inside, ...] = ()
     """Boots of their own that looked inside."""
+    profiles: tuple[Profile, ...] = ()
+    """Boots of their own whose exits were counted."""
     damage: str = ""
     """Where the input is damaged, so that it may have held more; empty: it is whole."""
     kind: Kind = Kind.RUN
