@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from qemu_boot_time.cli import overhead, show
-from qemu_boot_time.errors import UsageError
+from qemu_boot_time.errors import QbtError, UsageError
 from qemu_boot_time.store.facts import BootFacts, Interleaved
 from runs import boot_facts, debugcon_lines, make_run
 
@@ -21,6 +21,30 @@ def test_a_mark_cannot_end_a_boot_that_nobody_watches() -> None:
     assert isinstance(refusal, UsageError)
     assert "--until linux_start_user: half of the boots have no source that sees it" == refusal.what
     assert "leave it out: the guest must end by itself" in refusal.hint
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--observer", "", "--"], "--observer: no command"),
+        (["--observer", "'perf", "--"], "--observer: no closing quotation"),
+        (["--observer", "no-such-program x", "--"], "no-such-program: not found"),
+        (
+            ["--source", "debugcon", "--observer", "sleep 9", "--"],
+            "--source and --observer: one of them is measured at a time",
+        ),
+    ],
+)
+def test_an_observer_that_cannot_be(words: list[str], what: str) -> None:
+    """Told before anything boots, with what to do instead."""
+    every = [*words, "qemu-system-x86_64"]
+
+    result = CliRunner().invoke(overhead.command, every, standalone_mode=False)
+
+    refusal = result.exception
+    assert isinstance(refusal, QbtError)
+    assert what == refusal.what
+    assert refusal.hint
 
 
 def boots(took_ms: int) -> list[BootFacts]:

@@ -3,12 +3,13 @@
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from qbt_process import World, tiny_qemu
+from qbt_process import DEADLINE_S, World, tiny_qemu
 from qemu_boot_time.cli.measuring import facts_of
 from qemu_boot_time.errors import ExitStatus
 from qemu_boot_time.guest import tiny
@@ -93,6 +94,68 @@ def test_a_guest_that_runs_on_has_no_cost(world: World) -> None:
     assert ExitStatus.BOOT_FAILED == done.status
     assert "nothing is known of what debugcon costs" in done.stdout
     assert "note: the guest must end by itself" in done.stdout
+
+
+def test_any_observer_has_its_cost(world: World) -> None:
+    """It runs beside each watched boot, in a directory of its own, is interrupted, and is named."""
+    script = world.directory / "watcher"
+    script.write_text(
+        "#!/bin/sh\ntrap 'echo over >>seen; exit' INT\necho begun >>seen\nwhile :; do sleep 0.1; done\n"
+    )
+    script.chmod(0o755)
+    words = ("--observer", f"{script} --all", "--settle", "0.3", "-n", "2", "--out", "out")
+
+    done = world.qbt("overhead", "--json", *words, "--", *guest(world))
+
+    assert done.status in {ExitStatus.DONE, ExitStatus.NO}, done.stderr
+    assert [f"{script} --all"] == json.loads(done.stdout)["watchers"]
+    alone, watched = sides(world)
+    assert [] == list(alone.glob("raw/*/seen"))
+    assert ["begun\nover\n"] * 2 == [file.read_text() for file in watched.glob("raw/*/seen")]
+    assert f"watched by {script} --all a boot takes" in " ".join(
+        world.qbt("show", str(watched)).stdout.split()
+    )
+
+
+@pytest.mark.parametrize("observer", ["false", "sh -c 'sleep 0.6; echo enough >&2'"])
+def test_an_observer_that_ends_by_itself_has_no_cost(world: World, observer: str) -> None:
+    """Before the boot or during it: the measurement is given up, and its last words are told."""
+    endless = tiny_qemu(world.bios(*tiny.marks("fw_start")))
+    words = ("--observer", observer, "--settle", "0.2", "--timeout", "2", "-n", "1", "--")
+
+    done = world.qbt("overhead", *words, *endless)
+
+    assert ExitStatus.BOOT_FAILED == done.status
+    assert "ended by itself" in done.stderr
+    assert ("enough" in observer) is (
+        "enough" in done.stderr.splitlines()[0].partition(": ended")[2]
+    )
+
+
+def test_an_observer_leaves_with_us(world: World) -> None:
+    """Killed outright in the middle of a boot, we leave neither it nor what it has started."""
+    endless = tiny_qemu(world.bios(*tiny.marks("fw_start")))
+    observer = "sh -c 'sleep 61 & echo begun >seen; wait'"
+    watched_first = next(seed for seed in range(99) if next(block_orders(2, seed))[0])
+    words = (
+        "--observer",
+        observer,
+        "--settle",
+        "0.2",
+        "--seed",
+        str(watched_first),
+        "--out",
+        "out",
+    )
+
+    with world.start("overhead", *words, "--", *endless) as child:
+        deadline = time.monotonic() + DEADLINE_S
+        while not list(sides(world)[1].glob("raw/*/seen")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        child.kill()
+
+    assert [] == world.leftovers()
 
 
 class Diary(Silence):

@@ -61,6 +61,7 @@ def overhead(*costs: Cost, alone: tuple[Boot, ...] = (_GOOD, _GOOD)) -> Overhead
         Run("alone", alone, accelerator="kvm", path="out/alone"),
         Run("watched", (_GOOD, _GOOD), ("perf_event",), accelerator="kvm"),
         costs,
+        ("perf_event",),
     )
 
 
@@ -137,6 +138,7 @@ def test_a_watched_boot_without_a_mark_has_failed() -> None:
         Run("alone", (_GOOD,)),
         Run("watched", (Boot(0, 1, Outcome.QEMU_FAILED),), ("debugcon",)),
         (),
+        ("debugcon",),
     )
 
     assert [

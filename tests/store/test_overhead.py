@@ -8,7 +8,7 @@ from qemu_boot_time.model import EndedBy
 from qemu_boot_time.stats.overhead import Taken
 from qemu_boot_time.store.facts import Interleaved
 from qemu_boot_time.store.load import load_run
-from qemu_boot_time.store.overhead import taken, twins
+from qemu_boot_time.store.overhead import taken, twins, watchers
 from runs import boot_facts, make_run
 
 _A, _B = (Interleaved(seed=1, side=side, other=other) for side, other in ("ab", "ba"))
@@ -40,6 +40,21 @@ def test_two_runs_that_are_compared_say_nothing_of_it(
 def test_a_run_without_its_other_is_alone(tmp_path: Path, interleaved: Interleaved | None) -> None:
     """It was measured by itself, or the other is gone."""
     assert twins(make_run(tmp_path / "b", interleaved=interleaved)) is None
+
+
+def test_what_ran_beside_watched(tmp_path: Path) -> None:
+    """A command is no source, and has watched all the same; it is named as it was typed."""
+    alone = make_run(tmp_path / "a", sources=(), interleaved=_A)
+    beside = ("perf", "record", "-e", "kvm:kvm_pio", "-o", "a b")
+    watched = make_run(tmp_path / "b", sources=(), beside=beside, interleaved=_B)
+
+    assert (alone, watched) == twins(alone)
+    assert [(), ("perf record -e kvm:kvm_pio -o 'a b'",)] == [watchers(alone), watchers(watched)]
+
+
+def test_sources_are_known_by_their_names(tmp_path: Path) -> None:
+    """As in the table of the run."""
+    assert ("debugcon",) == watchers(make_run(tmp_path / "b", interleaved=_B))
 
 
 def test_what_boots_took(tmp_path: Path) -> None:

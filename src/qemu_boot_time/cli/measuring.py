@@ -173,6 +173,8 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         sources=tuple(source.name for source in plan.sources),
         scope=plan.scope,
         armed=plan.armed,
+        beside=plan.beside.argv if plan.beside else (),
+        settle_s=plan.beside.settle_s if plan.beside else 0,
         prepare=plan.prepare,
         cpus=tuple(sorted(plan.cpus)),
         vmm=plan.vmm.patterns,

@@ -1,19 +1,21 @@
 """``qbt overhead``: what watching costs a boot, measured by booting with sources and without."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import replace
 
 import click
 
+from qemu_boot_time import process
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.output import note
 from qemu_boot_time.cli.quoting import overhead_of
 from qemu_boot_time.cli.side_by_side import Labels, measure_plans
 from qemu_boot_time.cli.wanted import Wanted, measuring_options, plan_for
 from qemu_boot_time.errors import ExitStatus, UsageError
-from qemu_boot_time.measure import Plan
+from qemu_boot_time.measure import Beside, Plan
 from qemu_boot_time.report.overhead import Overhead, document, to_text
+from qemu_boot_time.sources import debugcon
 from qemu_boot_time.sources.base import Armed
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
@@ -22,6 +24,7 @@ Examples:
   qbt overhead -- qemu-system-x86_64 -accel kvm -no-reboot -kernel ...
   qbt overhead -n 50 --source debugcon -- qemu-system-x86_64 ...
   qbt overhead --margin 5% --json -- ./start-my-vm.sh
+  qbt overhead --observer 'perf record -q -a -e kvm:kvm_pio' -- qemu-system-x86_64 ...
 """
 _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 
@@ -38,11 +41,33 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
     help="How often to boot with sources, and how often without.",
 )
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order of the boots.")
+@click.option(
+    "--observer",
+    metavar="CMD",
+    help="Measure what this costs, in place of our sources: it runs while a watched boot does.",
+)
+@click.option(
+    "--settle",
+    "settle_s",
+    type=click.FloatRange(0, 3600),
+    default=2.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that the observer is given to get going before a boot begins.",
+)
 @measuring_options
 @options.margin_option
 @options.json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show what is added to QEMU.")
-def command(*, qemu: tuple[str, ...], wanted: Wanted, margin: Margin, as_json: bool) -> int:
+def command(
+    *,
+    qemu: tuple[str, ...],
+    wanted: Wanted,
+    observer: str | None,
+    settle_s: float,
+    margin: Margin,
+    as_json: bool,
+) -> int:
     """Measure what watching costs: the same command with its sources, and without any, in turn.
 
     Both are compared by what needs no source: QEMU's time from its exec to its end, and its CPU
@@ -50,22 +75,55 @@ def command(*, qemu: tuple[str, ...], wanted: Wanted, margin: Margin, as_json: b
     gone while the others run. SAME: the 95% interval of the ratio lies within --margin of 1. SLOWER: watching is shown to
     cost something. Both are kept as runs, and `qbt show` quotes the cost. Exit status 1: SLOWER; 4:
     a boot failed.
+
+    With --observer it is any program's cost: perf, bpftrace, a script of yours. It is started before a watched boot, in
+    the directory of its raw files, and interrupted (SIGINT) when that has ended.
     """
     if wanted.rules.until is not None:
         raise UsageError(
             f"--until {wanted.rules.until}: half of the boots have no source that sees it",
             hint="leave it out: the guest must end by itself (isa-debug-exit, power-off, -no-reboot)",
         )
-    found = _measured(qemu, wanted, margin)
+    plan, notes = plan_for(qemu, wanted if observer is None else _without_sources(wanted))
+    if observer is None:
+        watched = replace(plan, armed=Armed.EACH_BOOT)
+    else:
+        beside = Beside(_split(observer), settle_s)
+        watched = replace(plan, sources=(), armed=Armed.EACH_BOOT, beside=beside)
+    found = _measured(watched, notes, wanted, margin)
     click.echo(_document(found) if as_json else to_text(found), nl=as_json)
     return _status(found)
 
 
-def _measured(words: Sequence[str], wanted: Wanted, margin: Margin) -> Overhead:
-    plan, notes = plan_for(words, wanted)
-    watched = replace(plan, armed=Armed.EACH_BOOT), notes
-    alone: tuple[Plan, list[str]] = replace(plan, sources=()), []
-    first, second = measure_plans([alone, watched], wanted, _LABELS)
+def _without_sources(wanted: Wanted) -> Wanted:
+    """Have the one source that is always there, so that none is looked for; it is not used."""
+    if wanted.sources != (AUTO,):
+        raise UsageError(
+            "--source and --observer: one of them is measured at a time",
+            hint="leave --source out: an observer runs in place of the sources",
+        )
+    return replace(wanted, sources=(debugcon.SOURCE.name,))
+
+
+def _split(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        what = f"--observer: {str(error).lower()}"
+        raise UsageError(what, hint="quote the whole command once") from error
+    if not words:
+        raise UsageError(
+            "--observer: no command", hint="--observer 'perf record -q -a -e kvm:kvm_pio'"
+        )
+    process.require(
+        words[0], hint="--observer takes a command: install its program, or give its path"
+    )
+    return words
+
+
+def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -> Overhead:
+    alone = replace(watched, sources=(), armed=Armed.ONCE, beside=None)
+    first, second = measure_plans([(alone, []), (watched, notes)], wanted, _LABELS)
     note(f"both runs are kept: qbt show {shlex.quote(str(second))}")
     return overhead_of(first, second, margin)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from qemu_boot_time import process
 from qemu_boot_time.host.files import sockets_directory
 from qemu_boot_time.measure.order import block_orders, new_seed
-from qemu_boot_time.measure.plan import Observer, Plan, Side, Silence, named
+from qemu_boot_time.measure.plan import Beside, Observer, Plan, Side, Silence, named
 from qemu_boot_time.measure.series import Series
 from qemu_boot_time.model import Boot
 from qemu_boot_time.sources.base import Armed
@@ -19,6 +19,7 @@ from qemu_boot_time.stats import precision
 from qemu_boot_time.store.facts import RunWriter
 
 __all__ = [
+    "Beside",
     "Observer",
     "Plan",
     "Side",

@@ -16,6 +16,15 @@ from qemu_boot_time.vm.command import QemuCommand
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A program that watches each boot from outside, as no source of ours."""
+
+    argv: tuple[str, ...]
+    settle_s: float
+    """How long it is given to get going before the boot begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to measure, and how often."""
 
@@ -41,6 +50,8 @@ class Plan:
     """What is looked at inside the guest, each in one more boot after the measured ones."""
     precision: Precision | None = None
     """How well the median of the total must be known for the boots to be enough; None: no matter."""
+    beside: Beside | None = None
+    """What runs while a boot does; only where sources are armed for each boot. None: nothing."""
 
 
 class Observer(Protocol):

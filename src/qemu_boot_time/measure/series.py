@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
+from qemu_boot_time.measure import beside
 from qemu_boot_time.measure.inside import plan_for
 from qemu_boot_time.measure.plan import Plan, Side, named
 from qemu_boot_time.measure.watch import Watch, drain, last_words, register, step
@@ -113,6 +114,8 @@ class Series:
         raw.mkdir()
         with named(self.side.name):
             self.arm(stack, raw)
+            if self.plan.beside is not None:
+                stack.enter_context(beside.running(self.plan.beside, raw, self.guard))
         if not self.announced:
             self.announce()
 

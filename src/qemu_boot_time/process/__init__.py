@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,7 @@ __all__ = [
     "children",
     "cpu_of_the_ended_ns",
     "end_group",
+    "has_ended",
     "reap",
     "require",
     "run",
@@ -272,6 +274,15 @@ def reap(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return True
+
+
+def has_ended(pid: int) -> bool:
+    """Say whether a child has ended, and leave it for whoever reaps it."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        return bool(select.select([descriptor], [], [], 0)[0])
+    finally:
+        os.close(descriptor)
 
 
 def cpu_of_the_ended_ns() -> int:

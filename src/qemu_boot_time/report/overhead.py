@@ -31,6 +31,8 @@ class Overhead:
     alone: Run
     watched: Run
     costs: tuple[Cost, ...]
+    watchers: tuple[str, ...]
+    """What watched: sources, or the command that ran beside."""
 
 
 def to_text(found: Overhead) -> str:
@@ -38,21 +40,22 @@ def to_text(found: Overhead) -> str:
     table = _table(found.costs)
     stream = io.StringIO()
     Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
-    sides = (("alone:   ", found.alone), ("watched: ", found.watched))
+    sides = (("alone", found.alone), ("watched", found.watched))
     lines = [
-        *(f"{title}{_side(run)}" for title, run in sides),
+        f"alone:   {_side(found.alone, ())}",
+        f"watched: {_side(found.watched, found.watchers)}",
         "",
         *([*stream.getvalue().rstrip().splitlines(), ""] if found.costs else []),
         sentence(found),
         *(line for cost in found.costs for line in _undecided(cost)),
-        *(line for title, run in sides for line in _failures(title.strip(": "), run)),
+        *(line for title, run in sides for line in _failures(title, run)),
     ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _side(run: Run) -> str:
+def _side(run: Run, watchers: Sequence[str]) -> str:
     boots = f"{len(run.boots)} boot{'s' * (len(run.boots) != 1)}"
-    words = [run.name, boots, *(f"seen by {source}" for source in run.sources)]
+    words = [run.name, boots, *(f"seen by {each}" for each in watchers)]
     return printable(" · ".join([*words, *filter(None, [run.accelerator])]))
 
 
@@ -80,12 +83,12 @@ def _ratios(cost: Cost) -> Iterator[str]:
 
 def sentence(found: Overhead) -> str:
     """Say in one line what watching costs, and of which boots that is known."""
-    sources = " and ".join(found.watched.sources)
+    watchers = printable(" and ".join(found.watchers))
     if not found.costs:
-        return f"nothing is known of what {sources} costs: one side has no boot that counts"
+        return f"nothing is known of what {watchers} costs: one side has no boot that counts"
     each = " and ".join(f"{_ratio_in_words(cost)} {cost.quantity}" for cost in found.costs)
     first, second = found.costs[0].n
-    return f"watched by {sources} a boot takes {each} ({second} boots, {first} alone)"
+    return f"watched by {watchers} a boot takes {each} ({second} boots, {first} alone)"
 
 
 def _ratio_in_words(cost: Cost) -> str:
@@ -116,6 +119,7 @@ def document(found: Overhead) -> dict[str, Any]:
     return {
         "runs": {"alone": plain(found.alone.path), "watched": plain(found.watched.path)},
         "sources": found.watched.sources,
+        "watchers": list(map(plain, found.watchers)),
         "boots": {"alone": len(found.alone.boots), "watched": len(found.watched.boots)},
         "failed": {
             "alone": sum(not boot.ok for boot in found.alone.boots),

@@ -84,6 +84,10 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = Scope.SYSTEM
     armed: Armed = Armed.ONCE
     """With ``each_boot`` what was seen of a boot is in a directory of its own in ``raw``."""
+    beside: tuple[str, ...] = ()
+    """A program that watched each boot from outside, as no source of ours; empty: none did."""
+    settle_s: float = 0
+    """How long that was given to get going."""
     prepare: str | None = None
     cpus: tuple[int, ...] = ()
     vmm: tuple[str, ...] = ()
@@ -108,6 +112,11 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What boots of their own look at, after the measured ones."""
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anything watched its boots: a source, or what ran beside them."""
+        return bool(self.sources or self.beside)
 
 
 class BootFacts(msgspec.Struct, frozen=True, kw_only=True):

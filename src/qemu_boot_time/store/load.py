@@ -142,7 +142,7 @@ def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Seque
 def _nobody_looked(facts: RunFacts) -> str:
     """Say why a run has no marks, and where there are some of the same command."""
     other = facts.interleaved.other if facts.interleaved else ""
-    beside = f"; {other}, which lies beside it, was watched" if other else ""
+    beside = f"; {other}, which lies beside it, was watched" if other and not facts.beside else ""
     return f"no source looked: without marks there is no table{beside}"
 
 

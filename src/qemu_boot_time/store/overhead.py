@@ -1,5 +1,6 @@
 """Two runs of one command, of which one was watched and one was not: what each boot took."""
 
+import shlex
 from pathlib import Path
 
 from qemu_boot_time.model import Run
@@ -19,9 +20,18 @@ def twins(directory: Path) -> tuple[Path, Path] | None:
     if not (other / RUN_FILE).is_file():
         return None
     beside, _ = read_facts(other)
-    if bool(facts.sources) is bool(beside.sources) or facts.command != beside.command:
+    if facts.is_watched is beside.is_watched or facts.command != beside.command:
         return None
-    return (other, directory) if facts.sources else (directory, other)
+    return (other, directory) if facts.is_watched else (directory, other)
+
+
+def watchers(directory: Path) -> tuple[str, ...]:
+    """Give what watched the boots of a run, as a person knows it: sources, or a command.
+
+    Raises InputError for facts that cannot be read.
+    """
+    facts, _ = read_facts(directory)
+    return facts.sources or ((shlex.join(facts.beside),) if facts.beside else ())
 
 
 def taken(run: Run) -> list[Taken]:
