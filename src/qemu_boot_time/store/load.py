@@ -1,6 +1,7 @@
 """A run directory becomes a Run again: facts and raw files in, boots out."""
 
 import math
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -140,9 +141,11 @@ def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Seque
 
 
 def _nobody_looked(facts: RunFacts) -> str:
-    """Say why a run has no marks, and where there are some of the same command."""
+    """Say why a run has no marks, and where there may be some of the same command."""
+    if facts.beside:
+        return f"watched by {shlex.join(facts.beside)}, no source of ours: without marks there is no table"
     other = facts.interleaved.other if facts.interleaved else ""
-    beside = f"; {other}, which lies beside it, was watched" if other and not facts.beside else ""
+    beside = f"; {other}, which lies beside it, was watched" if other else ""
     return f"no source looked: without marks there is no table{beside}"
 
 
