@@ -8,6 +8,7 @@ import pytest
 from boots import booted, marks
 from qemu_boot_time.model import Boot, Bound, Outcome, Run
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
+from qemu_boot_time.report.parts import Screen
 from qemu_boot_time.report.text import Showing, ms, printable, to_text
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\u202e\r\n[red]x[/red]"
@@ -18,7 +19,7 @@ def shown(
 ) -> str:
     """Render boots."""
     whole = replace(Run("night", tuple(boots)), **run)  # type: ignore[arg-type]  # fields of Run
-    showing = Showing(every_boot=every_boot, colour=colour)
+    showing = Showing(every_boot=every_boot, screen=Screen(colour=colour))
     return to_text(whole, showing)
 
 

@@ -30,6 +30,7 @@ Examples:
 @options.json_option
 @options.verbose_option
 @options.stats_option
+@options.waterfall_option
 @gate_options
 @click.pass_context
 def command(
@@ -42,6 +43,7 @@ def command(
     as_json: bool,
     verbose: bool,
     stats: bool,
+    waterfall: bool,
     gating: Gating,
 ) -> int:
     """Show where boot time went, from a recording made elsewhere.
@@ -50,7 +52,7 @@ def command(
     marks, a list of samples, a run, or a file that `--json` printed.
     """
     how = Options(unit, rules, options.vmm(comm))
-    form = Form(as_json, verbose, stats, opened(gating, how))
+    form = Form(as_json, verbose, stats, opened(gating, how), waterfall)
     run = open_input(file, how)
     refuse_reading(context, [file, *filter(None, [gating.baseline])])
     return print_run(run, form)

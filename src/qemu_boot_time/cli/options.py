@@ -190,6 +190,9 @@ stats_option = click.option(
     is_flag=True,
     help="Show intervals, deviations, percentiles, modes, outliers and drift of every mark and phase.",
 )
+waterfall_option = click.option(
+    "--waterfall", is_flag=True, help="Draw where each phase lies, in characters, below the table."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

@@ -36,6 +36,7 @@ Examples:
 @inside_option
 @options.json_option
 @options.verbose_option_of_qemu
+@options.waterfall_option
 @gate_options
 def command(
     *,
@@ -43,6 +44,7 @@ def command(
     wanted: Wanted,
     inside: str | None,
     as_json: bool,
+    waterfall: bool,
     gating: Gating,
 ) -> int:
     """Boot a VM many times and show where its time goes.
@@ -56,5 +58,5 @@ def command(
     gating = opened(gating, Options(rules=wanted.rules, vmm=wanted.vmm))
     plan, notes = plan_for(qemu, wanted)
     plan = replace(plan, inside=purposes(inside, plan.command, plan.sources))
-    printing = Printing(as_json, wanted.verbose, wanted.out, gating)
+    printing = Printing(as_json, wanted.verbose, wanted.out, gating, waterfall)
     return measure_and_print(plan, printing, notes)
