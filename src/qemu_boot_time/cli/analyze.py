@@ -2,7 +2,7 @@
 
 import click
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.effect import refuse_reading
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command("analyze", epilog=_EXAMPLES)
-@click.argument("file")
+@click.argument("file", shell_complete=completing.inputs)
 @options.unit_option
 @options.comm_option
 @options.rules_options

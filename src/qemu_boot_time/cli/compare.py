@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from qemu_boot_time.cli import judging, options
+from qemu_boot_time.cli import completing, judging, options
 from qemu_boot_time.cli.alike import insisting_options, require_alike
 from qemu_boot_time.cli.effect import refuse_measuring, refuse_reading, refuse_unit
 from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides
@@ -76,7 +76,7 @@ class _Answer:
 
 
 @click.command("compare", epilog=_EXAMPLES)
-@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND]")
+@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND]", shell_complete=completing.inputs)
 @click.option("--a", "first", metavar="CMD", help="Measure this QEMU command now, as the first...")
 @click.option("--b", "second", metavar="CMD", help="... and this one as the second, in turn.")
 @how_often_options(30, of=" each")

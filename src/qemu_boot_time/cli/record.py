@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from qemu_boot_time import __version__, host, process
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.measuring import out_option, source_option
 from qemu_boot_time.cli.output import Form, note, print_run
@@ -64,7 +64,13 @@ class _Duration(click.ParamType[float]):
 
 
 @click.command("record", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] [CMD...]")
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[--] [CMD...]",
+    shell_complete=completing.files,
+)
 @click.option(
     "--for", "seconds", type=_Duration(), metavar="TIME", help="How long: 60, 60s, 5m, 1h."
 )

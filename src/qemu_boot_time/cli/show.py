@@ -2,7 +2,7 @@
 
 import click
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.cli.quoting import quoted
@@ -20,7 +20,7 @@ Examples:
 
 
 @click.command("show", epilog=_EXAMPLES)
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=completing.inputs)
 @options.unit_option
 @options.json_option
 @options.verbose_option
