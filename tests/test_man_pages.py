@@ -20,7 +20,19 @@ def rendered(page: str) -> str:
     """Give what a person reads, or skip."""
     if shutil.which("groff") is None:
         pytest.skip("no groff here")
-    argv = ("groff", "-man", "-Kutf8", "-Tutf8", "-P-c", "-P-b", "-P-o", "-P-u", "-ww", "-rLL=100n", "-rHY=0")
+    argv = (
+        "groff",
+        "-man",
+        "-Kutf8",
+        "-Tutf8",
+        "-P-c",
+        "-P-b",
+        "-P-o",
+        "-P-u",
+        "-ww",
+        "-rLL=100n",
+        "-rHY=0",
+    )
     done = subprocess.run(argv, input=page, capture_output=True, text=True, check=True)
     assert "" == done.stderr
     return done.stdout
