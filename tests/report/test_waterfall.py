@@ -78,6 +78,25 @@ def test_what_no_phase_explains_is_drawn_where_it_lies() -> None:
     assert (13, 13) == (rest[13:-7].index("#"), rest.count("#"))
 
 
+def test_what_comes_after_the_last_phase_is_drawn() -> None:
+    """A mark that ends no phase may end the boot."""
+    rest = next(line for line in drawn(boot(fw_start=10, up=40)) if line.startswith("unaccounted"))
+
+    assert ("30.000", "#" * 27) == (rest.split()[-1], rest.split()[1])
+    assert rest.endswith("#  30.000")
+
+
+def test_what_a_phase_of_some_boots_covers_is_no_gap() -> None:
+    """Boots may see different marks; the longer phase hides the shorter one within."""
+    lines = drawn(
+        boot(fw_start=10, linux_start_kernel=40), boot(index=1, fw_start=12, fw_do_boot=20, up=40)
+    )
+
+    assert ["#", ""] == [
+        "#" * ("#" in line) for line in lines if line.startswith(("firmware", "unaccounted"))
+    ]
+
+
 def test_numbers_are_the_tables() -> None:
     """Medians of each boot's own phase, which are no differences of medians."""
     night = Run(

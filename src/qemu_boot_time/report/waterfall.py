@@ -134,7 +134,7 @@ def _extents(boots: Iterable[Boot], clock: Clock) -> _Extents:
 def _begin(boot: Boot, phase: Phase, clock: Clock) -> int | None:
     """Give where on this clock a phase begins; a phase itself knows it in time alone."""
     if clock is Clock.TIME or phase.begin == EXEC:
-        return phase.begin_ns if clock is Clock.TIME else 0
+        return phase.begin_ns
     at = (phase.begin, phase.begin_ns)
     return next((mark.at(clock) for mark in boot.marks if (mark.name, mark.time_ns) == at), None)
 
