@@ -91,7 +91,7 @@ def test_a_wide_screen_has_more_columns(width: int, name: str, expected: str) ->
 
 
 def test_a_pipe_has_the_usual_columns_whatever_fits() -> None:
-    """Numbers may be so short that more would fit into 80 columns."""
+    """However short numbers are, more does not fit into 80 columns."""
     rows = [boot_of_marks(marks(fw_start=5 * 10**6), index=i, rules=Rules()) for i in range(6)]
 
     assert "95% from" not in to_text(Run("night", tuple(rows)))

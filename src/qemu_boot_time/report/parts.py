@@ -49,12 +49,10 @@ def fitting_width(*tables: Table, screen: Screen = PIPE) -> int:
 
 
 def roomy(wide: Callable[[], Table], usual: Callable[[], Table], screen: Screen) -> Table:
-    """Give the wide table where a screen of more than 80 columns has room for it, no name folded."""
-    if screen.width > PIPE.width:
-        table = wide()
-        if sum(map(_column_unfolded, table.columns)) - _PADDING <= screen.width:
-            return table
-    return usual()
+    """Give the wide table where the screen has room for it, no name folded."""
+    table = wide()
+    fits = sum(map(_column_unfolded, table.columns)) - _PADDING <= screen.width
+    return table if fits else usual()
 
 
 def _column_unfolded(column: Column) -> int:
