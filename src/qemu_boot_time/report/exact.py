@@ -26,13 +26,7 @@ def to_text(
 
     ``waterfall``: with a picture of where the phases of either side lie.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("phase (instructions)", overflow="fold", min_width=20)
-    for column in _COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
-    for shift in (*found.phases, *([found.total] if found.total else ())):
-        counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
-        table.add_row(Text(printable(shift.name)), *counts)
+    table = _table(found)
     drawn = _waterfall(first, second, found, screen) if waterfall else []
     parts: list[RenderableType] = [table, *([Text(), *drawn] if drawn else [])]
     lines = [
@@ -48,9 +42,23 @@ def to_text(
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
+def _shifts(found: Comparison) -> tuple[Shift, ...]:
+    return (*found.phases, *([found.total] if found.total else ()))
+
+
+def _table(found: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("phase (instructions)", overflow="fold", min_width=20)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for shift in _shifts(found):
+        counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
+        table.add_row(Text(printable(shift.name)), *counts)
+    return table
+
+
 def _waterfall(first: Run, second: Run, found: Comparison, screen: Screen) -> list[Text]:
-    shifts = (*found.phases, *([found.total] if found.total else ()))
-    counts = [(Place(s.name, s.begin, s.end), (s.first, s.second)) for s in shifts]
+    counts = [(Place(s.name, s.begin, s.end), (s.first, s.second)) for s in _shifts(found)]
     return waterfall_of_sides((first.boots, second.boots), counts, first.clock, screen)
 
 
