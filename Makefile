@@ -2,6 +2,7 @@
 # make test     set up what it takes, run every test
 # make bench    what watching costs, how fast recordings are read: ratios, side by side (docs/benchmarks.md)
 # make check    lint, types and the quick tests alone
+# make man      man pages in build/man, made of what --help says
 # make clean    remove what was made here (not the caches: see `qbt build --help`)
 
 PYTHON ?= python3
@@ -39,6 +40,10 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+.PHONY: man
+man: $(VENV)/.run
+	$(BIN)/python tools/man_pages.py build/man
 
 setup: $(VENV)/.run
 setup-test: $(VENV)/.test

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _INSIST = "QBT_REAL"
 """Set to 1, what this host cannot do is a failure and no skip."""
-_OURS = {"out", "json", "verbose", "help"}
+_OURS = {"out", "json", "verbose", "waterfall", "help"}
 _GATES = {
     *("fail_if", "require", "budgets", "baseline", "junit", "markdown"),
     *("anyway", "same_definition"),

@@ -8,6 +8,7 @@ import pytest
 from boots import booted, marks
 from qemu_boot_time.model import Boot, Bound, Outcome, Run
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
+from qemu_boot_time.report.parts import Screen
 from qemu_boot_time.report.text import Showing, ms, printable, to_text
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\u202e\r\n[red]x[/red]"
@@ -18,7 +19,7 @@ def shown(
 ) -> str:
     """Render boots."""
     whole = replace(Run("night", tuple(boots)), **run)  # type: ignore[arg-type]  # fields of Run
-    showing = Showing(every_boot=every_boot, colour=colour)
+    showing = Showing(every_boot=every_boot, screen=Screen(colour=colour))
     return to_text(whole, showing)
 
 
@@ -59,6 +60,48 @@ def test_phases_and_their_share() -> None:
         text, "unaccounted"
     )
     assert "100.0%" == lines(text, "total")[0][-1]
+
+
+HEADS = {
+    "usual": "median mean min max",
+    "more": "median 95% from 95% to mean sd min max",
+}
+
+
+@pytest.mark.parametrize(
+    ("width", "name", "expected"),
+    [
+        (80, "linux_start_user", "usual"),
+        (90, "linux_start_user", "usual"),
+        (110, "linux_start_user", "more"),
+        (110, "a_name_that_is_so_long_that_it_would_be_folded", "usual"),
+        (200, "a_name_that_is_so_long_that_it_would_be_folded", "more"),
+    ],
+)
+def test_a_wide_screen_has_more_columns(width: int, name: str, expected: str) -> None:
+    """The median's interval and the deviation, where no name is folded for them."""
+    rows = [
+        boot_of_marks(marks(**{name: (100 + i) * 10**6}), index=i, rules=Rules()) for i in range(6)
+    ]
+
+    text = to_text(Run("night", tuple(rows)), Showing(screen=Screen(width)))
+
+    (head,) = (line for line in text.splitlines() if line.startswith("mark (ms"))
+    assert HEADS[expected] == " ".join(head.partition(" n ")[2].split())
+
+
+def test_a_pipe_has_the_usual_columns_whatever_fits() -> None:
+    """However short numbers are, more does not fit into 80 columns."""
+    rows = [boot_of_marks(marks(fw_start=5 * 10**6), index=i, rules=Rules()) for i in range(6)]
+
+    assert "95% from" not in to_text(Run("night", tuple(rows)))
+
+
+def test_so_few_boots_have_no_interval() -> None:
+    """The columns are there, and empty: nothing is made up."""
+    (row,) = lines(to_text(Run("night", tuple(three())), Showing(screen=Screen(120))), "kernel")
+
+    assert ["kernel", "3", "110.000", "110.000", "10.000", "100.000", "120.000"] == row[:7]
 
 
 def test_totals_that_end_elsewhere_say_where() -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.effect import refuse_reading
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
@@ -23,13 +23,14 @@ Examples:
 
 
 @click.command("analyze", epilog=_EXAMPLES)
-@click.argument("file")
+@click.argument("file", shell_complete=completing.inputs)
 @options.unit_option
 @options.comm_option
 @options.rules_options
 @options.json_option
 @options.verbose_option
 @options.stats_option
+@options.waterfall_option
 @gate_options
 @click.pass_context
 def command(
@@ -42,6 +43,7 @@ def command(
     as_json: bool,
     verbose: bool,
     stats: bool,
+    waterfall: bool,
     gating: Gating,
 ) -> int:
     """Show where boot time went, from a recording made elsewhere.
@@ -50,7 +52,7 @@ def command(
     marks, a list of samples, a run, or a file that `--json` printed.
     """
     how = Options(unit, rules, options.vmm(comm))
-    form = Form(as_json, verbose, stats, opened(gating, how))
+    form = Form(as_json, verbose, stats, opened(gating, how), waterfall)
     run = open_input(file, how)
     refuse_reading(context, [file, *filter(None, [gating.baseline])])
     return print_run(run, form)

@@ -8,12 +8,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from qemu_boot_time.cli import judging, options
+from qemu_boot_time.cli import completing, judging, options
 from qemu_boot_time.cli.alike import insisting_options, require_alike
 from qemu_boot_time.cli.effect import refuse_measuring, refuse_reading, refuse_unit
 from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides
 from qemu_boot_time.cli.how_often import how_often_options
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, screen
 from qemu_boot_time.cli.side_by_side import measure_sides
 from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
@@ -59,6 +59,8 @@ class _Rules:
     gating: Gating
     configurations: int
     """So many pairs."""
+    waterfall: bool = False
+    """A picture of the phases, below each table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class _Answer:
 
 
 @click.command("compare", epilog=_EXAMPLES)
-@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND]")
+@click.argument("inputs", nargs=-1, metavar="[FIRST SECOND]", shell_complete=completing.inputs)
 @click.option("--a", "first", metavar="CMD", help="Measure this QEMU command now, as the first...")
 @click.option("--b", "second", metavar="CMD", help="... and this one as the second, in turn.")
 @how_often_options(30, of=" each")
@@ -84,6 +86,7 @@ class _Answer:
 @insisting_options
 @options.unit_option
 @options.json_option
+@options.waterfall_option
 @click.option(
     "-v",
     "--verbose",
@@ -104,6 +107,7 @@ def command(
     anyway: bool,
     unit: str,
     as_json: bool,
+    waterfall: bool,
     gating: Gating,
 ) -> int:
     """Say whether the second of two runs is faster or slower, and which phase carries it.
@@ -134,7 +138,8 @@ def command(
     if inputs and not pairs[0].name:
         refuse_reading(context, inputs)
     said = context.get_parameter_source("margin") is ParameterSource.COMMANDLINE
-    rules = _Rules(margin, margin if said else exact.NO_MARGIN, gating, len(pairs))
+    of_counts = margin if said else exact.NO_MARGIN
+    rules = _Rules(margin, of_counts, gating, len(pairs), waterfall)
     answers = _answers(pairs, rules)
     _print(answers, gating, as_json=as_json, every_budget=wanted.verbose)
     judgements = [answer.judgement for answer in answers]
@@ -246,7 +251,7 @@ def _in_time(pair: _Pair, found: Comparison, rules: _Rules) -> _Answer:
         pair.name,
         found.total.verdict,
         said,
-        to_text(compared),
+        to_text(compared, screen(), waterfall=rules.waterfall),
         document(compared),
         _judgement(pair, rules, said, found),
     )
@@ -265,7 +270,7 @@ def _in_counts(pair: _Pair, rules: _Rules) -> _Answer:
             "the two do not end at the same mark, so their totals are no two of a kind",
             hint="measure both with the same --until",
         )
-    text = to_text(first, second, found)
+    text = to_text(first, second, found, screen(), waterfall=rules.waterfall)
     return _Answer(
         pair.name,
         found.total.verdict if found.total else Verdict.UNDECIDED,

@@ -35,7 +35,16 @@ _TIMEOUT_S = 120.0
 @out_option
 @options.json_option
 @options.verbose_option_of_qemu
-def command(*, boots: int, offline: bool, out: Path | None, as_json: bool, verbose: bool) -> int:
+@options.waterfall_option
+def command(
+    *,
+    boots: int,
+    offline: bool,
+    out: Path | None,
+    as_json: bool,
+    verbose: bool,
+    waterfall: bool,
+) -> int:
     """Boot the embedded guest and show where its time goes.
 
     Takes the instrumented kernel, SeaBIOS and option ROMs of `qbt build` where they are, else the
@@ -47,7 +56,8 @@ def command(*, boots: int, offline: bool, out: Path | None, as_json: bool, verbo
     plan = _with_kvm(guest) or _plan(guest, "tcg")
     note(shlex.join(plan.command.argv))
     notes = [f"more marks: {guest.more}"] if guest.more else []
-    return measure_and_print(replace(plan, boots=boots), Printing(as_json, verbose, out), notes)
+    printing = Printing(as_json, verbose, out, waterfall=waterfall)
+    return measure_and_print(replace(plan, boots=boots), printing, notes)
 
 
 def _plan(guest: demo.DemoGuest, accelerator: str) -> Plan:

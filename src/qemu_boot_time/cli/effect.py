@@ -13,7 +13,7 @@ _OF_READING = {"comm", "until", "marks", "phases", "config", "unit"}
 _OF_COMPARING = {
     *("inputs", "margin", "same_definition", "anyway", "unit", "as_json"),
     *("comm", "until", "marks", "phases", "config"),
-    *("fail_if", "require", "budgets", "junit", "markdown", "verbose"),
+    *("fail_if", "require", "budgets", "junit", "markdown", "verbose", "waterfall"),
 }
 """Parameters that say what is compared, and how what was recorded is read."""
 

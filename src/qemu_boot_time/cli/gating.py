@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from qemu_boot_time.cli import completing
 from qemu_boot_time.cli.alike import ANYWAY, INSISTING, SAME_DEFINITION
 from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import InputError, UsageError
@@ -81,7 +82,10 @@ _GATES = (
     ),
 )
 _BASELINE = click.option(
-    "--baseline", metavar="INPUT", help="What 'slower than' compares with: a run, a --json file..."
+    "--baseline",
+    metavar="INPUT",
+    shell_complete=completing.inputs,
+    help="What 'slower than' compares with: a run, a --json file...",
 )
 _REPORTS = (
     click.option("--junit", type=_FILE, metavar="FILE", help="Write JUnit XML for a CI system."),

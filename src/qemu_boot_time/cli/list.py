@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.output import screen
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.report.json import dump, plain
 from qemu_boot_time.report.text import printable
 from qemu_boot_time.store.facts import RunFacts, RunKind, all_runs, read_facts, runs_directory
 from qemu_boot_time.store.load import load_run
 
-_WIDTH = 80
 _COLUMNS = "{:18} {:>9} {:9} {}"
 _HEADER = _COLUMNS.format("run", "boots", "sources", "command")
 
@@ -36,10 +36,11 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(dump({"schema": 1, "runs": [_document(*row) for row in rows]}))
         return
+    width = screen().width
     if rows:
         click.echo(_HEADER)
     for row in rows:
-        click.echo(_line(*row))
+        click.echo(_line(*row, width=width))
     if not rows:
         click.echo(f"no run in {runs_directory()}; qbt demo makes one", err=True)
 
@@ -54,8 +55,8 @@ def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:
     }
 
 
-def _line(directory: Path, facts: RunFacts, done: int) -> str:
+def _line(directory: Path, facts: RunFacts, done: int, *, width: int) -> str:
     boots = f"{done}/{facts.boots}" if facts.boots else str(done)
     sources, words = "+".join(facts.sources) or "none", shlex.join(facts.command) or "(recorded)"
     line = printable(_COLUMNS.format(directory.name, boots, sources, words))
-    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
+    return line if len(line) <= width else f"{line[: width - 3]}..."

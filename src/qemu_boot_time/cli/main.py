@@ -6,8 +6,10 @@ import signal
 import sys
 import traceback
 from types import FrameType
+from typing import Any
 
 import click
+import click.shell_completion
 
 from qemu_boot_time import __version__
 from qemu_boot_time.cli.output import styled
@@ -17,6 +19,8 @@ _STDOUT_FD = 1
 _SIGNAL_BASE = 128
 _DEFECT_STATUS = os.EX_SOFTWARE
 _HINT_LINES = 3
+_COMPLETE = "_QBT_COMPLETE"
+"""By which a shell asks what a word may be completed to: click's own name for it."""
 _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
 
 COMMANDS = {
@@ -70,6 +74,14 @@ class _Lazy(click.Group):
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101  # what COMMANDS promises
         return command
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem[Any]]:
+        """Give the commands without importing one: a person waits for each Tab."""
+        item = click.shell_completion.CompletionItem
+        found = [item(n, help=text) for n, text in COMMANDS.items() if n.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -129,7 +141,7 @@ def _status_in_any_case() -> int:
 
 def _status() -> int:
     try:
-        status = qbt.main(prog_name="qbt", standalone_mode=False)
+        status = _done()
         sys.stdout.flush()
     except click.ClickException as error:
         return _tell(error.format_message(), _where_help_is(error), ExitStatus.USAGE)
@@ -144,6 +156,15 @@ def _status() -> int:
     except SystemExit:
         return _lost(BrokenPipeError())  # click leaves so where it meets one
     return int(status or 0)
+
+
+def _done() -> Any:
+    """Do what is asked for: by the user, or by a shell that completes a word."""
+    instruction = os.environ.get(_COMPLETE)
+    if not instruction:
+        return qbt.main(prog_name="qbt", standalone_mode=False)
+    # click would do it too, and leave by an exit that looks like that of a closed pipe.
+    return click.shell_completion.shell_complete(qbt, {}, "qbt", _COMPLETE, instruction)
 
 
 def _lost(error: OSError) -> int:

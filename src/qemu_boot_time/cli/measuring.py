@@ -74,6 +74,7 @@ class Printing:
     out: Path | None
     """Where the run is kept; None: in the usual place."""
     gating: Gating = NO_GATES
+    waterfall: bool = False
 
 
 def check_programs(command: QemuCommand) -> None:
@@ -123,7 +124,8 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
         raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *_advice(run, plan)))
-    status = print_run(run, Form(printing.as_json, printing.verbose, gating=gating))
+    form = Form(printing.as_json, printing.verbose, gating=gating, waterfall=printing.waterfall)
+    status = print_run(run, form)
     if interrupt is not None:
         note(
             f"interrupted; {len(run.boots)} boots are kept: "

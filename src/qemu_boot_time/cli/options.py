@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from qemu_boot_time.cli import completing
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.formats.table import UNITS
 from qemu_boot_time.model import EXEC
@@ -54,7 +55,12 @@ _ASKED_OPTIONS = (
 )
 
 _OPTIONS = (
-    click.option("--until", metavar="MARK", help="The mark at which a boot has got there."),
+    click.option(
+        "--until",
+        metavar="MARK",
+        shell_complete=completing.marks,
+        help="The mark at which a boot has got there.",
+    ),
     click.option(
         "--mark",
         "marks",
@@ -189,6 +195,9 @@ stats_option = click.option(
     "--stats",
     is_flag=True,
     help="Show intervals, deviations, percentiles, modes, outliers and drift of every mark and phase.",
+)
+waterfall_option = click.option(
+    "--waterfall", is_flag=True, help="Draw where each phase lies, in characters, below the table."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 

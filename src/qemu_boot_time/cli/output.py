@@ -1,8 +1,10 @@
 """How a run is printed, wherever it comes from."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +23,9 @@ from qemu_boot_time.cli.judging import (
 from qemu_boot_time.errors import ExitStatus, InputError
 from qemu_boot_time.model import Run
 
+if TYPE_CHECKING:
+    from qemu_boot_time.report.parts import Screen, Signs
+
 _DAMAGED = "the boots above are what could be read; for the rest copy the file again, whole, or record again"
 
 
@@ -34,6 +39,8 @@ class Form:
     """Intervals, spread and oddities of every mark and phase."""
     gating: Gating = NO_GATES
     """What it must keep to."""
+    waterfall: bool = False
+    """A picture of the phases, below the tables."""
 
 
 def print_run(run: Run, form: Form) -> int:
@@ -59,19 +66,40 @@ def _rendered(judgement: Judgement, form: Form) -> str:
         return markdown([judgement])
     from qemu_boot_time.report.text import Showing, to_text
 
-    text = to_text(judgement.run, Showing(form.every_boot, form.stats, wants_colour()))
+    showing = Showing(form.every_boot, form.stats, form.waterfall, screen())
+    text = to_text(judgement.run, showing)
     below = [*warnings_of(judgement), *lines(judgement, every=form.every_boot)]
     return text + "".join(f"{line}\n" for line in below)
 
 
-def wants_colour() -> bool:
-    """Whether standard output is a terminal and nobody objects (no-color.org)."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+def screen() -> "Screen":
+    """Give what standard output is shown on: as wide as a terminal is, 80 columns where it is none."""
+    from qemu_boot_time.report.parts import PIPE, Screen
+
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size((PIPE.width, 0)).columns if terminal else PIPE.width
+    return Screen(max(width, PIPE.width), _signs(), colour=terminal and not _colour_is_refused())
+
+
+def _signs() -> "Signs":
+    """Give what the encoding of standard output can write."""
+    from qemu_boot_time.report.parts import BLOCKS, Signs
+
+    try:
+        BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return Signs.ASCII
+    return Signs.BLOCKS
+
+
+def _colour_is_refused() -> bool:
+    """Whether somebody objects (no-color.org: by a word that is not empty)."""
+    return bool(os.environ.get("NO_COLOR"))
 
 
 def styled(text: str, colour: str) -> str:
     """Colour text unless somebody objects; where no terminal reads it, click takes the colour away."""
-    return text if "NO_COLOR" in os.environ else click.style(text, fg=colour)
+    return text if _colour_is_refused() else click.style(text, fg=colour)
 
 
 def note(text: str) -> None:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from qemu_boot_time import __version__, host, process
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.measuring import out_option, source_option
 from qemu_boot_time.cli.output import Form, note, print_run
@@ -64,7 +64,13 @@ class _Duration(click.ParamType[float]):
 
 
 @click.command("record", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] [CMD...]")
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[--] [CMD...]",
+    shell_complete=completing.files,
+)
 @click.option(
     "--for", "seconds", type=_Duration(), metavar="TIME", help="How long: 60, 60s, 5m, 1h."
 )
@@ -78,6 +84,7 @@ class _Duration(click.ParamType[float]):
 @options.rules_options
 @options.json_option
 @options.verbose_option
+@options.waterfall_option
 def command(
     *,
     words: tuple[str, ...],
@@ -90,6 +97,7 @@ def command(
     rules: Rules,
     as_json: bool,
     verbose: bool,
+    waterfall: bool,
 ) -> int:
     """Watch VMs that somebody else starts (libvirt, Kata, a script), then show the table.
 
@@ -104,7 +112,7 @@ def command(
     chosen = _choose(sources)
     asked = options.with_kvm_console(Asked(), chosen, wanted=kvm_console)
     plan = RecordPlan(rules, chosen, options.vmm(comm), seconds, boots, asked, words)
-    return _record_and_print(plan, out, as_json=as_json, every_boot=verbose)
+    return _record_and_print(plan, out, Form(as_json, verbose, waterfall=waterfall))
 
 
 def _choose(asked: Sequence[str]) -> tuple[Source, ...]:
@@ -167,9 +175,7 @@ class _Progress:
         return " or ".join(text for text, is_so in ends.items() if is_so) or "Ctrl-C ends it"
 
 
-def _record_and_print(
-    plan: RecordPlan, out: Path | None, *, as_json: bool, every_boot: bool
-) -> int:
+def _record_and_print(plan: RecordPlan, out: Path | None, form: Form) -> int:
     directory = out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, _facts(plan))
     progress = _Progress(plan, sys.stderr.isatty())
@@ -186,7 +192,7 @@ def _record_and_print(
     run = load_run(directory)
     if not run.boots:
         raise _nothing(run, plan)
-    status = print_run(run, Form(as_json, every_boot))
+    status = print_run(run, form)
     # Without another end Ctrl-C is the one that was asked for.
     open_ended = not (plan.seconds or plan.boots or plan.command)
     return _INTERRUPTED if interrupted and not open_ended else status

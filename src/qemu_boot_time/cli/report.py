@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.inputs import Options, open_input
@@ -46,7 +46,7 @@ def _format_options(function: options.Command) -> options.Command:
 
 
 @click.command("report", epilog=_EXAMPLES)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completing.inputs)
 @_format_options
 @options.unit_option
 @options.comm_option

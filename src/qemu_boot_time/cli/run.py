@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.inside import inside_option, purposes
@@ -30,12 +30,19 @@ Examples:
 
 
 @click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument("qemu", nargs=-1, type=click.UNPROCESSED, metavar="[--] QEMU...")
+@click.argument(
+    "qemu",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[--] QEMU...",
+    shell_complete=completing.files,
+)
 @how_often_options(10)
 @measuring_options
 @inside_option
 @options.json_option
 @options.verbose_option_of_qemu
+@options.waterfall_option
 @gate_options
 def command(
     *,
@@ -43,6 +50,7 @@ def command(
     wanted: Wanted,
     inside: str | None,
     as_json: bool,
+    waterfall: bool,
     gating: Gating,
 ) -> int:
     """Boot a VM many times and show where its time goes.
@@ -56,5 +64,5 @@ def command(
     gating = opened(gating, Options(rules=wanted.rules, vmm=wanted.vmm))
     plan, notes = plan_for(qemu, wanted)
     plan = replace(plan, inside=purposes(inside, plan.command, plan.sources))
-    printing = Printing(as_json, wanted.verbose, wanted.out, gating)
+    printing = Printing(as_json, wanted.verbose, wanted.out, gating, waterfall)
     return measure_and_print(plan, printing, notes)

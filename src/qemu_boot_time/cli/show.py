@@ -2,7 +2,7 @@
 
 import click
 
-from qemu_boot_time.cli import options
+from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.output import Form, print_run
 from qemu_boot_time.cli.quoting import quoted
@@ -11,7 +11,7 @@ from qemu_boot_time.inputs import Options, open_input
 _EXAMPLES = """\b
 Examples:
   qbt show last
-  qbt show --stats last
+  qbt show --stats --waterfall last
   qbt show --fail-if 'kernel.p95 > 120ms' --junit qbt.xml last
   qbt show -v 20261123-143000
   qbt show --json last | jq .boots[0].marks
@@ -20,19 +20,27 @@ Examples:
 
 
 @click.command("show", epilog=_EXAMPLES)
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=completing.inputs)
 @options.unit_option
 @options.json_option
 @options.verbose_option
 @options.stats_option
+@options.waterfall_option
 @gate_options
 def command(
-    *, run: str, unit: str, as_json: bool, verbose: bool, stats: bool, gating: Gating
+    *,
+    run: str,
+    unit: str,
+    as_json: bool,
+    verbose: bool,
+    stats: bool,
+    waterfall: bool,
+    gating: Gating,
 ) -> int:
     """Show a run again: every number is made anew from its raw files.
 
     RUN is a path, an id of `qbt list`, or `last` (the default); or a file that `--json` printed.
     """
     how = Options(unit)
-    form = Form(as_json, verbose, stats, opened(gating, how))
+    form = Form(as_json, verbose, stats, opened(gating, how), waterfall)
     return print_run(quoted(open_input(run, how)), form)

@@ -1,20 +1,29 @@
 """A comparison of times, for a person and for a program."""
 
-import io
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from qemu_boot_time.model import Clock, Kind, Run
 from qemu_boot_time.report.detail import modes_in_words
 from qemu_boot_time.report.json import modes_document, plain
-from qemu_boot_time.report.parts import fitting_width, grid, more_boots, ms, number, printable
+from qemu_boot_time.report.parts import (
+    PIPE,
+    Screen,
+    fitting_width,
+    grid,
+    more_boots,
+    ms,
+    number,
+    printable,
+    rendered,
+)
 from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
+from qemu_boot_time.report.waterfall import waterfall_of_sides
 from qemu_boot_time.stats.compare import Change, Comparison
 from qemu_boot_time.stats.verdict import Verdict
 
@@ -22,6 +31,12 @@ _NS_PER_MS = 1_000_000
 _COLUMNS = ("first", "second", "shift", "from", "to", "verdict")
 _IN_PERCENT = "  in % of first"
 _UNLIKELY = 0.05
+_STYLES = {
+    Verdict.FASTER: "green",
+    Verdict.SLOWER: "red",
+    Verdict.SAME: "",
+    Verdict.UNDECIDED: "yellow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +50,25 @@ class Compared:
     """Why the two may not mean the same thing, where the user has insisted."""
 
 
-def to_text(compared: Compared) -> str:
-    """Render for a terminal of 80 columns: each phase, then what it comes to in one sentence."""
+def to_text(compared: Compared, screen: Screen = PIPE, *, waterfall: bool = False) -> str:
+    """Render for a screen: each phase, then what it comes to in one sentence.
+
+    ``waterfall``: with a picture of where the phases of either side lie.
+    """
     found = compared.found
     table = _table(found)
-    width = fitting_width(table)
-    stream = io.StringIO()
-    Console(file=stream, width=width, no_color=True, highlight=False).print(table)
-    sides = (("first:  ", compared.first, 0), ("second: ", compared.second, 1))
+    width = fitting_width(table, screen=screen)
+    sides = compared.first.boots, compared.second.boots
+    medians = [(change.place, change.medians) for change in (*found.phases, found.total)]
+    drawn = waterfall_of_sides(sides, medians, found.clock, screen) if waterfall else []
+    shown = rendered([table, *([Text(), *drawn] if drawn else [])], width, screen)
+    titles = (("first:  ", compared.first, 0), ("second: ", compared.second, 1))
     # Two files of one name are told apart by where they lie.
     same = compared.first.name == compared.second.name
     lines = [
-        *(f"{title}{_side(run, found, i, name=run.path * same)}" for title, run, i in sides),
+        *(f"{title}{_side(run, found, i, name=run.path * same)}" for title, run, i in titles),
         "",
-        *stream.getvalue().rstrip().splitlines(),
+        *shown.rstrip().splitlines(),
         "",
     ]
     for line in (sentence(found), *_remarks(compared)):
@@ -71,11 +91,15 @@ def _table(found: Comparison) -> Table:
     table.columns[0].min_width = len(_IN_PERCENT)
     for change in (*found.phases, found.total):
         name = Text(printable(change.name))
-        table.add_row(name, *_medians(change), *_row(change), change.verdict)
+        table.add_row(name, *_medians(change), *_row(change), _verdict(change))
         percents = [_percent(change, value) for value in _numbers(change)]
         if any(percents):
             table.add_row(_IN_PERCENT, "", "", *percents, "", style="dim")
     return table
+
+
+def _verdict(change: Change) -> Text:
+    return Text(change.verdict, style=_STYLES[change.verdict])
 
 
 def _medians(change: Change) -> Iterator[str]:

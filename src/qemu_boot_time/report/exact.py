@@ -1,45 +1,65 @@
 """A comparison of counts, for a person and for a program."""
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.json import plain
-from qemu_boot_time.report.parts import fitting_width, printable
+from qemu_boot_time.report.parts import PIPE, Screen, fitting_width, printable, rendered
 from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
+from qemu_boot_time.report.waterfall import waterfall_of_sides
 from qemu_boot_time.stats.exact import Comparison, Shift
+from qemu_boot_time.stats.quantities import Place
 from qemu_boot_time.stats.verdict import Verdict
 
 _COLUMNS = ("first", "second", "shift", "verdict")
 
 
-def to_text(first: Run, second: Run, found: Comparison) -> str:
-    """Render for a terminal of 80 columns: each phase, then what it comes to in one sentence."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("phase (instructions)", overflow="fold", min_width=20)
-    for column in _COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
-    for shift in (*found.phases, *([found.total] if found.total else ())):
-        counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
-        table.add_row(Text(printable(shift.name)), *counts)
-    stream = io.StringIO()
-    Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
+def to_text(
+    first: Run, second: Run, found: Comparison, screen: Screen = PIPE, *, waterfall: bool = False
+) -> str:
+    """Render for a screen: each phase, then what it comes to in one sentence.
+
+    ``waterfall``: with a picture of where the phases of either side lie.
+    """
+    table = _table(found)
+    drawn = _waterfall(first, second, found, screen) if waterfall else []
+    parts: list[RenderableType] = [table, *([Text(), *drawn] if drawn else [])]
     lines = [
         f"first:  {_side(first)}",
         f"second: {_side(second)}",
         "",
-        *stream.getvalue().rstrip().splitlines(),
+        *rendered(parts, fitting_width(table, screen=screen), screen).rstrip().splitlines(),
         "",
         sentence(found),
         *_only(found),
         *failure_lines_of_sides(first, second),
     ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _shifts(found: Comparison) -> tuple[Shift, ...]:
+    return (*found.phases, *([found.total] if found.total else ()))
+
+
+def _table(found: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("phase (instructions)", overflow="fold", min_width=20)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for shift in _shifts(found):
+        counts = (f"{shift.first:,}", f"{shift.second:,}", _moved(shift), shift.verdict)
+        table.add_row(Text(printable(shift.name)), *counts)
+    return table
+
+
+def _waterfall(first: Run, second: Run, found: Comparison, screen: Screen) -> list[Text]:
+    counts = [(Place(s.name, s.begin, s.end), (s.first, s.second)) for s in _shifts(found)]
+    return waterfall_of_sides((first.boots, second.boots), counts, first.clock, screen)
 
 
 def _side(run: Run) -> str:

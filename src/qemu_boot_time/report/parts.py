@@ -1,8 +1,12 @@
 """What every table for a person is made of."""
 
-from collections.abc import Iterable
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
 
 from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 
 from qemu_boot_time.model import Clock
@@ -13,11 +17,46 @@ _LEAST_NAME = 16
 """Columns that a name that folds is left, before a table grows."""
 _PADDING = 2
 """Between columns."""
+BLOCKS = "█▌▐▏"
+"""What a picture needs of an encoding."""
 
 
-def fitting_width(*tables: Table) -> int:
-    """Give the width that these need: 80 columns, or more where numbers are longer than that."""
-    return max((_WIDTH, *map(_needed, tables)))
+class Signs(Enum):
+    """What a picture in characters is made of."""
+
+    BLOCKS = "blocks"
+    """Unicode's block elements (:data:`BLOCKS`), to half a column."""
+    ASCII = "ascii"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What text is shown on."""
+
+    width: int = _WIDTH
+    """Columns, 80 at the least; numbers that need more have more."""
+    signs: Signs = Signs.BLOCKS
+    colour: bool = False
+
+
+PIPE = Screen()
+"""Whatever is no terminal."""
+
+
+def fitting_width(*tables: Table, screen: Screen = PIPE) -> int:
+    """Give the width that these need: the screen's, or more where numbers are longer than that."""
+    return max((screen.width, *map(_needed, tables)))
+
+
+def roomy(wide: Callable[[], Table], usual: Callable[[], Table], screen: Screen) -> Table:
+    """Give the wide table where the screen has room for it, no name folded."""
+    table = wide()
+    fits = sum(map(_column_unfolded, table.columns)) - _PADDING <= screen.width
+    return table if fits else usual()
+
+
+def _column_unfolded(column: Column) -> int:
+    return _PADDING + max(column.min_width or 0, *map(cell_len, _texts(column)))
 
 
 def _needed(table: Table) -> int:
@@ -26,9 +65,25 @@ def _needed(table: Table) -> int:
 
 def _column_needs(column: Column) -> int:
     """Give the longest of what may not fold; of what may, the least that is kept for it."""
-    if not column.no_wrap:
-        return _LEAST_NAME
-    return max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    return max(map(cell_len, _texts(column))) if column.no_wrap else _LEAST_NAME
+
+
+def _texts(column: Column) -> list[str]:
+    return [str(cell) for cell in (column.header, *column.cells)]
+
+
+def rendered(parts: Iterable[RenderableType], width: int, screen: Screen) -> str:
+    """Render what rich can, with colour only where the screen has it."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=screen.colour,
+        no_color=not screen.colour,
+        highlight=False,
+    )
+    console.print(Group(*parts), soft_wrap=False)
+    return stream.getvalue()
 
 
 def ms(time_ns: int) -> str:

@@ -1,12 +1,12 @@
 """The table that a person reads: marks and their deltas, phases, what failed, what to know."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from rich.console import Console, Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +14,17 @@ from qemu_boot_time.model import Boot, Bound, Clock, Mark, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
 from qemu_boot_time.report.inside import inside_parts
-from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
+from qemu_boot_time.report.parts import (
+    PIPE,
+    Screen,
+    fitting_width,
+    grid,
+    ms,
+    number,
+    printable,
+    rendered,
+    roomy,
+)
 from qemu_boot_time.report.troubles import (
     FAILED,
     INTERRUPTED,
@@ -22,17 +32,21 @@ from qemu_boot_time.report.troubles import (
     suspect_lines,
     verdict,
 )
-from qemu_boot_time.stats.detail import details_of
+from qemu_boot_time.report.waterfall import waterfall
+from qemu_boot_time.stats.detail import Detail, Details, details_of
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.likeness import listed
-from qemu_boot_time.stats.quantities import UNACCOUNTED
+from qemu_boot_time.stats.quantities import UNACCOUNTED, Place
 from qemu_boot_time.stats.summary import Stats, Summary, summarise
 
 __all__ = ["ms", "printable", "to_text"]
 
 _NS_PER_MS = 1_000_000
+_FROM, _TO, _SD = "95% from", "95% to", "sd"
+"""Columns of :class:`Detail`: the ends of the median's interval, and the deviation."""
 _ALL = ("n", "median", "mean", "min", "max")
 _EXTREMES = ("n", "median", "min", "max")
+_ROOMY = ("n", "median", _FROM, _TO, "mean", _SD, "min", "max")
 
 
 class _Form(NamedTuple):
@@ -40,7 +54,7 @@ class _Form(NamedTuple):
 
     unit: str
     columns: tuple[str, ...]
-    """Names of Stats' fields."""
+    """Names of Stats' fields, and of what a Detail has."""
     clock: Clock
 
 
@@ -49,6 +63,11 @@ _FORMS: Mapping[Clock, _Form] = {
     # A mean of counts that are the same, or should be, says nothing; four of them do not fit.
     Clock.INSTRUCTIONS: _Form("instructions", _EXTREMES, Clock.INSTRUCTIONS),
 }
+_ROOMY_FORMS: Mapping[Clock, _Form] = {
+    **_FORMS,
+    Clock.TIME: _Form("ms", _ROOMY, Clock.TIME),
+}
+"""Where there is room for more."""
 _SINCE_MARK = "  since the mark before"
 _BOUND_WORDS = {Bound.GE: "the true time is at or after it", Bound.LE: "the true time is before it"}
 
@@ -60,22 +79,25 @@ class Showing:
     every_boot: bool = False
     stats: bool = False
     """Intervals, spread and oddities of every mark and phase."""
-    colour: bool = False
+    waterfall: bool = False
+    """A picture of the phases, below the tables."""
+    screen: Screen = PIPE
 
 
 _PLAIN = Showing()
 
 
 def to_text(run: Run, showing: Showing = _PLAIN) -> str:
-    """Render a run for a terminal of 80 columns, in milliseconds or in instructions."""
+    """Render a run for the screen that it is shown on, in milliseconds or in instructions."""
     summary, details = summarise(run.boots, run.clock), details_of(run.boots, run.clock)
-    tables = [_marks_table(summary, _zero_of(run.boots))] if summary.marks else []
-    tables += [_phases_table(summary)] if summary.phases else []
+    tables = list(_tables(run, summary, details, showing.screen))
     tables += detail_tables(details) if showing.stats else ()
     parts: list[RenderableType] = [_headline(run, summary), Text()]
     if showing.every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     parts += [part for table in tables for part in (table, Text())]
+    if showing.waterfall and (drawn := waterfall(run.boots, summary, showing.screen)):
+        parts += [*drawn, Text()]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
     told = stats_lines if showing.stats else detail_lines
     remarks = (
@@ -85,17 +107,9 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
         *_footnotes(run),
     )
     parts += [Text(line) for line in remarks]
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        width=fitting_width(*tables),
-        force_terminal=showing.colour,
-        no_color=not showing.colour,
-        highlight=False,
-    )
-    console.print(Group(*parts), soft_wrap=False)
+    shown = rendered(parts, fitting_width(*tables, screen=showing.screen), showing.screen)
     # A path is there to be copied: it stays on one line, however long.
-    lines = [*stream.getvalue().rstrip().splitlines(), *([printable(run.path)] if run.path else [])]
+    lines = [*shown.rstrip().splitlines(), *([printable(run.path)] if run.path else [])]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -112,10 +126,37 @@ def _headline(run: Run, summary: Summary) -> Text:
     return Text(printable(" · ".join(word for word in words if word)), style="bold")
 
 
-def _cells(stats: Stats, form: _Form, sign: str = "") -> Iterator[str]:
+def _tables(run: Run, summary: Summary, details: Details, screen: Screen) -> Iterator[Table]:
+    """Give the two tables, each with what more there is room for."""
+    forms = (_ROOMY_FORMS[summary.clock], _FORMS[summary.clock])
+    zero = _zero_of(run.boots)
+    if summary.marks:
+        wide, usual = (partial(_marks_table, summary, details, zero, form) for form in forms)
+        yield roomy(wide, usual, screen)
+    if summary.phases:
+        wide, usual = (partial(_phases_table, summary, details, form) for form in forms)
+        yield roomy(wide, usual, screen)
+
+
+def _cells(
+    stats: Stats, form: _Form, detail: Detail | None = None, sign: str = ""
+) -> Iterator[str]:
+    more = _more(detail)
     yield str(stats.n)
     for column in form.columns[1:]:
-        yield number(getattr(stats, column), form.clock, sign=sign)
+        value = more[column] if column in more else getattr(stats, column)
+        yield "" if value is None else number(value, form.clock, sign=sign)
+
+
+def _more(detail: Detail | None) -> Mapping[str, int | None]:
+    """Give the columns for which a table needs room; None: so few boots do not tell."""
+    interval = detail.median_interval if detail else None
+    sd = detail.sd if detail else None
+    return {
+        _FROM: interval.low if interval else None,
+        _TO: interval.high if interval else None,
+        _SD: None if sd is None else round(sd),
+    }
 
 
 def _zero_of(boots: Iterable[Boot]) -> str:
@@ -123,34 +164,39 @@ def _zero_of(boots: Iterable[Boot]) -> str:
     return "exec" if any(boot.exec_ns is not None for boot in boots if boot.ok) else "first"
 
 
-def _marks_table(summary: Summary, zero: str) -> Table:
-    form = _FORMS[summary.clock]
+def _marks_table(summary: Summary, details: Details, zero: str, form: _Form) -> Table:
     since = f" since {zero}" if summary.clock is Clock.TIME else ""
     table = grid(f"mark ({form.unit}{since})", form.columns)
     for row in summary.marks:
-        table.add_row(Text(printable(row.name), style="cyan"), *_cells(row.at, form))
+        cells = _cells(row.at, form, details.marks.get(row.name))
+        table.add_row(Text(printable(row.name), style="cyan"), *cells)
         if row.delta:
             table.add_row(_SINCE_MARK, *_cells(row.delta, form, sign="+"), style="dim")
     return table
 
 
-def _phases_table(summary: Summary) -> Table:
-    form = _FORMS[summary.clock]
+def _phases_table(summary: Summary, details: Details, form: _Form) -> Table:
     first_total = next((row for row in summary.phases if row.name == TOTAL), None)
     total = first_total.length if first_total else None
     named = Counter(row.name for row in summary.phases)
     table = grid(f"phase ({form.unit})", (*form.columns, "share"))
     for row in summary.phases:
         if row is first_total and summary.unaccounted:
-            _add_phase(table, UNACCOUNTED, summary.unaccounted, total, form)
+            rest = details.phases.get(Place(UNACCOUNTED, row.begin, row.end))
+            cells = _cells(summary.unaccounted, form, rest)
+            _add_phase(table, UNACCOUNTED, cells, _share(summary.unaccounted, total))
         name = row.name if named[row.name] == 1 else f"{row.name} ({row.begin}..{row.end})"
-        _add_phase(table, name, row.length, total, form)
+        detail = details.phases.get(Place(row.name, row.begin, row.end))
+        _add_phase(table, name, _cells(row.length, form, detail), _share(row.length, total))
     return table
 
 
-def _add_phase(table: Table, name: str, stats: Stats, total: Stats | None, form: _Form) -> None:
-    share = f"{stats.mean / total.mean:.1%}" if total and total.mean else ""
-    table.add_row(Text(printable(name), style="cyan"), *_cells(stats, form), share)
+def _share(stats: Stats, total: Stats | None) -> str:
+    return f"{stats.mean / total.mean:.1%}" if total and total.mean else ""
+
+
+def _add_phase(table: Table, name: str, cells: Iterable[str], share: str) -> None:
+    table.add_row(Text(printable(name), style="cyan"), *cells, share)
 
 
 def _one_boot(boot: Boot) -> Iterator[RenderableType]:
