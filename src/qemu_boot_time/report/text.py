@@ -15,6 +15,7 @@ from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
+from qemu_boot_time.report.start import start_tables
 from qemu_boot_time.report.troubles import (
     FAILED,
     INTERRUPTED,
@@ -71,6 +72,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
     summary, details = summarise(run.boots, run.clock), details_of(run.boots, run.clock)
     tables = [_marks_table(summary, _zero_of(run.boots))] if summary.marks else []
     tables += [_phases_table(summary)] if summary.phases else []
+    tables += start_tables(run.boots) if run.clock is Clock.TIME else ()
     tables += detail_tables(details) if showing.stats else ()
     parts: list[RenderableType] = [_headline(run, summary), Text()]
     if showing.every_boot:
