@@ -16,6 +16,7 @@ from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_line
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
 from qemu_boot_time.report.start import start_tables
+from qemu_boot_time.report.timeline import Timeline, timeline_parts
 from qemu_boot_time.report.troubles import (
     FAILED,
     INTERRUPTED,
@@ -62,6 +63,8 @@ class Showing:
     stats: bool = False
     """Intervals, spread and oddities of every mark and phase."""
     colour: bool = False
+    timelines: Sequence[Timeline] = ()
+    """Of single boots, all that was seen."""
 
 
 _PLAIN = Showing()
@@ -78,6 +81,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
     if showing.every_boot:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     parts += [part for table in tables for part in (table, Text())]
+    parts += [part for each in showing.timelines for part in timeline_parts(each)]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
     told = stats_lines if showing.stats else detail_lines
     remarks = (
