@@ -6,7 +6,7 @@ import pytest
 
 from boots import booted, entered, executed, started, wrote
 from qemu_boot_time.model import Boot, Event
-from qemu_boot_time.phases import Rules, boots_of
+from qemu_boot_time.phases import Rules, boots_of, split_vms
 from qemu_boot_time.protocol import START_PLACES
 
 ALL = (
@@ -114,10 +114,11 @@ def test_without_an_exec_there_are_no_parts() -> None:
 
 def test_a_script_called_like_qemu_that_starts_a_helper_is_no_boot_of_its_own() -> None:
     """What it did before QEMU's exec does not make two VMs of one."""
-    boot = one(
-        [executed(900), started(950, "qemu_main"), *booted(1000), started(1002, "qemu_main")]
-    )
+    events = [executed(900), started(950, "qemu_main"), *booted(1000), started(1002, "qemu_main")]
 
+    boot = one(events)
+
+    assert 1 == len(split_vms(events))
     assert (1000, [("qemu_libraries", 2), ("qemu_main..qemu_init_end", 8)]) == (
         boot.exec_ns,
         parts(boot),
