@@ -49,6 +49,11 @@ def passed(
     )
 
 
+def started(time_ns: int, place: str, *, vm: int = 1) -> Event:
+    """See a place of QEMU's own start."""
+    return Event(time_ns, "perf", EventKind.STARTED, vm, {"place": place})
+
+
 def seen(kind: EventKind, time_ns: int, *, vm: int = 1) -> Event:
     """See anything that has no fields of interest."""
     return Event(time_ns, "perf", kind, vm)

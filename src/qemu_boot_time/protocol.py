@@ -45,6 +45,29 @@ TRACE_POINTS = (
 )
 """In the order of a boot."""
 
+QEMU_MAIN = "qemu_main"
+QEMU_MONITOR = "qemu_monitor"
+QEMU_GREETING = "qemu_greeting"
+KERNEL_OPENED = "kernel_opened"
+KERNEL_READ = "kernel_read"
+DEVICES_MADE = "devices_made"
+
+START_PLACES = (
+    TracePoint(
+        QEMU_MAIN, None, None, "QEMU's first thread: its libraries are loaded, main() is next"
+    ),
+    TracePoint(QEMU_MONITOR, None, None, "its character devices are open: the options are read"),
+    TracePoint(
+        QEMU_GREETING, None, None, "its monitor speaks: accelerator, disks, networks are there"
+    ),
+    TracePoint(KERNEL_OPENED, None, None, "the first of -kernel, -initrd, -dtb is opened"),
+    TracePoint(KERNEL_READ, None, None, "the last of them was opened or closed"),
+    TracePoint(
+        DEVICES_MADE, None, None, "all devices are made: tables, ROMs and the reset are next"
+    ),
+)
+"""Places of QEMU's own start, in their order; they are no marks, for the guest does not run yet."""
+
 DECOMPRESS_START = "decompress_start"
 DECOMPRESS_END = "decompress_end"
 LINUX_REST_INIT = "linux_rest_init"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from qemu_boot_time.cli import overhead, show
+from qemu_boot_time.cli import overhead, report, show
 from qemu_boot_time.errors import QbtError, UsageError
 from qemu_boot_time.store.facts import BootFacts, Interleaved
 from runs import boot_facts, debugcon_lines, make_run
@@ -88,6 +88,20 @@ def test_a_run_says_what_it_cost_to_watch_it(pair: tuple[Path, Path]) -> None:
         f"note: watched by debugcon a boot takes {ratio} times its wall time and {ratio} times its "
         "CPU time (5 boots, 5 alone)"
     ) in shown(watched)
+
+
+def test_a_report_with_room_for_it_quotes_the_cost(pair: tuple[Path, Path]) -> None:
+    """In Markdown below the phases, with its signs escaped; a run alone has no cost of its own."""
+    alone, watched = pair
+
+    texts = [
+        CliRunner().invoke(report.command, [str(run), "--markdown", "-"]).stdout
+        for run in (watched, alone)
+    ]
+
+    said = "- watched by debugcon a boot takes 1.249 &#91;1.241, 1.257&#93; times its wall time"
+    assert [True, False] == [said in text for text in texts]
+    assert "times" not in texts[1]
 
 
 def test_a_run_alone_says_why_it_has_no_table(pair: tuple[Path, Path]) -> None:

@@ -85,3 +85,35 @@ def test_a_corrupt_run(world: World) -> None:
 
     assert (3, True) == (done.status, "run.json: facts at byte 0" in done.stderr)
     assert done.stderr.count("\n") <= 4
+
+
+def test_the_timeline_of_one_boot(world: World) -> None:
+    """The one nearest to the median, or the one that is asked for; the document has it, too."""
+    make_run(kept(world) / "night", [boot_facts(0), boot_facts(1)])
+
+    shown = [world.qbt("show", *words).stdout for words in (("--timeline",), ("--boot", "2"), ())]
+    document = world.qbt("show", "--json", "--boot", "2").document
+
+    titles = ["boot 1 (ms since exec)", "boot 2 (ms since exec)"]
+    assert [[t in text for t in titles] for text in shown] == [
+        [True, False],
+        [False, True],
+        [False, False],
+    ]
+    (timeline,) = document["timelines"]
+    assert ("boot 2", 1, "total") == (
+        timeline["title"],
+        timeline["index"],
+        timeline["rows"][0]["name"],
+    )
+    assert "timelines" not in world.qbt("show", "--json").document
+
+
+def test_a_boot_that_is_not_there_has_no_timeline(world: World) -> None:
+    """With the boots that there are."""
+    make_run(kept(world) / "night")
+
+    done = world.qbt("show", "--timeline", "--boot", "9")
+
+    assert (2, "") == (done.status, done.stdout)
+    assert "--boot 9: no such boot\nhint: boots of this run: 1, 2" in done.stderr

@@ -116,3 +116,13 @@ def test_the_recording_alone_gives_the_same_marks(out: Path) -> None:
         [(mark["name"], mark["time_ns"], mark["bound"]) for mark in boot["marks"]]
         for boot in boots_of(out, "stock")
     ]
+
+
+def test_qemus_own_start_is_parted(out: Path) -> None:
+    """By the kernel's events and by QEMU's monitor; the box's 9p keeps no inode that inotify could watch."""
+    for name in ("stock", "marked"):
+        for boot in boots_of(out, name):
+            ends = [part["end"] for part in boot["parts"]]
+            seen = {"qemu_main", "qemu_monitor", "devices_made", "qemu_init_end"}
+            assert seen <= set(ends) <= seen | {"qemu_greeting"}
+            assert boot["phases"][0]["duration_ns"] == sum(p["duration_ns"] for p in boot["parts"])

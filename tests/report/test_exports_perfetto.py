@@ -6,9 +6,9 @@ from typing import Any
 
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as protos
 
-from boots import booted, marks
+from boots import booted, marks, started
 from budgets import run_of
-from qemu_boot_time.model import Boot, Inside, Mark, Outcome, Phase, Purpose, Run, Span
+from qemu_boot_time.model import Alignment, Boot, Inside, Mark, Outcome, Phase, Purpose, Run, Span
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.exports import exporter
 
@@ -107,7 +107,37 @@ def test_the_phases_are_exactly_the_runs() -> None:
         zero_ns = boot.exec_ns or 0
         expected = [(p.name, zero_ns + p.begin_ns, zero_ns + p.end_ns) for p in boot.phases]
         assert sorted(expected) == sorted(process.slices["phases"])
-        assert ["phases", "marks"] == process.tracks
+        assert ["phases", "marks", "unaccounted"] == process.tracks
+
+
+def test_what_no_phase_explains_and_qemus_start_have_tracks() -> None:
+    """Each gap and each part with its ends, on the host's clock."""
+    (boot,) = boots_of([*booted(1000), started(1004, "qemu_main")], Rules())
+
+    (process,) = read(Run("night", (boot,)))
+
+    assert [("unaccounted", 1010, 1020)] == process.slices["unaccounted"]
+    assert [("qemu_libraries", 1000, 1004), ("qemu_main..qemu_init_end", 1004, 1010)] == sorted(
+        process.slices["QEMU's start"]
+    )
+
+
+def test_how_far_off_times_may_be_has_tracks() -> None:
+    """Of the marks whose source says so, and of a guest's clock where it was tied."""
+    boot = replace(marked_within(5), exec_ns=1000)
+    known = Alignment(error_ns=3, apart_ns=100, first_ns=50)
+
+    _, inside = read(Run("night", (boot,), inside=(Inside(Purpose.UNITS, boot, (), known),)))
+
+    assert [("error of fw_start", 1015, 1025)] == inside.slices["mark error"]
+    assert [("alignment error", 1047, 1053), ("alignment error", 1147, 1153)] == sorted(
+        inside.slices["alignment error"]
+    )
+
+
+def marked_within(error_ns: int) -> Boot:
+    """Make a boot whose one mark, at 20 ns, may be so far off."""
+    return Boot(0, 7, Outcome.REACHED, (Mark("fw_start", 20, "debugcon", error_ns=error_ns),))
 
 
 def test_a_boot_that_failed_is_there() -> None:
@@ -188,7 +218,7 @@ def test_what_is_known_of_a_mark_is_with_it() -> None:
     (event,) = (
         packet.track_event
         for packet in protos.Trace.FromString(content).packet
-        if packet.HasField("track_event")
+        if packet.HasField("track_event") and packet.track_event.name == "fw_start"
     )
 
     assert [("source", "perf"), ("event", "kvm:kvm_pio"), ("error_ns", 3), ("instructions", 9)] == [

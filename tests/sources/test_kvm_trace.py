@@ -264,7 +264,8 @@ def test_a_qemu_that_detaches_itself_is_not_lost() -> None:
     """-daemonize: the child runs the guest, the exec was its parent's."""
     events = read([execed(10), Forked(12, 5, 1), Forked(13, 6, 5), pio(30, 1, 6, comm="")])
 
-    assert [("exec", 10, 1), ("port_write", 30, 1)] == kinds(events)
+    started = ("started", 12, 1)
+    assert [("exec", 10, 1), started, ("port_write", 30, 1)] == kinds(events)
 
 
 def test_a_helper_that_qemu_starts_is_not_qemu() -> None:
@@ -273,14 +274,44 @@ def test_a_helper_that_qemu_starts_is_not_qemu() -> None:
 
     events = read([execed(10), *helper, pio(30, 1, 5, comm="qemu-bridge-hel")])
 
-    assert [("exec", 10, 1)] == kinds(events)
+    assert [("exec", 10, 1), ("started", 12, 1)] == kinds(events)
 
 
 def test_a_process_id_comes_again_after_a_fork() -> None:
     """The number of QEMU's child may later be that of another's."""
     again: list[Record] = [Forked(12, 5, 1), Forked(50, 5, 99), pio(60, 1, 5, comm="other")]
 
-    assert [("exec", 10, 1)] == kinds(read([execed(10), *again]))
+    assert [("exec", 10, 1), ("started", 12, 1)] == kinds(read([execed(10), *again]))
+
+
+# --- QEMU's own start -------------------------------------------------------------------------
+
+
+def started(events: Iterable[Event]) -> list[tuple[object, int]]:
+    """Give the places of QEMU's start, with their times."""
+    return [(e.fields["place"], e.time_ns) for e in events if e.kind is EventKind.STARTED]
+
+
+def test_the_first_thread_is_the_begin_of_main() -> None:
+    """A constructor starts it; further ones, and those of others, say nothing."""
+    threads = [Forked(11, 9, 8), Forked(12, 2, 1), Forked(13, 3, 1)]
+
+    assert [("qemu_main", 12)] == started(read([execed(10), *threads, pio(30, 1)]))
+
+
+def test_the_second_time_that_the_first_vcpu_gets_its_tsc_is_the_end_of_the_devices() -> None:
+    """Once when it is made, then at the end of the machine's, then at its reset; others have the same."""
+    tsc = [(20, 0), (21, 1), (30, 0), (31, 1), (40, 0), (41, 1)]
+    given = [kvm(kvm_trace.TSC, time_ns, vcpu_id=vcpu) for time_ns, vcpu in tsc]
+
+    assert [("devices_made", 30)] == started(read([execed(10), *given, pio(50, 1)]))
+
+
+def test_a_guest_that_sets_its_tsc_says_nothing_of_the_start() -> None:
+    """Once it runs, nothing is a place of the start."""
+    late = [kvm(kvm_trace.TSC, time_ns, vcpu_id=0) for time_ns in (40, 50)]
+
+    assert [] == started(read([execed(10), pio(30, 1), *late]))
 
 
 def test_a_process_id_comes_again_after_an_exec() -> None:

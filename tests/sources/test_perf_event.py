@@ -172,7 +172,7 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "what", "hint"),
     [
-        (errno.EMFILE, "too many open files: perf_event takes 84", "ulimit -Hn 168"),
+        (errno.EMFILE, "too many open files: perf_event takes 86", "ulimit -Hn 172"),
         (errno.EACCES, "perf_event_open: Permission denied", "qbt doctor"),
     ],
 )
@@ -231,13 +231,13 @@ def test_too_few_descriptors_are_known_before(monkeypatch: pytest.MonkeyPatch) -
 
     probe = perf_event.probe()
 
-    expected = (False, "1344 open files are needed, 1024 allowed", "ulimit -Hn 1344")
+    expected = (False, "1472 open files are needed, 1024 allowed", "ulimit -Hn 1472")
     assert expected == (probe.ok, probe.what, probe.remedy)
 
 
 @pytest.mark.parametrize(
     ("limits", "raised"),
-    [((1024, 4096), [(1344, 4096)]), ((64, 512), [(512, 512)]), ((4096, 4096), [])],
+    [((1024, 4096), [(1472, 4096)]), ((64, 512), [(512, 512)]), ((4096, 4096), [])],
 )
 def test_the_limit_of_descriptors_is_raised_as_far_as_it_takes(
     monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], raised: list[tuple[int, int]]

@@ -11,7 +11,7 @@ from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.model import Definitions, EndedBy, Event, EventKind, Kind, Outcome
 from qemu_boot_time.sources import table
 from qemu_boot_time.sources.base import Arm, Armed, Source
-from qemu_boot_time.store.facts import Interleaved, RunKind
+from qemu_boot_time.store.facts import Interleaved, RunKind, StartFacts
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, debugcon_lines, make_run
 
@@ -309,3 +309,18 @@ def test_a_source_that_was_armed_for_each_boot_has_a_directory_of_each(tmp_path:
 
     assert [5, 1] == [len(boot.marks) for boot in found.boots]
     assert () == found.notes
+
+
+def test_what_the_starter_saw_of_qemus_start_makes_its_parts(tmp_path: Path) -> None:
+    """Absolute stamps; a run of an older qbt has none, and no parts."""
+    start = StartFacts(
+        monitor_ns=10**9 + 1, greeting_ns=10**9 + 3, kernel_ns=(10**9 + 4, 10**9 + 9)
+    )
+    boots = [boot_facts(0, start=start), boot_facts(1)]
+    raw = debugcon_lines(0) + debugcon_lines(1)
+
+    first, second = load_run(make_run(tmp_path / "run", boots, raw=raw)).boots
+
+    ends = [(part.end, part.end_ns) for part in first.parts]
+    seen = [("qemu_monitor", 1), ("qemu_greeting", 3), ("kernel_opened", 4), ("kernel_read", 9)]
+    assert ([*seen, ("fw_start", 10**7)], ()) == (ends, second.parts)

@@ -3,8 +3,9 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,13 +21,24 @@ from qemu_boot_time.cli.judging import (
     warnings_of,
     write_reports,
 )
-from qemu_boot_time.errors import ExitStatus, InputError
+from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.model import Run
 
 if TYPE_CHECKING:
     from qemu_boot_time.report.parts import Screen, Signs
+    from qemu_boot_time.report.timeline import Timeline
 
 _DAMAGED = "the boots above are what could be read; for the rest copy the file again, whole, or record again"
+
+_NAMED_BOOTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineOf:
+    """Which boot's timeline is asked for."""
+
+    number: int | None = None
+    """From 1; None: the one whose total is nearest to the median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class Form:
     """What it must keep to."""
     waterfall: bool = False
     """A picture of the phases, below the tables."""
+    timeline: TimelineOf | None = None
+    """The boot of which all that was seen is shown, too; None: of none."""
 
 
 def print_run(run: Run, form: Form) -> int:
@@ -61,12 +75,14 @@ def _rendered(judgement: Judgement, form: Form) -> str:
     if form.as_json:
         from qemu_boot_time.report.json import to_json
 
-        return to_json(judgement.run, {**document(judgement), **baseline_document(judgement)})
+        more = {**document(judgement), **baseline_document(judgement), **_told(judgement.run, form)}
+        return to_json(judgement.run, more)
     if form.gating.prints_markdown:
         return markdown([judgement])
     from qemu_boot_time.report.text import Showing, to_text
 
-    showing = Showing(form.every_boot, form.stats, form.waterfall, screen())
+    timelines = _timelines(judgement.run, form)
+    showing = Showing(form.every_boot, form.stats, form.waterfall, screen(), timelines)
     text = to_text(judgement.run, showing)
     below = [*warnings_of(judgement), *lines(judgement, every=form.every_boot)]
     return text + "".join(f"{line}\n" for line in below)
@@ -95,6 +111,30 @@ def _signs() -> "Signs":
 def _colour_is_refused() -> bool:
     """Whether somebody objects (no-color.org: by a word that is not empty)."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def _timelines(run: Run, form: Form) -> Sequence["Timeline"]:
+    """Give the timelines that are asked for. Raises UsageError where there is no such boot."""
+    if form.timeline is None:
+        return ()
+    from qemu_boot_time.report.timeline import timelines_of
+
+    number = form.timeline.number
+    if number is not None and all(boot.number != number for boot in run.boots):
+        numbers = [str(boot.number) for boot in run.boots[:_NAMED_BOOTS]]
+        more = ["..."] if len(run.boots) > _NAMED_BOOTS else []
+        known = ", ".join([*numbers, *more])
+        raise UsageError(f"--boot {number}: no such boot", hint=f"boots of this run: {known}")
+    return timelines_of(run, number)
+
+
+def _told(run: Run, form: Form) -> dict[str, Any]:
+    """Give the timelines that are asked for, as a document has them."""
+    if form.timeline is None:
+        return {}
+    from qemu_boot_time.report.timeline import timelines_document
+
+    return {"timelines": timelines_document(_timelines(run, form))}
 
 
 def styled(text: str, colour: str) -> str:

@@ -10,6 +10,7 @@ import click
 
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.output import warn
+from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Run
@@ -66,7 +67,7 @@ def command(
     """
     _check(files, runs)
     how = Options(unit, rules, options.vmm(comm))
-    opened = list(_named(runs, [open_input(name, how) for name in runs]))
+    opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
     rendered = {path: exporter(name)(opened) for name, path in files.items()}
     for path, content in rendered.items():
         _write(path, content)

@@ -4,7 +4,7 @@ import click
 
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
-from qemu_boot_time.cli.output import Form, print_run
+from qemu_boot_time.cli.output import Form, TimelineOf, print_run
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.inputs import Options, open_input
 
@@ -13,6 +13,7 @@ Examples:
   qbt show last
   qbt show --stats --waterfall last
   qbt show --fail-if 'kernel.p95 > 120ms' --junit qbt.xml last
+  qbt show --timeline last                 one boot on one clock
   qbt show -v 20261123-143000
   qbt show --json last | jq .boots[0].marks
   qbt show --json last > baseline.json     a file to commit, read like the run
@@ -26,6 +27,15 @@ Examples:
 @options.verbose_option
 @options.stats_option
 @options.waterfall_option
+@click.option(
+    "--timeline", is_flag=True, help="Show one boot on one clock: all that was seen of it."
+)
+@click.option(
+    "--boot",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The boot of --timeline; without it the one nearest to the median total.",
+)
 @gate_options
 def command(
     *,
@@ -35,6 +45,8 @@ def command(
     verbose: bool,
     stats: bool,
     waterfall: bool,
+    timeline: bool,
+    boot: int | None,
     gating: Gating,
 ) -> int:
     """Show a run again: every number is made anew from its raw files.
@@ -42,5 +54,6 @@ def command(
     RUN is a path, an id of `qbt list`, or `last` (the default); or a file that `--json` printed.
     """
     how = Options(unit)
-    form = Form(as_json, verbose, stats, opened(gating, how), waterfall)
+    wanted = TimelineOf(boot) if timeline or boot is not None else None
+    form = Form(as_json, verbose, stats, opened(gating, how), waterfall, wanted)
     return print_run(quoted(open_input(run, how)), form)

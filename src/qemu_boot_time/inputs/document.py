@@ -102,6 +102,6 @@ def _numbers(boot: Boot) -> Iterator[int]:
     yield from (boot.index, boot.pid, boot.attempts, boot.exec_ns or 0)
     for mark in (*boot.marks, *boot.other_attempts, *boot.also_seen):
         yield from (mark.time_ns, mark.attempt, mark.error_ns, mark.instructions or 0)
-    for phase in boot.phases:
+    for phase in (*boot.phases, *boot.parts):
         yield from (phase.begin_ns, phase.end_ns, phase.duration_ns, phase.instructions or 0)
     yield from (unaccounted(boot, clock) or 0 for clock in Clock)

@@ -24,6 +24,7 @@ from qemu_boot_time.store.inside import STREAM
 from qemu_boot_time.store.load import boot_from_facts
 from qemu_boot_time.store.precision import totals_of
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
+from qemu_boot_time.vm.opens import watched_opens
 from qemu_boot_time.vm.qmp import arguments as monitor_arguments
 
 _HOPELESS = 3
@@ -126,7 +127,8 @@ class Series:
         with deferred_signals() as release, RunningVm(self._request(index), self.guard) as vm:
             watch = Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s)
             watch.pids[vm.pid] = None
-            interrupted = self._watch_until_over(watch, release)
+            with watched_opens(self.plan.command) as watch.opens:
+                interrupted = self._watch_until_over(watch, release)
             watch.accelerator = watch.accelerator or vm.accelerator()
             vm.stop(watch.heard)
             end_ns = time.monotonic_ns()
@@ -202,6 +204,7 @@ class Series:
             cpu_ns=watch.vm.cpu_ns,
             accelerator=watch.accelerator,
             resets_ns=tuple(watch.resets_ns),
+            start=watch.start,
             message=self._message(index, ended_by, status),
         )
 

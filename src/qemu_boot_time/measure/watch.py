@@ -9,18 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from qemu_boot_time import process
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.model import EndedBy, Event
 from qemu_boot_time.sources.base import Session, Source
 from qemu_boot_time.sources.kvm_trace import starters
+from qemu_boot_time.store.facts import StartFacts
 from qemu_boot_time.store.load import is_until
 from qemu_boot_time.vm.boot import RunningVm
 from qemu_boot_time.vm.command import has_own_control
+from qemu_boot_time.vm.opens import Opens
 from qemu_boot_time.vm.qmp import event_time_ns
 
 _ORPHAN_POLL_S = 0.05
 _MESSAGE_BYTES = 8192
+_MOST_TOUCHES = 32
 _SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
 _KVM_GAVE_UP = "KVM internal error"
 
@@ -38,6 +43,9 @@ class Watch:
     resets_ns: list[int] = field(default_factory=list)
     accelerator: str = ""
     realtime_offset_ns: int = 0
+    opens: Opens | None = None
+    """Tells when the kernel's files are opened and closed; None: there are none to be seen."""
+    start: StartFacts = field(default_factory=StartFacts)
 
     def saw(self, source: Source, events: Iterable[Event]) -> None:
         """Take live events; the mark asked for ends the boot."""
@@ -51,6 +59,8 @@ class Watch:
 
     def heard(self, message: dict[str, Any]) -> None:
         """Take one message of the monitor."""
+        if "QMP" in message:
+            self._started(greeting_ns=time.monotonic_ns())
         kind = message.get("event")
         if kind == "RESET":
             self.resets_ns.append(event_time_ns(message) + self.realtime_offset_ns)
@@ -68,10 +78,21 @@ class Watch:
         Nothing is asked of a guest that runs: QEMU (7.2) waits for ever if it ends while its
         monitor is at work, one tiny guest in eight.
         """
+        self._started(monitor_ns=time.monotonic_ns())
         pid = self.vm.meet()
         self.pids[pid] = self.pids.pop(pid, None)
         if self.plan.command.has("-S"):
             self.vm.qmp.execute("query-status")
+
+    def touched(self) -> None:
+        """Take note that somebody has opened or closed one of the kernel's files."""
+        now_ns = time.monotonic_ns()
+        times = self.opens.take() if self.opens is not None else 0
+        known = self.start.kernel_ns
+        self._started(kernel_ns=(*known, *[now_ns] * times)[:_MOST_TOUCHES])
+
+    def _started(self, **stamps: Any) -> None:
+        self.start = msgspec.structs.replace(self.start, **stamps)
 
     def _status(self, status: str) -> None:
         self.ended_by = self.ended_by or _ENDED_BY_STATUS.get(status)
@@ -102,6 +123,8 @@ def register(
     monitor = watch.vm.qmp.listener
     selector.register(watch.vm, selectors.EVENT_READ, partial(selector.unregister, watch.vm))
     selector.register(monitor, selectors.EVENT_READ, partial(_meet, selector, watch))
+    if watch.opens is not None:
+        selector.register(watch.opens, selectors.EVENT_READ, watch.touched)
     for source, session in armed:
         for fd, read in session.readers().items():
             selector.register(fd, selectors.EVENT_READ, partial(_take, watch, source, read))

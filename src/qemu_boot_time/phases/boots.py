@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Mark, Outcome
 from qemu_boot_time.phases.parts import Rules, in_order, phases_of
 from qemu_boot_time.phases.seen import marks_by_way, merge, name_of, since
+from qemu_boot_time.phases.start import parts_of
 from qemu_boot_time.protocol import LINUX_START_USER
 
 
@@ -34,12 +35,14 @@ def boot_of(
     seen = merge(marks_by_way(ordered, rules.names), rules.until)
     zero_ns = exec_ns if exec_ns is not None else seen.first_ns
     marks = since(zero_ns, seen.chosen)
+    phases = phases_of(marks, rules, from_exec=exec_ns is not None)
     return Boot(
         index=index,
         pid=pid,
         outcome=_outcome_of(marks, rules.until, ending),
         marks=marks,
-        phases=phases_of(marks, rules, from_exec=exec_ns is not None),
+        phases=phases,
+        parts=parts_of(phases, ordered, zero_ns),
         suspect=(
             *ending.suspect,
             *_suspicions(ordered, marks, seen.attempts, exec_seen=exec_ns is not None),
@@ -115,7 +118,7 @@ def split_vms(events: Iterable[Event]) -> list[list[Event]]:
 
 
 def _only_execs(events: Iterable[Event]) -> bool:
-    return all(event.kind is EventKind.EXEC for event in events)
+    return all(event.kind in {EventKind.EXEC, EventKind.STARTED} for event in events)
 
 
 def _time_zero(ordered: Iterable[Event], ending: Ending) -> int | None:

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.table import Table
@@ -25,6 +26,7 @@ from qemu_boot_time.report.parts import (
 from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
 from qemu_boot_time.report.waterfall import waterfall_of_sides
 from qemu_boot_time.stats.compare import Change, Comparison
+from qemu_boot_time.stats.start import PartShift, part_shifts
 from qemu_boot_time.stats.verdict import Verdict
 
 _NS_PER_MS = 1_000_000
@@ -165,6 +167,7 @@ def _carriers(found: Comparison) -> Iterator[str]:
 
 def _remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
+    yield from _within_phases(compared)
     yield from undecided(found.total, found.phases)
     for note in _notes(compared):
         yield f"note: {note}"
@@ -177,6 +180,23 @@ def _remarks(compared: Compared) -> Iterator[str]:
     yield from failure_lines_of_sides(compared.first, compared.second)
     for warning in compared.warnings:
         yield f"warning: {printable(warning)}"
+
+
+def _within_phases(compared: Compared) -> Iterator[str]:
+    """Say in which parts of QEMU's start a phase has moved that was judged to have."""
+    moved = {change.place.name for change in compared.found.moved}
+    shifts = part_shifts(compared.first.boots, compared.second.boots)
+    for of, parts in groupby(shifts, key=lambda part: part.of):
+        each = [_part_in_words(part) for part in parts if part.excludes_zero]
+        if of in moved and each:
+            yield f"in {printable(of)}: {', '.join(each)}"
+
+
+def _part_in_words(part: PartShift) -> str:
+    interval = part.shift.interval
+    ends = (interval.low, interval.high) if interval else ()
+    shift, low, high = _alike([part.shift.estimate, *ends])
+    return f"{shift} ms [{low}, {high}] in {printable(part.name)}"
 
 
 def _notes(compared: Compared) -> Iterator[str]:
@@ -236,6 +256,10 @@ def document(compared: Compared) -> dict[str, Any]:
         "p_failed": found.p_failed,
         "total": _change(found, found.total),
         "phases": [_change(found, change) for change in found.phases],
+        "parts": [
+            _part_document(part)
+            for part in part_shifts(compared.first.boots, compared.second.boots)
+        ],
         "modes": [None if modes is None else modes_document(modes) for modes in found.modes],
         "only": [[plain(place.name) for place in places] for places in found.only],
         "sentence": sentence(found),
@@ -268,6 +292,20 @@ def _change(found: Comparison, change: Change) -> dict[str, Any]:
         "share_of_shift": found.share_of(change),
         "share_low": _part(low, high, whole)[0],
         "share_high": _part(low, high, whole)[1],
+    }
+
+
+def _part_document(part: PartShift) -> dict[str, Any]:
+    interval = part.shift.interval
+    return {
+        "of": plain(part.of),
+        "name": plain(part.name),
+        "begin": plain(part.begin),
+        "end": plain(part.end),
+        "n": part.n,
+        "shift_ns": part.shift.estimate,
+        "low_ns": interval and interval.low,
+        "high_ns": interval and interval.high,
     }
 
 

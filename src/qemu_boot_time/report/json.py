@@ -1,6 +1,6 @@
 """The JSON document of DESIGN.md, schema 1: all times integer nanoseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.modes import Modes
 from qemu_boot_time.stats.oddities import Drift
 from qemu_boot_time.stats.quantities import Place
+from qemu_boot_time.stats.start import summarise_parts
 from qemu_boot_time.stats.summary import MarkSummary, PhaseSummary, Stats, summarise
 
 SCHEMA = 1
@@ -30,7 +31,7 @@ def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
         "schema": SCHEMA,
         "run": _run(run),
         "boots": [_boot(boot) for boot in run.boots],
-        "summary": _summary(run, Clock.TIME),
+        "summary": {**_summary(run, Clock.TIME), "parts": _parts(run.boots)},
     }
     if run.inside:
         document["inside"] = [_inside(inside) for inside in run.inside]
@@ -101,6 +102,7 @@ def _boot(boot: Boot) -> dict[str, Any]:
         "attempts": boot.attempts,
         "marks": [_mark(mark) for mark in boot.marks],
         "phases": [_phase(phase) for phase in boot.phases],
+        "parts": [_phase(part) for part in boot.parts],
         "other_attempts": [_mark(mark) for mark in boot.other_attempts],
         "also_seen": [_mark(mark) for mark in boot.also_seen],
     }
@@ -148,6 +150,20 @@ def _summary(run: Run, clock: Clock) -> dict[str, Any]:
         "unaccounted": _stats(rest, unit) if rest else None,
         "separator": _separator(details.separator, unit),
     }
+
+
+def _parts(boots: Iterable[Boot]) -> list[dict[str, Any]]:
+    """Give the parts of QEMU's own start, which are known in time alone."""
+    return [
+        {
+            "of": row.of,
+            "name": row.name,
+            "begin": row.begin,
+            "end": row.end,
+            **_stats(row.length, _UNITS[Clock.TIME]),
+        }
+        for row in summarise_parts(boots)
+    ]
 
 
 def _mark_row(row: MarkSummary, details: Details, unit: str) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def to_markdown(
     lines = [
         *_heading(judged, f"{code(run.name)}: {_boots(run)}{_middle(run, lengths)}"),
         *_table(f"phase ({_UNITS[run.clock]})", lengths, run.clock),
+        *_notes(run),
         *_gates(judged),
         *([] if against is None else _baseline(run, against)),
         *_folded("Marks", _marks(run)),
@@ -205,6 +206,12 @@ def _marks(run: Run) -> list[str]:
     since = f" since {EXEC}" if run.clock is Clock.TIME else ""
     title = f"mark ({_UNITS[run.clock]}{since})"
     return list(_table(title, {name: times[name] for name in ordered}, run.clock))
+
+
+def _notes(run: Run) -> Iterator[str]:
+    """Say what a reader of the table must know: what watching cost is among it, where it was measured."""
+    yield from (f"- {escaped(note)}" for note in run.notes)
+    yield from [""] if run.notes else []
 
 
 def _facts(facts: Mapping[str, str]) -> list[str]:

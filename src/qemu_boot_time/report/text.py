@@ -25,6 +25,8 @@ from qemu_boot_time.report.parts import (
     rendered,
     roomy,
 )
+from qemu_boot_time.report.start import start_tables
+from qemu_boot_time.report.timeline import Timeline, timeline_parts
 from qemu_boot_time.report.troubles import (
     FAILED,
     INTERRUPTED,
@@ -82,6 +84,8 @@ class Showing:
     waterfall: bool = False
     """A picture of the phases, below the tables."""
     screen: Screen = PIPE
+    timelines: Sequence[Timeline] = ()
+    """Of single boots, all that was seen."""
 
 
 _PLAIN = Showing()
@@ -91,6 +95,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
     """Render a run for the screen that it is shown on, in milliseconds or in instructions."""
     summary, details = summarise(run.boots, run.clock), details_of(run.boots, run.clock)
     tables = list(_tables(run, summary, details, showing.screen))
+    tables += start_tables(run.boots) if run.clock is Clock.TIME else ()
     tables += detail_tables(details) if showing.stats else ()
     parts: list[RenderableType] = [_headline(run, summary), Text()]
     if showing.every_boot:
@@ -98,6 +103,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
     parts += [part for table in tables for part in (table, Text())]
     if showing.waterfall and (drawn := waterfall(run.boots, summary, showing.screen)):
         parts += [*drawn, Text()]
+    parts += [part for each in showing.timelines for part in timeline_parts(each)]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
     told = stats_lines if showing.stats else detail_lines
     remarks = (

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, NamedTuple
 
 from qemu_boot_time.model import Bound, Event, EventKind
-from qemu_boot_time.protocol import FW_START, PORTS
+from qemu_boot_time.protocol import DEVICES_MADE, FW_START, PORTS, QEMU_MAIN
 from qemu_boot_time.sources import kvm_stock
 
 EXEC = "sched:sched_process_exec"
@@ -21,7 +21,9 @@ ENTRY = "kvm:kvm_entry"
 FPU = "kvm:kvm_fpu"
 MASTER_CLOCK = "kvm:kvm_update_master_clock"
 
-WANTED = (EXEC, PIO, ENTRY, FPU, MASTER_CLOCK, kvm_stock.MSR, kvm_stock.IPI)
+TSC = "kvm:kvm_write_tsc_offset"
+
+WANTED = (EXEC, PIO, ENTRY, FPU, MASTER_CLOCK, TSC, kvm_stock.MSR, kvm_stock.IPI)
 """The events of a recording that say something about a boot."""
 
 RESET_VECTOR_RIP = 0xFFF0
@@ -32,6 +34,7 @@ VMM_PATTERNS = ("qemu-system-*", "qemu-kvm", "kvm")
 _COMM_LENGTH = 15
 _WRITE = 1
 _EARLY = 64
+_TSC_SET_WHEN_MADE = 2
 
 
 class TraceRecord(NamedTuple):
@@ -49,10 +52,11 @@ class TraceRecord(NamedTuple):
 
 
 class Forked(NamedTuple):
-    """A new process (not a thread), so that a QEMU that detaches itself is not lost."""
+    """A new process, so that a QEMU that detaches itself is not lost; or a new thread."""
 
     time_ns: int
     pid: int
+    """Of a thread: its own number."""
     parent: int
 
 
@@ -117,6 +121,10 @@ class _Vm:
     candidates: dict[str, int] = field(default_factory=dict)
     """Event to the time of its first that counts."""
     stock: kvm_stock.StockBoot = field(default_factory=kvm_stock.StockBoot)
+    threaded: bool = False
+    """Whether it has a thread besides its first."""
+    tsc_set: int = 0
+    """How often the first vCPU was given its TSC before it ran."""
 
 
 class KvmTrace:
@@ -152,6 +160,7 @@ class KvmTrace:
     def feed(self, record: TraceRecord | Forked | Lost) -> Iterator[Event]:
         """Take one record; give the events that it completes."""
         if isinstance(record, Forked):
+            yield from self._first_thread(record)
             self._parents[record.pid] = record.parent
             self._owner.pop(record.pid, None)  # it was another process's number before
             if record.parent in self._owner:
@@ -182,6 +191,32 @@ class KvmTrace:
                 self.unclaimed.subtract([_called(record)])
                 yield from self._pio(record)
         self.unclaimed = +self.unclaimed
+
+    def _first_thread(self, forked: Forked) -> Iterator[Event]:
+        """Give when QEMU's own code began: a constructor starts its first thread, just before main().
+
+        That is rcu_init() in QEMU's util/rcu.c.
+        """
+        vm = self._vms.get(forked.parent)
+        if vm is not None and vm.exec_seen and not vm.threaded:
+            vm.threaded = True
+            yield self._started(forked.time_ns, vm.pid, QEMU_MAIN, FORK)
+
+    def _tsc(self, record: TraceRecord) -> Iterator[Event]:
+        """Give when all devices were made: the first vCPU is given its state for the second time.
+
+        The first time is when it is made; then QEMU's qdev_machine_creation_done() begins with this,
+        and goes on to the tables for the guest, the ROMs and the reset, which is the third.
+        """
+        vm = self._vm_of(record)
+        if vm is not None and vm.exec_seen and not vm.ran and record.fields.get("vcpu_id") == 0:
+            vm.tsc_set += 1
+            if vm.tsc_set == _TSC_SET_WHEN_MADE:
+                yield self._started(record.time_ns, vm.pid, DEVICES_MADE, TSC)
+
+    def _started(self, time_ns: int, vm: int, place: str, event: str) -> Event:
+        fields = {"place": place, "event": event}
+        return Event(time_ns, self._source, EventKind.STARTED, vm, fields)
 
     def _line(self, pid: int) -> str:
         """Give the processes that this one descends from, the nearest first, as far as known."""
@@ -244,6 +279,7 @@ class KvmTrace:
         ENTRY: _entry,
         FPU: _stand_in,
         MASTER_CLOCK: _stand_in,
+        TSC: _tsc,
         kvm_stock.MSR: _stock,
         kvm_stock.IPI: _stock,
     }

@@ -126,6 +126,8 @@ class _Adapter:
                 case perfdata.Fork() if record.pid != record.ppid:
                     self._comm[record.pid] = self._comm.get(record.ppid, "")
                     yield Forked(record.time_ns, record.pid, record.ppid)
+                case perfdata.Fork():
+                    yield Forked(record.time_ns, record.tid, record.pid)
                 case perfdata.Lost(kind=perfdata.LossKind.RING):
                     yield Lost(record.time_ns, record.count)
                 case _:

@@ -87,6 +87,7 @@ def _wanted(vmm: Vmm, *, console: bool) -> tuple[_Wanted, ...]:
         _Wanted(kvm_trace.EXEC, vmm.exec_filter(), required=True),
         _Wanted(kvm_trace.ENTRY, at_reset, Enabled.UNTIL_MARK),
         _Wanted(kvm_trace.MASTER_CLOCK, ""),
+        _Wanted(kvm_trace.TSC, "vcpu_id==0"),
         _Wanted(kvm_stock.MSR, f"{read_too}||(write==1&&({written}))"),
         _Wanted(kvm_stock.IPI, _one_of("icr_low", kvm_stock.INIT_COMMANDS)),
         *((text,) if console else ()),

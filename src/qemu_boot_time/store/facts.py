@@ -119,6 +119,17 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.sources or self.beside)
 
 
+class StartFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was seen of QEMU's own start by us: absolute stamps, each a little late, none too early."""
+
+    monitor_ns: int | None = None
+    """QEMU's monitor had connected to us."""
+    greeting_ns: int | None = None
+    """It had said its first words."""
+    kernel_ns: tuple[int, ...] = ()
+    """A file that ``-kernel``, ``-initrd`` or ``-dtb`` names was opened or closed, by whomever."""
+
+
 class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One line of ``boots.jsonl``. Times are absolute: CLOCK_MONOTONIC, in ns."""
 
@@ -140,6 +151,8 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What QEMU said that it uses; empty when it said nothing."""
     resets_ns: tuple[int, ...] = ()
     """Guest resets, by the monitor's stamps (1 us)."""
+    start: StartFacts = StartFacts()
+    """Of QEMU's own start; empty: an older qbt did not look."""
     message: str = ""
     """The last that QEMU said on its standard error, where the boot failed."""
 

@@ -25,6 +25,7 @@ from qemu_boot_time.phases import Ending, Rules, boot_of, boots_of, split_vms
 from qemu_boot_time.phases.inside import RULES as INSIDE_RULES
 from qemu_boot_time.phases.inside import inside_of, is_clock_mark
 from qemu_boot_time.phases.seen import name_of
+from qemu_boot_time.phases.start import events_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Arm, Armed, Asked, Source, boot_name
 from qemu_boot_time.sources.kvm_trace import Vmm, left_out, starters
@@ -214,6 +215,8 @@ def boot_from_facts(
     events = list(events)
     if facts.ended_by is EndedBy.MARK:
         events = _up_to_the_end(events, rules)
+    start = facts.start
+    events += events_of(start.monitor_ns, start.greeting_ns, start.kernel_ns)
     pid = next((event.vm for event in events if event.kind is EventKind.EXEC), facts.pids[-1])
     return boot_of([*events, *resets], index=facts.index, pid=pid, rules=rules, ending=ending)
 

@@ -5,6 +5,13 @@ from typing import NamedTuple
 
 from qemu_boot_time.model import Boot, Bound, Inside, Mark, Phase, Run, Span
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases.timeline import (
+    Row,
+    RowKind,
+    alignment_errors,
+    mark_errors,
+    unaccounted_rows,
+)
 
 PHASES = "phases"
 MARKS = "marks"
@@ -63,11 +70,18 @@ def _tracks(boot: Boot) -> tuple[Track, ...]:
         *_laid_out(MARKS, map(_mark, boot.marks)),
         *_laid_out("earlier attempts", map(_mark, boot.other_attempts)),
         *_laid_out("also seen", map(_mark, boot.also_seen)),
+        *_laid_out("QEMU's start", map(_phase, boot.parts)),
+        *_laid_out(str(RowKind.UNACCOUNTED), map(_row, unaccounted_rows(boot))),
+        *_laid_out(str(RowKind.MARK_ERROR), map(_row, mark_errors(boot.marks))),
     )
 
 
 def _inside(inside: Inside) -> Iterator[Track]:
-    return _laid_out(str(inside.purpose), map(_span, inside.spans))
+    yield from _laid_out(str(inside.purpose), map(_span, inside.spans))
+    if inside.alignment is not None:
+        yield from _laid_out(
+            str(RowKind.ALIGNMENT_ERROR), map(_row, alignment_errors(inside.alignment))
+        )
 
 
 def _phase(phase: Phase) -> Slice:
@@ -95,6 +109,10 @@ def _mark(mark: Mark) -> Slice:
 def _span(span: Span) -> Slice:
     facts: dict[str, str | int] = {"parent": span.parent, "source": span.source}
     return Slice(span.name, span.begin_ns, max(span.begin_ns, span.end_ns), facts)
+
+
+def _row(row: Row) -> Slice:
+    return Slice(row.name, row.begin_ns, row.end_ns, {"detail": row.detail})
 
 
 def _laid_out(name: str, slices: Iterable[Slice]) -> Iterator[Track]:

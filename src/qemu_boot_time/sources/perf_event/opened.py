@@ -29,8 +29,8 @@ EVERYONE = -1
 MARK_PAGES = 32
 QUIET_PAGES = 64
 """With the two control pages 392 KiB a CPU: below kernel.perf_event_mlock_kb, 516 by default."""
-DESCRIPTORS_PER_CPU = 10
-"""Seven tracepoints, the dummy, and one that :mod:`mmap` keeps of each of the two rings."""
+DESCRIPTORS_PER_CPU = 11
+"""Eight tracepoints, the dummy, and one that :mod:`mmap` keeps of each of the two rings."""
 _OTHER_DESCRIPTORS = 64
 
 _SELF = 0
