@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qemu_boot_time import process
+from qemu_boot_time.measure.mapper import Mapper
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.model import EndedBy, Event
 from qemu_boot_time.sources.base import Session, Source
@@ -38,6 +39,8 @@ class Watch:
     resets_ns: list[int] = field(default_factory=list)
     accelerator: str = ""
     realtime_offset_ns: int = 0
+    mapper: Mapper | None = None
+    """Who takes QEMU's memory maps; None: nobody asks for any."""
 
     def saw(self, source: Source, events: Iterable[Event]) -> None:
         """Take live events; the mark asked for ends the boot."""
@@ -46,11 +49,15 @@ class Watch:
                 continue
             self.events.append(event)
             self.accelerator = self.accelerator or self.vm.accelerator()
+            if self.mapper is not None:
+                self.mapper.saw(event, self.vm.qmp)
             if is_until(event, self.plan.rules) and self.ended_by is None:
                 self.ended_by = EndedBy.MARK
 
     def heard(self, message: dict[str, Any]) -> None:
         """Take one message of the monitor."""
+        if self.mapper is not None:
+            self.mapper.heard(message)
         kind = message.get("event")
         if kind == "RESET":
             self.resets_ns.append(event_time_ns(message) + self.realtime_offset_ns)
@@ -70,6 +77,8 @@ class Watch:
         """
         pid = self.vm.meet()
         self.pids[pid] = self.pids.pop(pid, None)
+        if self.mapper is not None:
+            self.mapper.ask(self.vm.qmp)
         if self.plan.command.has("-S"):
             self.vm.qmp.execute("query-status")
 
@@ -80,6 +89,8 @@ class Watch:
 
     def _may_continue(self) -> bool:
         command = self.plan.command
+        if self.mapper is not None and self.mapper.paused:
+            return True
         return command.has("-S") and not has_own_control(command)
 
     def _is_ours(self, event: Event) -> bool:

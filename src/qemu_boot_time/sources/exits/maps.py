@@ -1,0 +1,95 @@
+"""QEMU's memory maps of one boot, each with its time: firmware moves devices while it runs.
+
+``boot-NNNN.mtree``: one JSON record a line, appended as the monitor answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from qemu_boot_time.formats.mtree import MemoryMap, Region, Space, parse_mtree
+from qemu_boot_time.sources.exits.devices import device_of, is_served_by_kvm
+from qemu_boot_time.sources.exits.pairing import KINDS, Mask, Numbers
+from qemu_boot_time.sources.jsonl import records
+
+COMMAND = "info mtree -f"
+"""What the human monitor is asked."""
+
+
+class MapRecord(msgspec.Struct, frozen=True):
+    """One answer. Times are absolute: CLOCK_MONOTONIC, in ns."""
+
+    asked_ns: int
+    answered_ns: int
+    text: str
+    """As QEMU prints it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedMap:
+    """What lay where when the monitor was asked."""
+
+    asked_ns: int
+    map: MemoryMap
+
+
+def read_maps(file: Path) -> tuple[TimedMap, ...]:
+    """Read the maps of a boot, in the order of time; none where the file is missing.
+
+    Raises CorruptFileError where it is damaged.
+    """
+    if not file.exists():
+        return ()
+    found = records(file, msgspec.json.Decoder(MapRecord))
+    timed = [TimedMap(each.asked_ns, _parsed(each.text)) for each in found]
+    return tuple(sorted(timed, key=lambda each: each.asked_ns))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> MemoryMap:
+    """Parse it once: boots of one guest have the same maps, most of the time."""
+    return parse_mtree(text)
+
+
+class Lookup:
+    """Finds the regions of accesses in the maps of their times."""
+
+    def __init__(self, maps: Sequence[TimedMap]) -> None:
+        self._maps = maps
+        self._asked = np.array([each.asked_ns for each in maps], dtype=np.int64)
+        self._found: dict[tuple[Space, int, int], Region | None] = {}
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether there is any map at all."""
+        return bool(self._maps)
+
+    def regions(self, kinds: Numbers, addresses: Numbers, times_ns: Numbers) -> list[Region | None]:
+        """Give the region of each access; None: nobody's, or it accesses neither space.
+
+        That of the first map since the access in which somebody answers there, else of the last before.
+        """
+        later = np.searchsorted(self._asked, times_ns)
+        keys = np.stack([kinds, addresses, later])
+        distinct, which = np.unique(keys, axis=1, return_inverse=True)
+        found = [self._region(*map(int, key)) for key in distinct.T]
+        return [found[i] for i in which.reshape(-1)]
+
+    def served_by_kvm(self, kinds: Numbers, addresses: Numbers) -> Mask:
+        """Say of accesses whether KVM serves them itself; such devices do not move."""
+        found = self.regions(kinds, addresses, np.zeros(len(kinds), np.int64))
+        return np.array([is_served_by_kvm(region) for region in found], dtype=np.bool_)
+
+    def _region(self, kind: int, address: int, later: int) -> Region | None:
+        word = KINDS[kind].split()[0]
+        space = {"port": Space.PORTS, "mmio": Space.MEMORY}.get(word)
+        if space is None:
+            return None
+        nearest = [*range(later, len(self._maps)), *reversed(range(later))]
+        found = (self._maps[i].map.find(space, address) for i in nearest)
+        known = [region for region in found if region is not None]
+        return next((region for region in known if device_of(region)), next(iter(known), None))
