@@ -144,7 +144,8 @@ def step(selector: selectors.BaseSelector, watch: Watch) -> None:
     nobody_tells = watch.vm.leader_ended and not watch.vm.qmp.connected
     for key, _ in selector.select(min(left_s, _ORPHAN_POLL_S) if nobody_tells else left_s):
         key.data()
-    if watch.ended_by is None and watch.vm.ended:
+    hangs = watch.mapper is not None and watch.mapper.is_overdue
+    if watch.ended_by is None and (hangs or watch.vm.ended):
         watch.ended_by = EndedBy.ITSELF
     if watch.ended_by is None and time.monotonic() >= watch.deadline:
         watch.ended_by = EndedBy.TIMEOUT
