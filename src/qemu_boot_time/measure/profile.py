@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from qemu_boot_time.errors import HostError, UsageError
+from qemu_boot_time.errors import HostError
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.sources.exits import recorder
 from qemu_boot_time.vm.command import QemuCommand, may_use_kvm

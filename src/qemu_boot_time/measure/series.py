@@ -156,7 +156,9 @@ class Series:
         plan, paused = profiled(self.plan)
         raw, first = self.side.writer.raw, len(self.boots) + len(self.plan.inside)
         for index in range(first, first + self.plan.profiles):
-            self.side.observer.looks(Purpose.PROFILE, plan.command.argv[len(self.plan.command.argv) :])
+            self.side.observer.looks(
+                Purpose.PROFILE, plan.command.argv[len(self.plan.command.argv) :]
+            )
             with recorder.arm(exits_file(raw, index)) as session:
                 armed = [*self.armed, (recorder.SOURCE, session)]
                 mapper = Mapper(maps_file(raw, index), paused=paused)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from qemu_boot_time.model import Boot, Clock, Inside, Mark, Phase, Run, Span
+from qemu_boot_time.report.exits import exits_document
 from qemu_boot_time.stats.detail import Detail, Details, Separator, details_of
 from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.modes import Modes
@@ -34,6 +35,8 @@ def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
     }
     if run.inside:
         document["inside"] = [_inside(inside) for inside in run.inside]
+    if run.profiles:
+        document["profile"] = exits_document(run)
     counted = _summary(run, Clock.INSTRUCTIONS)
     if counted["marks"]:
         document["instructions"] = counted

@@ -13,6 +13,7 @@ from rich.text import Text
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
+from qemu_boot_time.report.exits import exits_parts
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import fitting_width, grid, ms, number, printable
 from qemu_boot_time.report.troubles import (
@@ -77,6 +78,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
         parts += [part for boot in run.boots for part in _one_boot(boot)]
     parts += [part for table in tables for part in (table, Text())]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
+    parts += exits_parts(run)
     told = stats_lines if showing.stats else detail_lines
     remarks = (
         *told(details),

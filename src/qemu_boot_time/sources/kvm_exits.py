@@ -19,9 +19,6 @@ EXIT_TO_IO, EXIT_TO_MMIO = 2, 6
 INTERRUPTED = "EINTR"
 """A signal called QEMU's thread: the guest did nothing."""
 
-IDLE = frozenset({"EXIT_HLT", "EXIT_IDLE_HLT", "EXIT_MWAIT", "EXIT_PAUSE", "KVM_EXIT_HLT"})
-"""Reasons with which a guest waits: the time outside is the guest's own idleness."""
-
 _SVM: Mapping[int, str] = {
     **{0x000 + n: f"EXIT_READ_CR{n}" for n in (0, 2, 3, 4, 8)},
     **{0x010 + n: f"EXIT_WRITE_CR{n}" for n in (0, 2, 3, 4, 8)},

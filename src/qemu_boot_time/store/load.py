@@ -38,8 +38,8 @@ from qemu_boot_time.store.facts import (
     read_facts,
 )
 from qemu_boot_time.store.inside import STREAM, read_handed_out
-from qemu_boot_time.store.profile import read_profile
 from qemu_boot_time.store.precision import said, totals_of
+from qemu_boot_time.store.profile import read_profile
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000

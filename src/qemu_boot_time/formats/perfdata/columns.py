@@ -64,7 +64,8 @@ def read_columns(file: Path, wanted: Mapping[str, Sequence[str]]) -> Table:
     described = open_recording(file, wanted=(), tracefs=None).events
     known = [event for event in described if event.name in wanted and event.format is not None]
     data = file.read_bytes()
-    places, lost, damage = _places(data, {id: i for i, e in enumerate(known) for id in e.attr.ids}, file)
+    event_of = {number: i for i, event in enumerate(known) for number in event.attr.ids}
+    places, lost, damage = _places(data, event_of, file)
     columns = {
         event.name: _columns(data, places.get(i, []), event, wanted[event.name])
         for i, event in enumerate(known)
@@ -76,8 +77,8 @@ def _places(
     data: bytes, event_of: Mapping[int, int], file: Path
 ) -> tuple[dict[int, list[int]], int, str]:
     """Walk over the records: where the samples of each event lie, what was lost, what is torn."""
-    places: dict[int, list[int]] = {number: [] for number in event_of.values()}
-    append = {id: places[number].append for id, number in event_of.items()}
+    places: dict[int, list[int]] = {event: [] for event in event_of.values()}
+    append = {number: places[event].append for number, event in event_of.items()}
     told = in_all = 0
     pos, last, peek = PIPE_HEADER_BYTES, len(data) - _PEEK.size, _PEEK.unpack_from
     while pos <= last:
@@ -104,7 +105,9 @@ def _columns(data: bytes, places: Sequence[int], event: EventDesc, names: Sequen
 
     attr = event.attr
     if attr.sample_type & _NEEDED != _NEEDED or attr.sample_type & (Bit.READ | Bit.CALLCHAIN):
-        raise InputError(f"{event.name}: not recorded as perf_event does", hint="qbt analyze reads it")
+        raise InputError(
+            f"{event.name}: not recorded as perf_event does", hint="qbt analyze reads it"
+        )
     at = np.array(places, dtype=np.int64)
     raw = head_offset(attr, Bit.RAW) + _RAW_SIZE_BYTES
     tid = head_offset(attr, Bit.TID)
@@ -131,4 +134,3 @@ def _taken(
     pieces = whole[at[:, None] + np.arange(offset, offset + size)]
     kind = _INTEGERS[size] if signed else _INTEGERS[size].replace("i", "u")
     return np.ascontiguousarray(pieces).view(f"<{kind}")[:, 0].astype(np.int64)
-

@@ -5,7 +5,7 @@ known which exits came before it, whichever source saw the mark, and however lat
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.protocol import PORTS, Names
 from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
 from qemu_boot_time.sources.exits.maps import Lookup
-from qemu_boot_time.sources.exits.pairing import KINDS, Exits, Numbers
+from qemu_boot_time.sources.exits.pairing import KINDS, UNKNOWN, Exits, Numbers
 
 UNACCOUNTED = "unaccounted"
 _PORT_WRITE = KINDS.index(ExitKind.PORT_WRITE)
@@ -24,10 +24,10 @@ _SAME_MARK_NS = 5_000_000
 """How far a source's stamp of a mark may lie from the exit that it is."""
 _MOST_SAMPLES = 200
 """Of one device in one boot: more is not seen in a picture."""
-_OUTSIDE = (
-    "time outside: from leaving QEMU's ioctl until it comes back, so what QEMU took to serve the exit; "
-    "this host does not tell what KVM itself took (no kvm_exit)",
-    "time outside: from kvm_exit to the next kvm_entry of that vCPU",
+_BY_HARDWARE = "time outside: from kvm_exit to the next kvm_entry of that vCPU"
+_BY_SOFTWARE = (
+    "time outside: what QEMU took to serve an exit, from kvm_userspace_exit to kvm_fpu; what KVM itself "
+    "took, this host does not tell (no kvm_exit)"
 )
 _SEVERAL = "{} vCPUs: the time outside is that of all of them together"
 _NO_MAP = "QEMU's monitor showed no memory map: no device has a name"
@@ -36,8 +36,10 @@ _NO_MAP = "QEMU's monitor showed no memory map: no device has a name"
 def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profile:
     """Give the exits of one boot their phases and their devices.
 
-    What came before the exec of QEMU or after the boot's end is no part of it.
+    What came before the exec of QEMU or after the boot's end is no part of it; nor is the time that
+    QEMU took for maps.
     """
+    exits = _without_maps(exits, lookup)
     parted = _Parted.of(boot, exits, names)
     kept = np.flatnonzero(parted.phase >= 0)
     regions = lookup.regions(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
@@ -56,6 +58,12 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(exits, kept, lookup)))
 
 
+def _without_maps(exits: Exits, lookup: Lookup) -> Exits:
+    drawn_ns = lookup.drawing_ns(exits.time_ns, exits.outside_ns)
+    left_ns = np.maximum(exits.outside_ns - drawn_ns, 0)
+    return replace(exits, outside_ns=np.where(exits.outside_ns >= 0, left_ns, UNKNOWN))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Parted:
     """Which phase each exit is in."""
@@ -72,7 +80,10 @@ class _Parted:
         moved = _moved(boot, exits, names, zero_ns)
         parts, total = _parts(boot)
         ends = [
-            (moved.get(part.begin_ns, zero_ns + part.begin_ns), moved.get(part.end_ns, zero_ns + part.end_ns))
+            (
+                moved.get(part.begin_ns, zero_ns + part.begin_ns),
+                moved.get(part.end_ns, zero_ns + part.end_ns),
+            )
             for part in (*parts, *total)
         ]
         phase = np.full(len(exits.time_ns), -1, dtype=np.int64)
@@ -87,7 +98,9 @@ class _Parted:
         return cls((*(part.name for part in parts), UNACCOUNTED), phase, zero_ns)
 
 
-def _within(exits: Exits, begin_ns: int, end_ns: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def _within(
+    exits: Exits, begin_ns: int, end_ns: int
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     return (exits.time_ns >= begin_ns) & (exits.time_ns < end_ns)
 
 
@@ -184,7 +197,9 @@ def _samples(
         of_it = kept[is_other & (exits.reason[kept] == number)]
         if len(of_it):
             times.setdefault(reason, []).append(exits.time_ns[of_it])
-    found = [s for name, parts in times.items() for s in _steps(name, np.concatenate(parts), zero_ns)]
+    found = [
+        s for name, parts in times.items() for s in _steps(name, np.concatenate(parts), zero_ns)
+    ]
     return sorted(found, key=lambda sample: sample.time_ns)
 
 
@@ -199,7 +214,7 @@ def _notes(exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:
     if not len(kept):
         yield "no exit was seen: the guest was not run by KVM, or not by the process that we started"
         return
-    yield _OUTSIDE[exits.by_kvm_exit]
+    yield _BY_HARDWARE if exits.by_kvm_exit else _BY_SOFTWARE
     vcpus = len(np.unique(exits.tid[kept]))
     if vcpus > 1:
         yield _SEVERAL.format(vcpus)

@@ -32,7 +32,8 @@ NAMES: Mapping[str, str] = MappingProxyType(
         r"acpi-(pci|cpu|mem).*hotplug.*|pci-hotplug.*|memhp.*": "acpi hotplug",
         r"pm-smbus": "smbus",
         r"apm-io": "apm",
-        r"(piix3-reset|lpc-reset|ich9.*reset|reset).*|port92": "reset",
+        r"(piix3-reset|lpc-reset|ich9.*reset|reset).*": "reset",
+        r"port92": "a20",
         r"dma-.*": "dma",
         r"ioport80": "post",
         r"ioportF0": "fpu",
@@ -64,7 +65,7 @@ _MSRS = (
     (range(0x11, 0x13), "kvm clock"),
     (range(0x4B564D00, 0x4B564E00), "kvm"),
     (range(0x200, 0x300), "mtrr"),
-    (range(0x2FF, 0x300), "mtrr"),
+    (range(0xFE, 0xFF), "mtrr"),
 )
 _COMPILED = tuple((re.compile(pattern), name) for pattern, name in NAMES.items())
 _IN_KVM = "kvm-"

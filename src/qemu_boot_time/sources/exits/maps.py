@@ -34,6 +34,7 @@ class TimedMap:
     """What lay where when the monitor was asked."""
 
     asked_ns: int
+    answered_ns: int
     map: MemoryMap
 
 
@@ -45,7 +46,7 @@ def read_maps(file: Path) -> tuple[TimedMap, ...]:
     if not file.exists():
         return ()
     found = records(file, msgspec.json.Decoder(MapRecord))
-    timed = [TimedMap(each.asked_ns, _parsed(each.text)) for each in found]
+    timed = [TimedMap(each.asked_ns, each.answered_ns, _parsed(each.text)) for each in found]
     return tuple(sorted(timed, key=lambda each: each.asked_ns))
 
 
@@ -78,6 +79,15 @@ class Lookup:
         distinct, which = np.unique(keys, axis=1, return_inverse=True)
         found = [self._region(*map(int, key)) for key in distinct.T]
         return [found[i] for i in which.reshape(-1)]
+
+    def drawing_ns(self, begins_ns: Numbers, lengths_ns: Numbers) -> Numbers:
+        """Give how much of some intervals QEMU was at work on maps, and kept its guest waiting."""
+        drawn = np.zeros_like(lengths_ns)
+        for each in self._maps:
+            begin = np.maximum(begins_ns, each.asked_ns)
+            end = np.minimum(begins_ns + lengths_ns, each.answered_ns)
+            drawn += np.maximum(end - begin, 0)
+        return drawn
 
     def served_by_kvm(self, kinds: Numbers, addresses: Numbers) -> Mask:
         """Say of accesses whether KVM serves them itself; such devices do not move."""

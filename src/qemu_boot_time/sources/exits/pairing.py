@@ -8,7 +8,7 @@ read after that, since only then there is a value (``complete_emulator_pio_in()`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -102,7 +102,8 @@ def _part(name: str, columns: Columns, pid: int) -> Numbers:
     rows = np.stack(
         [columns.time_ns, columns.tid, *np.broadcast_arrays(code, detail, extra, value)], axis=1
     )
-    return rows[(columns.pid == pid) & (rows[:, 2] != UNKNOWN)]
+    kept: Numbers = rows[(columns.pid == pid) & (rows[:, 2] != UNKNOWN)]
+    return kept
 
 
 _Fields = Mapping[str, Numbers]
@@ -157,9 +158,7 @@ def exits_of(stream: Stream, served_by_kvm: ServedByKvm) -> Exits:
     exits = found or _of_software(stream, served_by_kvm)
     order = np.argsort(exits.time_ns, kind="stable")
     arrays = ("time_ns", "tid", "kind", "address", "accesses", "value", "reason", "outside_ns")
-    return Exits(
-        *(getattr(exits, name)[order] for name in arrays), exits.reasons, exits.by_kvm_exit
-    )
+    return replace(exits, **{name: getattr(exits, name)[order] for name in arrays})
 
 
 def _of_hardware(stream: Stream) -> Exits:
@@ -172,9 +171,7 @@ def _of_hardware(stream: Stream) -> Exits:
     first = _firsts(within, is_access, len(at))
     entry = _firsts(within, belongs & (stream.code == Code.ENTRY), len(at))
     has, entered = first >= 0, entry >= 0
-    reasons, reason = _named(
-        stream.extra[at], stream.detail[at], kvm_exits.exit_reason
-    )
+    reasons, reason = _named(stream.extra[at], stream.detail[at], kvm_exits.exit_reason)
     return Exits(
         time_ns=stream.time_ns[at],
         tid=stream.tid[at],

@@ -1,0 +1,110 @@
+"""``qbt run --profile``: a firmware that leaves the guest a known number of times is counted exactly."""
+
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import exit_guest
+from exit_guest import EXITS, Place
+from qbt_process import World, tiny_qemu
+from qemu_boot_time.guest import tiny
+from qemu_boot_time.model import ExitKind
+from qemu_boot_time.sources import perf_event
+from real_host import require
+
+pytestmark = pytest.mark.real
+
+PROFILE = ("--profile-boots", "2", "--source", "perf_event")
+
+
+@pytest.fixture
+def traced(kvm: str) -> str:
+    """Give KVM, where we may record its tracepoints ourselves."""
+    probe = perf_event.probe()
+    require(probe.ok, probe.what)
+    return kvm
+
+
+@pytest.fixture
+def command(traced: str, world: World) -> tuple[str, ...]:
+    """Give the command that boots the firmware."""
+    bios = world.directory / "exits.bin"
+    bios.write_bytes(exit_guest.image())
+    return (*tiny_qemu(bios, accelerator=traced), *exit_guest.DEVICES)
+
+
+def counted(boot: Mapping[str, Any]) -> dict[Place, tuple[int, int]]:
+    """Give exits and accesses of one boot by phase, device and kind, apart from other reasons."""
+    exits, accesses = Counter[Place](), Counter[Place]()
+    for counter in boot["counters"]:
+        if counter["kind"] != ExitKind.OTHER:
+            place = (counter["phase"], counter["device"], counter["kind"])
+            exits[place] += counter["exits"]
+            accesses[place] += counter["accesses"]
+    return {place: (exits[place], accesses[place]) for place in exits}
+
+
+def test_every_exit_is_counted_once(command: tuple[str, ...], world: World) -> None:
+    """In its phase, with the name of its device; a string instruction makes several accesses."""
+    done = world.run(*PROFILE, "--", *command)
+
+    assert 0 == done.status, done.stderr
+    boots = done.document["profile"]["boots"]
+    assert [EXITS, EXITS] == [counted(boot) for boot in boots]
+
+
+def test_the_boots_do_not_count(command: tuple[str, ...], world: World) -> None:
+    """The table is that of the measured boots alone, and the run shows both again."""
+    done = world.run(*PROFILE, "--", *command)
+
+    again = world.qbt("show", "--json", str(world.runs[-1]))
+    assert [0, 1] == [boot["index"] for boot in done.document["boots"]]
+    assert [2, 3] == [boot["index"] for boot in done.document["profile"]["boots"]]
+    assert done.document["profile"] == again.document["profile"]
+
+
+def test_another_vm_is_not_counted(command: tuple[str, ...], world: World) -> None:
+    """A guest beside ours that does nothing but exit changes nothing."""
+    flood = world.bios(tiny.Flood(1 << 30), name="flood.bin")
+    with subprocess.Popen(tiny_qemu(flood, accelerator="kvm"), stderr=subprocess.DEVNULL) as other:
+        try:
+            done = world.run(*PROFILE, "--", *command)
+        finally:
+            other.kill()
+
+    assert 0 == done.status, done.stderr
+    boots = done.document["profile"]["boots"]
+    assert [EXITS, EXITS] == [counted(boot) for boot in boots]
+
+
+def test_other_sources_may_see_the_marks(command: tuple[str, ...], world: World) -> None:
+    """The write that is a mark bounds its phase by its own stamp, however late the source saw it."""
+    done = world.run("--source", "debugcon", "--profile-boots", "1", "--", *command)
+
+    assert 0 == done.status, done.stderr
+    (boot,) = done.document["profile"]["boots"]
+    firmware = {place: n for place, n in EXITS.items() if place[0] == "firmware"}
+    assert firmware == {place: n for place, n in counted(boot).items() if place[0] == "firmware"}
+
+
+def test_qemus_own_time_is_told(command: tuple[str, ...], world: World) -> None:
+    """Where QEMU serves an exit, how long that took is known, and it is part of the phase."""
+    done = world.run(*PROFILE, "--", *command)
+
+    (phase,) = [p for p in done.document["profile"]["phases"] if p["phase"] == "loader"]
+    serial = next(row for row in phase["rows"] if row["device"] == "serial")
+    assert 0 < serial["outside_ns"]["median"] <= phase["outside_ns"]["median"]
+
+
+def test_without_kvm_there_is_nothing_to_count(world: World) -> None:
+    """One error, with what else there is."""
+    bios = world.bios(*tiny.marks(*tiny.PROTOCOL), tiny.DebugExit())
+
+    done = world.run("--profile", "--", *tiny_qemu(bios))
+
+    assert 5 == done.status
+    assert "no KVM" in done.stderr
+    assert "--source plugin" in done.stderr
