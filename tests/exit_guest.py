@@ -1,10 +1,13 @@
 """A guest that leaves the processor a known number of times, for known devices, in known phases."""
 
 import struct
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from qemu_boot_time.guest import tiny
 from qemu_boot_time.guest.tiny import Flood, Raw, assemble
+from qemu_boot_time.model import ExitKind
 
 FW_CFG, FW_CFG_DATA, CMOS, CMOS_DATA, PCI = 0x510, 0x511, 0x70, 0x71, 0xCF8
 PIT = 0x40
@@ -80,3 +83,14 @@ EXITS: Mapping[Place, tuple[int, int]] = {
     ("kernel", "boot marks", "port write"): (2, 2),
 }
 """What it comes to: exits, and accesses. The mark that ends a phase is the next one's; the last its own."""
+
+
+def counted(boot: Mapping[str, Any]) -> dict[Place, tuple[int, int]]:
+    """Give exits and accesses of one boot by phase, device and kind, apart from other reasons."""
+    exits, accesses = Counter[Place](), Counter[Place]()
+    for counter in boot["counters"]:
+        if counter["kind"] != ExitKind.OTHER:
+            place = (counter["phase"], counter["device"], counter["kind"])
+            exits[place] += counter["exits"]
+            accesses[place] += counter["accesses"]
+    return {place: (exits[place], accesses[place]) for place in exits}

@@ -1,17 +1,13 @@
 """``qbt run --profile``: a firmware that leaves the guest a known number of times is counted exactly."""
 
 import subprocess
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 import exit_guest
-from exit_guest import EXITS, Place
+from exit_guest import EXITS, counted
 from qbt_process import World, tiny_qemu
 from qemu_boot_time.guest import tiny
-from qemu_boot_time.model import ExitKind
 from qemu_boot_time.sources import perf_event
 from real_host import require
 
@@ -34,17 +30,6 @@ def command(traced: str, world: World) -> tuple[str, ...]:
     bios = world.directory / "exits.bin"
     bios.write_bytes(exit_guest.image())
     return (*tiny_qemu(bios, accelerator=traced), *exit_guest.DEVICES)
-
-
-def counted(boot: Mapping[str, Any]) -> dict[Place, tuple[int, int]]:
-    """Give exits and accesses of one boot by phase, device and kind, apart from other reasons."""
-    exits, accesses = Counter[Place](), Counter[Place]()
-    for counter in boot["counters"]:
-        if counter["kind"] != ExitKind.OTHER:
-            place = (counter["phase"], counter["device"], counter["kind"])
-            exits[place] += counter["exits"]
-            accesses[place] += counter["accesses"]
-    return {place: (exits[place], accesses[place]) for place in exits}
 
 
 def test_every_exit_is_counted_once(command: tuple[str, ...], world: World) -> None:
