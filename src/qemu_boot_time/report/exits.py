@@ -72,7 +72,7 @@ def sentence(phase: PhaseExits) -> str:
 def _words(row: ExitRow) -> str:
     n = row.exits.median
     if row.kind is ExitKind.OTHER:
-        return f"{n:,} for {row.reason or 'a reason not told'}"
+        return f"{n:,} {row.reason or 'of a reason not told'}"
     return f"{n:,} {row.kind}{'s' * (n != 1)} of {row.device or _NOBODY}"
 
 

@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qemu_boot_time.formats.mtree import Region
 from qemu_boot_time.model import Boot, Counter, CounterSample, ExitKind, Phase, Profile
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.protocol import PORTS, Names
 from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
-from qemu_boot_time.sources.exits.maps import Lookup
-from qemu_boot_time.sources.exits.pairing import KINDS, UNKNOWN, Exits, Numbers
+from qemu_boot_time.sources.exits.maps import Accessed, Lookup
+from qemu_boot_time.sources.exits.pairing import KINDS, UNKNOWN, Exits, Numbers, distinct
 
 UNACCOUNTED = "unaccounted"
 _PORT_WRITE = KINDS.index(ExitKind.PORT_WRITE)
 _MSRS = {KINDS.index(ExitKind.MSR_READ), KINDS.index(ExitKind.MSR_WRITE)}
-_SAME_MARK_NS = 5_000_000
+_SAME_MARK_NS = 50_000_000
 """How far a source's stamp of a mark may lie from the exit that it is."""
 _MOST_SAMPLES = 200
 """Of one device in one boot: more is not seen in a picture."""
@@ -42,15 +41,14 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     exits = _without_maps(exits, lookup)
     parted = _Parted.of(boot, exits, names)
     kept = np.flatnonzero(parted.phase >= 0)
-    regions = lookup.regions(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
-    owners, owner = _owners(exits, kept, regions)
-    rows = np.stack([parted.phase[kept], exits.kind[kept], owner, exits.reason[kept]])
-    groups, group = np.unique(rows, axis=1, return_inverse=True)
-    group = group.reshape(-1)
+    owners, owner = _owners(
+        *lookup.accessed(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
+    )
+    groups, group = distinct(parted.phase[kept], exits.kind[kept], owner, exits.reason[kept])
     counters = [
         _counter(parted.names[phase], KINDS[kind], owners[who], exits.reasons[why], exits, members)
         for (phase, kind, who, why), members in zip(
-            groups.T, _members(kept, group, groups.shape[1]), strict=True
+            groups, _members(kept, group, len(groups)), strict=True
         )
     ]
     ordered = sorted(counters, key=lambda each: _rank(each, parted.names))
@@ -132,23 +130,16 @@ _Owner = tuple[str, str]
 """A device as people call it, and QEMU's own name of the region."""
 
 
-def _owners(
-    exits: Exits, kept: Numbers, regions: Sequence[Region | None]
-) -> tuple[list[_Owner], Numbers]:
+def _owners(found: Sequence[Accessed], which: Numbers) -> tuple[list[_Owner], Numbers]:
     """Give the devices that were accessed, and which of them each exit did."""
-    numbers: dict[_Owner, int] = {}
-    known: dict[tuple[int, int, str], int] = {}
-    owner = np.empty(len(kept), dtype=np.int64)
-    kinds, addresses = exits.kind[kept].tolist(), exits.address[kept].tolist()
-    for i, (kind, address, region) in enumerate(zip(kinds, addresses, regions, strict=True)):
-        key = (kind, address, region.name if region else "")
-        if key not in known:
-            known[key] = numbers.setdefault(_owner(kind, address, region), len(numbers))
-        owner[i] = known[key]
-    return list(numbers), owner
+    named = [_owner(each) for each in found]
+    numbers = {owner: number for number, owner in enumerate(dict.fromkeys(named))}
+    number_of = np.array([numbers[owner] for owner in named], dtype=np.int64)
+    return list(numbers), number_of[which]
 
 
-def _owner(kind: int, address: int, region: Region | None) -> _Owner:
+def _owner(accessed: Accessed) -> _Owner:
+    kind, address, region = accessed
     if kind in _MSRS:
         return device_of_msr(address), ""
     if kind == _PORT_WRITE and address in PORTS:

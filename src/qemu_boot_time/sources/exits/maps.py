@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from qemu_boot_time.formats.mtree import MemoryMap, Region, Space, parse_mtree
 from qemu_boot_time.sources.exits.devices import device_of, is_served_by_kvm
-from qemu_boot_time.sources.exits.pairing import KINDS, Mask, Numbers
+from qemu_boot_time.sources.exits.pairing import KINDS, Mask, Numbers, distinct
 from qemu_boot_time.sources.jsonl import records
 
 COMMAND = "info mtree -f"
@@ -56,6 +57,16 @@ def _parsed(text: str) -> MemoryMap:
     return parse_mtree(text)
 
 
+class Accessed(NamedTuple):
+    """What exits of one kind at one address are to."""
+
+    kind: int
+    """A number of ``KINDS``."""
+    address: int
+    region: Region | None
+    """None: nobody answers there, or it is no access to either space."""
+
+
 class Lookup:
     """Finds the regions of accesses in the maps of their times."""
 
@@ -69,16 +80,17 @@ class Lookup:
         """Whether there is any map at all."""
         return bool(self._maps)
 
-    def regions(self, kinds: Numbers, addresses: Numbers, times_ns: Numbers) -> list[Region | None]:
-        """Give the region of each access; None: nobody's, or it accesses neither space.
+    def accessed(
+        self, kinds: Numbers, addresses: Numbers, times_ns: Numbers
+    ) -> tuple[list[Accessed], Numbers]:
+        """Give what was accessed, and which of that each access is to.
 
-        That of the first map since the access in which somebody answers there, else of the last before.
+        The region is that of the first map since the access in which somebody answers there, else that
+        of the last before.
         """
         later = np.searchsorted(self._asked, times_ns)
-        keys = np.stack([kinds, addresses, later])
-        distinct, which = np.unique(keys, axis=1, return_inverse=True)
-        found = [self._region(*map(int, key)) for key in distinct.T]
-        return [found[i] for i in which.reshape(-1)]
+        keys, which = distinct(kinds, addresses, later)
+        return [Accessed(*key[:2], self._region(*key)) for key in keys], which
 
     def drawing_ns(self, begins_ns: Numbers, lengths_ns: Numbers) -> Numbers:
         """Give how much of some intervals QEMU was at work on maps, and kept its guest waiting."""
@@ -91,8 +103,9 @@ class Lookup:
 
     def served_by_kvm(self, kinds: Numbers, addresses: Numbers) -> Mask:
         """Say of accesses whether KVM serves them itself; such devices do not move."""
-        found = self.regions(kinds, addresses, np.zeros(len(kinds), np.int64))
-        return np.array([is_served_by_kvm(region) for region in found], dtype=np.bool_)
+        found, which = self.accessed(kinds, addresses, np.zeros(len(kinds), np.int64))
+        served = np.array([is_served_by_kvm(each.region) for each in found], dtype=np.bool_)
+        return served[which]
 
     def _region(self, kind: int, address: int, later: int) -> Region | None:
         word = KINDS[kind].split()[0]

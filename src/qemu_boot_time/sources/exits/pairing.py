@@ -26,6 +26,8 @@ ServedByKvm = Callable[[Numbers, Numbers], Mask]
 KINDS = tuple(ExitKind)
 """A kind's place in it is its number here."""
 UNKNOWN = -1
+_WIDE = 1 << 12
+"""A range of numbers that is numbered through before it becomes part of a larger number."""
 FIELDS: Mapping[str, tuple[str, ...]] = {
     kvm_trace.PIO: ("rw", "port", "count", "val"),
     kvm_exits.MMIO: ("type", "gpa"),
@@ -266,5 +268,25 @@ def _named(
     first: Numbers, second: Numbers, name: Callable[[int, int], str]
 ) -> tuple[tuple[str, ...], Numbers]:
     """Name pairs of numbers: the names, and which of them each pair has."""
-    pairs, which = np.unique(np.stack([first, second]), axis=1, return_inverse=True)
-    return tuple(name(int(a), int(b)) for a, b in pairs.T), which.reshape(-1)
+    pairs, which = distinct(first, second)
+    return tuple(name(a, b) for a, b in pairs), which
+
+
+def distinct(*columns: Numbers) -> tuple[list[tuple[int, ...]], Numbers]:
+    """Give the different rows of some columns, in order, and which of them each row is.
+
+    One number is made of each row, for numpy sorts numbers fifty times as fast as rows.
+    """
+    code = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        least, most = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+        digit = column - least
+        if most - least > _WIDE:
+            digit = np.unique(column, return_inverse=True)[1].reshape(-1)
+        code = code * (
+            min(most - least, len(column)) + 1 if most - least > _WIDE else most - least + 1
+        )
+        code += digit
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    rows = zip(*(column[first].tolist() for column in columns), strict=True)
+    return list(rows), which.reshape(-1)
