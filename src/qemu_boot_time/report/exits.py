@@ -56,7 +56,7 @@ def sentence(phase: PhaseExits) -> str:
     """Say in words where a phase leaves the guest most."""
     exits = f"{phase.exits.median:,} exit{'s' * (phase.exits.median != 1)}"
     idle = f"; idle for {ms(phase.idle_ns.median)} ms" if phase.idle_ns else ""
-    busy = [row for row in phase.rows if not row.is_idle]
+    busy = phase.busy
     if not busy:
         return f"{phase.phase}: {exits}{idle}"
     share = phase.share(busy[0].outside_ns)
@@ -79,18 +79,25 @@ def _words(row: ExitRow) -> str:
 def _table(phase: PhaseExits) -> Table:
     length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
     table = grid(printable(f"{phase.phase}{length}"), _COLUMNS)
-    for row in phase.rows[:MOST]:
-        share = phase.share(row.outside_ns)
-        table.add_row(
-            Text(printable(_called(row)), style="cyan"),
-            _count(row.exits),
-            _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
-            ms(row.outside_ns.median) if row.outside_ns else "",
-            "" if share is None else f"{share:.1%}",
-        )
-    if rest := phase.rows[MOST:]:
+    busy, idle = phase.busy, [row for row in phase.rows if row.is_idle]
+    for row in busy[:MOST]:
+        table.add_row(*_cells(row, phase))
+    if rest := busy[MOST:]:
         table.add_row(*_rest(rest, phase))
+    for row in idle:
+        table.add_row(*_cells(row, phase), style="dim")
     return table
+
+
+def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
+    share = phase.share(row.outside_ns)
+    return (
+        printable(_called(row)),
+        _count(row.exits),
+        _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
+        ms(row.outside_ns.median) if row.outside_ns else "",
+        "" if share is None else f"{share:.1%}",
+    )
 
 
 def _called(row: ExitRow) -> str:

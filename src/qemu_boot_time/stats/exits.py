@@ -63,6 +63,11 @@ class PhaseExits:
     rows: tuple[ExitRow, ...]
     """The one with the most time outside first, else the one with the most exits; idle ones last."""
 
+    @property
+    def busy(self) -> tuple[ExitRow, ...]:
+        """The rows of a guest that did something."""
+        return tuple(row for row in self.rows if not row.is_idle)
+
     def share(self, part: Middle | None) -> float | None:
         """Say how much of the phase a time is; None: that is not known."""
         return part.median / self.length_ns if part is not None and self.length_ns else None

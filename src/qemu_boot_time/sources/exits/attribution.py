@@ -148,6 +148,8 @@ def _owner(accessed: Accessed) -> _Owner:
 
 
 def _members(kept: Numbers, group: Numbers, groups: int) -> list[Numbers]:
+    if not groups:
+        return []
     order = np.argsort(group, kind="stable")
     return np.split(kept[order], np.searchsorted(group[order], np.arange(1, groups)))
 
