@@ -67,10 +67,9 @@ def joined(*parts: Mapping[str, Columns]) -> dict[str, Columns]:
     """Join what several threads did."""
     return {
         event: Columns(
-            *(
-                np.concatenate([getattr(part[event], name) for part in parts])
-                for name in ("time_ns", "pid", "tid")
-            ),
+            np.concatenate([part[event].time_ns for part in parts]),
+            np.concatenate([part[event].pid for part in parts]),
+            np.concatenate([part[event].tid for part in parts]),
             {n: np.concatenate([part[event].fields[n] for part in parts]) for n in FIELDS[event]},
         )
         for event in FIELDS

@@ -25,7 +25,7 @@ def test_words_come_first() -> None:
 
     headline, cost, more, words, rest, *_ = section(run)
 
-    assert "exits: in 1 boot that do not count" == headline
+    assert "exits: 1 boot that does not count" == headline
     assert (
         "the profile's own cost: its boots took 1.91 times as long (too few boots to say "
         "how sure; 1 and 3 boots measured)"

@@ -108,7 +108,7 @@ def test_reasons_are_intels_or_amds() -> None:
         left(1, 12, isa=1), entered(2), left(3, 1 << 31 | 33, isa=1), left(4, 0x999, isa=2)
     )
 
-    assert ["EXIT_HLT", "EXIT_INVALID_STATE", "EXIT_0x999"] == [exit[4] for exit in told(found)]
+    assert ["EXIT_HLT", "EXIT_INVALID_STATE", "EXIT_0x999"] == [each[4] for each in told(found)]
 
 
 def test_vcpus_are_told_apart() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.measure.plan import Plan
-from qemu_boot_time.sources.exits import recorder
+from qemu_boot_time.sources.perf_event import probe
 from qemu_boot_time.vm.command import QemuCommand, may_use_kvm
 
 _INSTEAD = (
@@ -23,11 +23,11 @@ def check(command: QemuCommand) -> None:
             "--profile counts a guest's exits to its host, and this command's has none: no KVM",
             hint=f"add -accel kvm; {_INSTEAD}",
         )
-    probe = recorder.SOURCE.probe()
-    if not probe.ok:
+    found = probe()
+    if not found.ok:
         raise HostError(
-            f"--profile records KVM's events itself: {probe.what}",
-            hint=probe.remedy or f"qbt doctor; {_INSTEAD}",
+            f"--profile records KVM's events itself: {found.what}",
+            hint=found.remedy or f"qbt doctor; {_INSTEAD}",
         )
 
 

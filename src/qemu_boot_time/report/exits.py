@@ -25,7 +25,8 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
     if not run.profiles:
         return
     summary = exits_of(run)
-    yield Text(f"exits: in {_boots(summary.boots)} that do not count", style="bold")
+    do = "does" if summary.boots == 1 else "do"
+    yield Text(f"exits: {_boots(summary.boots)} that {do} not count", style="bold")
     if summary.failed:
         yield Text(f"{_boots(summary.failed)} failed, or were not recorded whole: left out")
     yield from map(Text, _cost_lines(summary))

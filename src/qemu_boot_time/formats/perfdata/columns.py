@@ -122,7 +122,7 @@ class _Records:
         """Give which samples are really such, walking over what lies between them."""
         import numpy as np
 
-        follows = np.append(at[1:] == ends[:-1], False)  # noqa: FBT003  # the last has no next
+        follows = np.append(at[1:] == ends[:-1], False)  # the last has no next
         kept: list[Numbers] = []
         gaps, i = np.flatnonzero(~follows), 0
         while i < len(at):

@@ -90,7 +90,8 @@ class Lookup:
         """
         later = np.searchsorted(self._asked, times_ns)
         keys, which = distinct(kinds, addresses, later)
-        return [Accessed(*key[:2], self._region(*key)) for key in keys], which
+        found = [Accessed(key[0], key[1], self._region(*key)) for key in keys]
+        return found, which
 
     def drawing_ns(self, begins_ns: Numbers, lengths_ns: Numbers) -> Numbers:
         """Give how much of some intervals QEMU was at work on maps, and kept its guest waiting."""
