@@ -15,7 +15,8 @@ from qemu_boot_time.measure.profile import check, profiled
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import POWER_OFF
-from qemu_boot_time.sources.exits.maps import MapRecord, read_maps
+from qemu_boot_time.sources.exits import MapRecord
+from qemu_boot_time.sources.exits.maps import read_maps
 from qemu_boot_time.vm.command import parse
 from qemu_boot_time.vm.qmp import Qmp
 

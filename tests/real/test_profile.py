@@ -65,6 +65,18 @@ def test_another_vm_is_not_counted(command: tuple[str, ...], world: World) -> No
     assert [EXITS, EXITS] == [counted(boot) for boot in boots]
 
 
+@pytest.mark.parametrize("how", ['{} "$@" &', 'exec {} "$@"'])
+def test_a_script_that_starts_qemu(command: tuple[str, ...], world: World, how: str) -> None:
+    """It is paused and let go behind a script, too."""
+    script = world.script(how.format(" ".join(command)))
+
+    done = world.run(*PROFILE, "--", script)
+
+    assert 0 == done.status, done.stderr
+    boots = done.document["profile"]["boots"]
+    assert [EXITS, EXITS] == [counted(boot) for boot in boots]
+
+
 def test_other_sources_may_see_the_marks(command: tuple[str, ...], world: World) -> None:
     """The write that is a mark bounds its phase by its own stamp, however late the source saw it."""
     done = world.run("--source", "debugcon", "--profile-boots", "1", "--", *command)

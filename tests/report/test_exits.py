@@ -1,9 +1,10 @@
 """Where boots leave the guest, in words, in a table, in JSON."""
 
 import json
+from dataclasses import replace
 
-from profiles import counter, profiled
-from qemu_boot_time.model import ExitKind, Run
+from profiles import counter, failed, profiled
+from qemu_boot_time.model import ExitKind, Profile, Run
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import to_text
 
@@ -55,6 +56,16 @@ def test_a_table_a_phase() -> None:
     assert "device 00, port read 11 (10-12) 11 (10-12) 0.030 0.1%" in cells
     assert ["1 more 20 20 0.020 0.1%", "idle EXIT_HLT 4 5.000 25.0%"] == cells[-2:]
     assert max(map(len, lines)) <= WIDTH
+
+
+def test_a_boot_that_is_left_out_says_why() -> None:
+    """It failed, or was not recorded whole."""
+    run = profiled([counter("ide", 1)])
+    lost = Profile(replace(run.boots[0], index=8), notes=("7 events were lost",))
+
+    lines = section(replace(run, profiles=(*run.profiles, failed(9), lost)))
+
+    assert "left out: boot 10 (timeout), boot 9 (exits not known)" == lines[1]
 
 
 def test_json_has_all() -> None:

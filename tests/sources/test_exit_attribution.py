@@ -148,6 +148,18 @@ def test_time_that_qemu_took_for_a_map_is_not_the_guests() -> None:
     assert [10] == [counter.outside_ns for counter in found.counters]
 
 
+def test_a_phase_has_no_time_of_the_next_one() -> None:
+    """Where a guest comes back after the phase has ended, what is later is no part of it."""
+    end = ZERO + 9 * MS
+    found = profile(
+        *(*WRITES, to_qemu(end + 1, 2), back(end + 500)),
+        *(pio(end - 30, 0x510), to_qemu(end - 29, 2), back(end - 9)),
+    )
+
+    served = [counter for counter in found.counters if counter.reason]
+    assert {"boot marks": 0, "fw_cfg": 20} == {each.device: each.outside_ns for each in served}
+
+
 def test_exits_over_time() -> None:
     """Some hundreds of steps of each device, and the last is all."""
     found = profile(*(pio(ZERO + 2 * MS + i, 0x510) for i in range(1000)))

@@ -8,7 +8,7 @@ import msgspec
 
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.protocol import POWER_OFF
-from qemu_boot_time.sources.exits.maps import COMMAND, MapRecord
+from qemu_boot_time.sources.exits import MAP_COMMAND, MapRecord
 from qemu_boot_time.vm.qmp import Qmp
 
 _MONITOR = "human-monitor-command"
@@ -37,7 +37,7 @@ class Mapper:
         """Ask for a map, unless one is to come."""
         if qmp.connected and not self._asked_ns:
             self._asked_ns = time.monotonic_ns()
-            qmp.execute(_MONITOR, command_line=COMMAND)
+            qmp.execute(_MONITOR, command_line=MAP_COMMAND)
 
     def saw(self, event: Event, qmp: Qmp) -> None:
         """Ask for one where a mark comes for the first time, unless it is the guest's last."""

@@ -79,7 +79,7 @@ class Watch:
         self.pids[pid] = self.pids.pop(pid, None)
         if self.mapper is not None:
             self.mapper.ask(self.vm.qmp)
-        if self.plan.command.has("-S"):
+        if self._is_ours_to_continue or self.plan.command.has("-S"):
             self.vm.qmp.execute("query-status")
 
     def _status(self, status: str) -> None:
@@ -89,9 +89,13 @@ class Watch:
 
     def _may_continue(self) -> bool:
         command = self.plan.command
-        if self.mapper is not None and self.mapper.paused:
-            return True
-        return command.has("-S") and not has_own_control(command)
+        own_control = has_own_control(command)
+        return self._is_ours_to_continue or (command.has("-S") and not own_control)
+
+    @property
+    def _is_ours_to_continue(self) -> bool:
+        """Whether it is we who have QEMU wait: behind a script nobody can see that it does."""
+        return self.mapper is not None and self.mapper.paused
 
     def _is_ours(self, event: Event) -> bool:
         if event.vm not in self.pids and self.vm.pid in starters(event):

@@ -8,9 +8,17 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import ExitKind, Run
+from qemu_boot_time.model import ExitKind, Profile, Run
 from qemu_boot_time.report.parts import grid, ms, printable
-from qemu_boot_time.stats.exits import ExitRow, ExitSummary, Middle, PhaseExits, Slowdown, exits_of
+from qemu_boot_time.stats.exits import (
+    ExitRow,
+    ExitSummary,
+    Middle,
+    PhaseExits,
+    Slowdown,
+    exits_of,
+    is_whole,
+)
 
 MOST = 10
 """As many devices of a phase are shown; JSON has all."""
@@ -28,12 +36,19 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
     do = "does" if summary.boots == 1 else "do"
     yield Text(f"exits: {_boots(summary.boots)} that {do} not count", style="bold")
     if summary.failed:
-        yield Text(f"{_boots(summary.failed)} failed, or were not recorded whole: left out")
+        bad = ", ".join(_bad(profile) for profile in run.profiles if not is_whole(profile))
+        yield Text(f"left out: {bad}")
     yield from map(Text, _cost_lines(summary))
     yield from (Text(sentence(phase)) for phase in summary.phases)
     for phase in summary.phases:
         yield from (Text(), _table(phase))
     yield from (Text(), *(Text(f"note: {printable(note)}") for note in summary.notes), Text())
+
+
+def _bad(profile: Profile) -> str:
+    boot = profile.boot
+    why = "exits not known" if boot.ok else str(boot.outcome)
+    return printable(f"boot {boot.number} ({why}{boot.message and f': {boot.message}'})")
 
 
 def _boots(n: int) -> str:

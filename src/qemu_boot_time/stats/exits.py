@@ -99,7 +99,7 @@ class ExitSummary:
 
 def exits_of(run: Run) -> ExitSummary:
     """Summarise the profiles of a run."""
-    whole = [profile for profile in run.profiles if profile.boot.ok and profile.counters]
+    whole = [profile for profile in run.profiles if is_whole(profile)]
     notes = dict.fromkeys(note for profile in run.profiles for note in profile.notes)
     phases = tuple(_phase(name, whole) for name in _phases(whole))
     boots = [profile.boot for profile in whole]
@@ -110,6 +110,11 @@ def exits_of(run: Run) -> ExitSummary:
         cost=tuple(_costs(run.boots, boots)),
         notes=tuple(notes),
     )
+
+
+def is_whole(profile: Profile) -> bool:
+    """Whether a profile is counted: its boot got there, and all that it did is known."""
+    return profile.boot.ok and bool(profile.counters)
 
 
 def _phases(profiles: Iterable[Profile]) -> list[str]:

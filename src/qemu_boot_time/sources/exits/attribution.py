@@ -40,6 +40,8 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     """
     exits = _without_maps(exits, lookup)
     parted = _Parted.of(boot, exits, names)
+    most_ns = np.maximum(parted.until_ns - exits.time_ns, UNKNOWN)
+    exits = replace(exits, outside_ns=np.minimum(exits.outside_ns, most_ns))
     kept = np.flatnonzero(parted.phase >= 0)
     owners, owner = _owners(
         *lookup.accessed(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
@@ -70,6 +72,8 @@ class _Parted:
     """Of phases, in the order of time; the last is ``unaccounted``."""
     phase: Numbers
     """A number of ``names`` for each exit; negative: it is no part of the boot."""
+    until_ns: Numbers
+    """When that phase, or the boot, ended: what a guest is outside later is not its time."""
     zero_ns: int
 
     @classmethod
@@ -88,12 +92,14 @@ class _Parted:
         for begin_ns, end_ns in ends[len(parts) :]:
             phase[_within(exits, begin_ns, end_ns) | (exits.time_ns == end_ns)] = len(parts)
         last_ns = max((end for _, end in ends), default=0)
+        until_ns = np.full(len(exits.time_ns), last_ns)
         for number, (begin_ns, end_ns) in enumerate(ends[: len(parts)]):
             inside = _within(exits, begin_ns, end_ns)
             if end_ns == last_ns:  # the mark that ends the boot belongs to what it ends
                 inside |= exits.time_ns == end_ns
             phase[inside] = number
-        return cls((*(part.name for part in parts), UNACCOUNTED), phase, zero_ns)
+            until_ns[inside] = end_ns
+        return cls((*(part.name for part in parts), UNACCOUNTED), phase, until_ns, zero_ns)
 
 
 def _within(

@@ -1,7 +1,4 @@
-"""QEMU's memory maps of one boot, each with its time: firmware moves devices while it runs.
-
-``boot-NNNN.mtree``: one JSON record a line, appended as the monitor answers.
-"""
+"""QEMU's memory maps of one boot, each with its time: firmware moves devices while it runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +10,10 @@ import msgspec
 import numpy as np
 
 from qemu_boot_time.formats.mtree import MemoryMap, Region, Space, parse_mtree
+from qemu_boot_time.sources.exits import MapRecord
 from qemu_boot_time.sources.exits.devices import device_of, is_served_by_kvm
 from qemu_boot_time.sources.exits.pairing import KINDS, Mask, Numbers, distinct
 from qemu_boot_time.sources.jsonl import records
-
-COMMAND = "info mtree -f"
-"""What the human monitor is asked."""
-
-
-class MapRecord(msgspec.Struct, frozen=True):
-    """One answer. Times are absolute: CLOCK_MONOTONIC, in ns."""
-
-    asked_ns: int
-    answered_ns: int
-    text: str
-    """As QEMU prints it."""
 
 
 @dataclass(frozen=True, slots=True)

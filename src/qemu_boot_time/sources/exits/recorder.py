@@ -26,8 +26,9 @@ from qemu_boot_time.sources.perf_event.ring import Ring
 from qemu_boot_time.sources.tracepoints import Tracepoint, find_exits
 
 _EMPTIED_EVERY_NS = 10_000_000
-_MOST_PAGES, _LEAST_PAGES = 2048, 64
-"""Of a ring. A guest that only exits fills 8 MiB in a third of a second."""
+_MOST_PAGES, _LEAST_PAGES = 2048, 16
+"""Of a ring. A guest that only exits fills 8 MiB in a third of a second; 64 KiB are what a user without
+rights may lock beside the rings of ``perf_event``."""
 _PAGES_OF_ALL = 32768
 _OTHER_DESCRIPTORS = 64
 
