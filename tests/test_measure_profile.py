@@ -89,6 +89,7 @@ def test_each_mark_is_asked_at_once(tmp_path: Path, monitor: Monitor) -> None:
     assert 1 == len(monitor.asked)
     taker.heard(ANSWER)
     saw(taker, monitor, EventKind.PORT_WRITE, port=0xF5, value=1)
+    assert 1 == len(monitor.asked)
     saw(taker, monitor, EventKind.PORT_WRITE, port=0xF4, value=6)
     assert 2 == len(monitor.asked)
 

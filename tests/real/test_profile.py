@@ -7,8 +7,17 @@ import pytest
 import exit_guest
 from exit_guest import EXITS, counted
 from qbt_process import World, tiny_qemu
+from qemu_boot_time import process
+from qemu_boot_time.cli.measuring import facts_of
 from qemu_boot_time.guest import tiny
+from qemu_boot_time.measure import Plan, Silence, measure
+from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources import perf_event
+from qemu_boot_time.sources.exits import recorder
+from qemu_boot_time.sources.exits.recorder import ExitRecorder
+from qemu_boot_time.store.facts import RunWriter
+from qemu_boot_time.store.load import load_run
+from qemu_boot_time.vm.command import parse
 from real_host import require
 
 pytestmark = pytest.mark.real
@@ -85,6 +94,39 @@ def test_other_sources_may_see_the_marks(command: tuple[str, ...], world: World)
     (boot,) = done.document["profile"]["boots"]
     firmware = {place: n for place, n in EXITS.items() if place[0] == "firmware"}
     assert firmware == {place: n for place, n in counted(boot).items() if place[0] == "firmware"}
+
+
+def test_perf_counts_the_same(command: tuple[str, ...], perf: str, world: World) -> None:
+    """``perf script`` of the raw file, which is a perf.data, shows as many port accesses."""
+    assert perf == "kvm"
+    done = world.run(*PROFILE, "--", *command)
+
+    (boot, _) = done.document["profile"]["boots"]
+    file = world.runs[-1] / f"raw/boot-{boot['index']:04}.exits.data"
+    fields = ("-F", "pid,event,trace", "--pid", str(world.facts()[boot["index"]]["pids"][0]))
+    said = process.run(["perf", "script", "-i", str(file), *fields], timeout_s=60).stdout
+    ports = [line for line in said.splitlines() if "kvm_pio" in line and "0x501 " not in line]
+    assert len(ports) == sum(
+        exits for (_, _, kind), (exits, _) in EXITS.items() if kind.startswith("port")
+    )
+
+
+def test_a_boot_that_lost_events_has_no_counts(
+    traced: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rings of one page that are emptied at the end: no number is given, and it is said why."""
+    monkeypatch.setattr(recorder, "_MOST_PAGES", 1)
+    monkeypatch.setattr(recorder, "_LEAST_PAGES", 1)
+    monkeypatch.setattr(ExitRecorder, "readers", lambda _: {})
+    bios = world.bios(*tiny.marks("fw_start"), tiny.Flood(3000), tiny.DebugExit())
+    command = parse(tiny_qemu(bios, accelerator=traced))
+    plan = Plan(command, 1, Rules(), (perf_event.SOURCE,), timeout_s=60, profiles=1)
+    run = world.directory / "run"
+
+    measure(plan, RunWriter.begin(run, facts_of(plan, ())), Silence())
+
+    (profile,) = load_run(run).profiles
+    assert ((), True) == (profile.counters, "events were lost" in profile.notes[0])
 
 
 def test_qemus_own_time_is_told(command: tuple[str, ...], world: World) -> None:

@@ -92,6 +92,20 @@ def test_a_device_is_looked_up_when_it_was_there() -> None:
     assert {("firmware", "virtio"): 2} == places(found)
 
 
+def test_an_address_may_change_hands() -> None:
+    """Of several devices it is that one's which the next map shows; after the last map, that one's."""
+    first, then, last = (
+        ports((0x700, 0x73F, name), at_ns=ZERO + at_ms * MS)
+        for name, at_ms in (("nvme", 1), ("virtio-pci", 3), ("xhci", 5))
+    )
+
+    found = profile(
+        *(pio(ZERO + 2 * MS, 0x700), pio(ZERO + 8 * MS, 0x700)), maps=(first, then, last)
+    )
+
+    assert {("firmware", "virtio"): 1, ("loader", "usb"): 1} == places(found)
+
+
 def test_nobodys_addresses_have_no_device() -> None:
     """Neither has memory that no map shows; registers of the processor may have a name."""
     found = profile(

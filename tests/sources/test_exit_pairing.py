@@ -124,6 +124,19 @@ def test_vcpus_are_told_apart() -> None:
     ] == told(found)
 
 
+def test_a_trip_of_another_vcpu_serves_nothing_of_this_one() -> None:
+    """Although one's last event stands just before the other's first."""
+    one = kvm_events.columns(pio(10, 0x40), tid=42)
+    other = kvm_events.columns(to_qemu(20, IO), back(25), tid=43)
+
+    found = exits_of(stream_of(kvm_events.joined(one, other), PID), Lookup(()).served_by_kvm)
+
+    assert [
+        (10, "port write", 0x40, 1, "", -1),
+        (20, "other", -1, 0, "KVM_EXIT_IO", 5),
+    ] == told(found)
+
+
 def test_other_vms_are_left_out() -> None:
     """A recording has the exits of all VMs of the host."""
     ours = kvm_events.columns(pio(10, 0x3F8))

@@ -38,10 +38,8 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     What came before the exec of QEMU or after the boot's end is no part of it; nor is the time that
     QEMU took for maps.
     """
-    exits = _without_maps(exits, lookup)
     parted = _Parted.of(boot, exits, names)
-    most_ns = np.maximum(parted.until_ns - exits.time_ns, UNKNOWN)
-    exits = replace(exits, outside_ns=np.minimum(exits.outside_ns, most_ns))
+    exits = _without_maps(_within_phases(exits, parted), lookup)
     kept = np.flatnonzero(parted.phase >= 0)
     owners, owner = _owners(
         *lookup.accessed(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
@@ -56,6 +54,11 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     ordered = sorted(counters, key=lambda each: _rank(each, parted.names))
     samples = _samples(exits, kept, owner, owners, parted.zero_ns)
     return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(exits, kept, lookup)))
+
+
+def _within_phases(exits: Exits, parted: "_Parted") -> Exits:
+    most_ns = np.maximum(parted.until_ns - exits.time_ns, UNKNOWN)
+    return replace(exits, outside_ns=np.minimum(exits.outside_ns, most_ns))
 
 
 def _without_maps(exits: Exits, lookup: Lookup) -> Exits:
@@ -79,15 +82,8 @@ class _Parted:
     @classmethod
     def of(cls, boot: Boot, exits: Exits, names: Names) -> "_Parted":
         zero_ns = boot.exec_ns or 0
-        moved = _moved(boot, exits, names, zero_ns)
         parts, total = _parts(boot)
-        ends = [
-            (
-                moved.get(part.begin_ns, zero_ns + part.begin_ns),
-                moved.get(part.end_ns, zero_ns + part.end_ns),
-            )
-            for part in (*parts, *total)
-        ]
+        ends = _ends((*parts, *total), _moved(boot, exits, names, zero_ns), zero_ns)
         phase = np.full(len(exits.time_ns), -1, dtype=np.int64)
         for begin_ns, end_ns in ends[len(parts) :]:
             phase[_within(exits, begin_ns, end_ns) | (exits.time_ns == end_ns)] = len(parts)
@@ -100,6 +96,15 @@ class _Parted:
             phase[inside] = number
             until_ns[inside] = end_ns
         return cls((*(part.name for part in parts), UNACCOUNTED), phase, until_ns, zero_ns)
+
+
+def _ends(parts: Sequence[Phase], moved: Mapping[int, int], zero_ns: int) -> list[tuple[int, int]]:
+    """Give when each begins and ends, absolute."""
+
+    def absolute(time_ns: int) -> int:
+        return moved.get(time_ns, zero_ns + time_ns)
+
+    return [(absolute(part.begin_ns), absolute(part.end_ns)) for part in parts]
 
 
 def _within(
