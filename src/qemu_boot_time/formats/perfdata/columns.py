@@ -16,12 +16,14 @@ from qemu_boot_time.formats.perfdata.abi import Sample as Bit
 from qemu_boot_time.formats.perfdata.reader import open_recording
 from qemu_boot_time.formats.perfdata.samples import head_offset
 from qemu_boot_time.formats.perfdata.session import EventDesc
+from qemu_boot_time.formats.tracing import Field
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.int64]
+    Bytes = NDArray[np.uint8]
 
 _PEEK = struct.Struct("<I2xHQ")
 """Type, size, and the id where it is a sample (or what is lost of which event, where it is that)."""
@@ -173,28 +175,42 @@ def _columns(data: bytes, at: "Numbers", event: EventDesc, names: Sequence[str])
         raise InputError(
             f"{event.name}: not recorded as perf_event does", hint="qbt analyze reads it"
         )
-    raw = head_offset(attr, Bit.RAW) + _RAW_SIZE_BYTES
-    tid = head_offset(attr, Bit.TID)
-    fields = {
-        field.name: _taken(data, at, raw + field.offset, field.size, signed=field.signed)
+    raw, tid = head_offset(attr, Bit.RAW) + _RAW_SIZE_BYTES, head_offset(attr, Bit.TID)
+    wanted = [
+        field
         for field in (event.format.fields if event.format else ())
         if field.name in names and field.size in _INTEGERS
-    }
+    ]
+    width = max((raw + field.offset + field.size for field in wanted), default=raw)
+    rows = _rows(data, at, width)
     return Columns(
-        _taken(data, at, head_offset(attr, Bit.TIME), 8),
-        _taken(data, at, tid, 4, signed=True),
-        _taken(data, at, tid + 4, 4, signed=True),
-        fields,
+        _number(rows, head_offset(attr, Bit.TIME), "<u8"),
+        _number(rows, tid, "<i4"),
+        _number(rows, tid + 4, "<i4"),
+        {field.name: _number(rows, raw + field.offset, _type(field)) for field in wanted},
     )
 
 
-def _taken(
-    data: bytes, at: "Numbers", offset: int, size: int, *, signed: bool = False
-) -> "Numbers":
-    """Take one number out of each record."""
+def _rows(data: bytes, at: "Numbers", width: int) -> "Bytes":
+    """Take so many bytes of each record, one row a record; what is cut short has none."""
     import numpy as np
 
     whole = np.frombuffer(data, dtype=np.uint8)
-    pieces = whole[at[:, None] + np.arange(offset, offset + size)]
-    kind = _INTEGERS[size] if signed else _INTEGERS[size].replace("i", "u")
-    return np.ascontiguousarray(pieces).view(f"<{kind}")[:, 0].astype(np.int64)
+    if len(whole) < width:
+        return np.empty((0, width), dtype=np.uint8)
+    windows = np.lib.stride_tricks.sliding_window_view(whole, width)
+    return windows[at[at + width <= len(whole)]]
+
+
+def _type(field: Field) -> str:
+    code = _INTEGERS[field.size]
+    return f"<{code if field.signed else code.replace('i', 'u')}"
+
+
+def _number(rows: "Bytes", offset: int, kind: str) -> "Numbers":
+    """Take one number out of each row."""
+    import numpy as np
+
+    size = np.dtype(kind).itemsize
+    pieces = np.ascontiguousarray(rows[:, offset : offset + size])
+    return pieces.view(kind)[:, 0].astype(np.int64)
