@@ -41,7 +41,14 @@ def test_without_times_counts_must_do() -> None:
     """One exit is one, and what nobody owns has no device."""
     run = profiled([counter("", 2, kind=ExitKind.PORT_WRITE), counter("ide", 1)])
 
-    assert "firmware: 3 exits, 2 port writes of no device" in section(run)
+    assert "firmware: 3 exits, 2 port writes of no device at 0x1-0x2" in section(run)
+
+
+def test_registers_are_the_processors() -> None:
+    """No device has them."""
+    run = profiled([counter("", 1, kind=ExitKind.MSR_READ)])
+
+    assert "firmware: 1 exit, 1 msr read of processor at 0x1-0x2" in section(run)
 
 
 def test_a_table_a_phase() -> None:

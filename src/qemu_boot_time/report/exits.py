@@ -25,6 +25,8 @@ MOST = 10
 
 _COLUMNS = ("exits", "accesses", "outside ms", "share")
 _NOBODY = "no device"
+_PROCESSOR = "processor"
+_MSRS = {ExitKind.MSR_READ, ExitKind.MSR_WRITE}
 _TOO_FEW = "too few boots to say how sure"
 
 
@@ -89,7 +91,19 @@ def _words(row: ExitRow) -> str:
     n = row.exits.median
     if row.kind is ExitKind.OTHER:
         return f"{n:,} {row.reason or 'of a reason not told'}"
-    return f"{n:,} {row.kind}{'s' * (n != 1)} of {row.device or _NOBODY}"
+    return f"{n:,} {row.kind}{'s' * (n != 1)} of {_owner(row)}"
+
+
+def _owner(row: ExitRow) -> str:
+    """Name the device; where there is none, say where it would have been."""
+    if row.device:
+        return row.device
+    where = "" if row.addresses is None else f" at {_range(*row.addresses)}"
+    return f"{_PROCESSOR if row.kind in _MSRS else _NOBODY}{where}"
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low:#x}" if low == high else f"{low:#x}-{high:#x}"
 
 
 def _table(phase: PhaseExits) -> Table:
@@ -119,7 +133,7 @@ def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
 def _called(row: ExitRow) -> str:
     if row.kind is ExitKind.OTHER:
         return f"{'idle ' * row.is_idle}{row.reason or 'reason not told'}"
-    return f"{row.device or _NOBODY}, {row.kind}"
+    return f"{_owner(row)}, {row.kind}"
 
 
 def _count(number: Middle) -> str:

@@ -40,6 +40,8 @@ class ExitRow:
     accesses: Middle
     outside_ns: Middle | None
     """None: this host does not tell."""
+    addresses: tuple[int, int] | None
+    """The lowest and the highest of all boots; None: there are none."""
 
     @property
     def is_idle(self) -> bool:
@@ -156,7 +158,13 @@ def _row(key: _Key, boots: Sequence[Sequence[Counter]]) -> ExitRow:
         exits=Middle.of([sum(each.exits for each in boot) for boot in boots]),
         accesses=Middle.of([sum(each.accesses for each in boot) for boot in boots]),
         outside_ns=_outside(boots),
+        addresses=_addresses(each for boot in boots for each in boot),
     )
+
+
+def _addresses(counters: Iterable[Counter]) -> tuple[int, int] | None:
+    known = [each.addresses for each in counters if each.addresses is not None]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
 def _outside(boots: Sequence[Sequence[Counter]]) -> Middle | None:
