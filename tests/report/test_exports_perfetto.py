@@ -8,7 +8,19 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as protos
 
 from boots import booted, marks, started
 from budgets import run_of
-from qemu_boot_time.model import Alignment, Boot, Inside, Mark, Outcome, Phase, Purpose, Run, Span
+from qemu_boot_time.model import (
+    Alignment,
+    Boot,
+    CounterSample,
+    Inside,
+    Mark,
+    Outcome,
+    Phase,
+    Profile,
+    Purpose,
+    Run,
+    Span,
+)
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.exports import exporter
 
@@ -24,6 +36,8 @@ class Read:
     """Track to name, begin, end."""
     tracks: list[str]
     """Names; one may come twice."""
+    counts: dict[str, list[tuple[int, int]]]
+    """Counter track to its times and values."""
 
 
 def read(*runs: Run) -> list[Read]:
@@ -33,7 +47,9 @@ def read(*runs: Run) -> list[Read]:
     trace = protos.Trace.FromString(content)
     described = {p.track_descriptor.uuid: p.track_descriptor for p in trace.packet if is_track(p)}
     by_process: dict[int, Read] = {
-        uuid: Read(track.process.process_name, defaultdict(list), defaultdict(list), [])
+        uuid: Read(
+            track.process.process_name, defaultdict(list), defaultdict(list), [], defaultdict(list)
+        )
         for uuid, track in described.items()
         if track.HasField("process")
     }
@@ -66,7 +82,9 @@ def place(
     event = packet.track_event
     track = described[event.track_uuid]
     process = by_process[track.parent_uuid]
-    if event.type == protos.TrackEvent.TYPE_INSTANT:
+    if event.type == protos.TrackEvent.TYPE_COUNTER:
+        process.counts[track.name].append((packet.timestamp, event.counter_value))
+    elif event.type == protos.TrackEvent.TYPE_INSTANT:
         process.points[track.name].append((event.name, packet.timestamp))
     elif event.type == protos.TrackEvent.TYPE_SLICE_BEGIN:
         open_slices[event.track_uuid].append((event.name, packet.timestamp))
@@ -224,3 +242,21 @@ def test_what_is_known_of_a_mark_is_with_it() -> None:
     assert [("source", "perf"), ("event", "kvm:kvm_pio"), ("error_ns", 3), ("instructions", 9)] == [
         (fact.name, fact.string_value or fact.int_value) for fact in event.debug_annotations
     ]
+
+
+def test_exits_are_counter_tracks() -> None:
+    """One a device, in a process of its own, on the host's clock."""
+    boot = Boot(5, 7, Outcome.REACHED, marks(fw_start=5), exec_ns=1000)
+    samples = (
+        CounterSample(10, "fw_cfg", 1),
+        CounterSample(20, "ide", 4),
+        CounterSample(30, "fw_cfg", 9),
+    )
+
+    (process,) = read(Run("night", (), profiles=(Profile(boot, samples=samples),)))
+
+    assert "profile: boot 6" == process.name
+    assert {
+        "exits: fw_cfg": [(1010, 1), (1030, 9)],
+        "exits: ide": [(1020, 4)],
+    } == process.counts

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from boots import booted, marks
 from budgets import MS, counted_run, fail_if, judged, run_of
+from profiles import counter, profiled
 from qbt_process import World
 from qemu_boot_time.cli import doctor as doctor_command
 from qemu_boot_time.cli.build import _print
@@ -26,6 +27,7 @@ from qemu_boot_time.model import (
     Clock,
     Definitions,
     EndedBy,
+    ExitKind,
     Inside,
     Kind,
     Outcome,
@@ -34,9 +36,11 @@ from qemu_boot_time.model import (
     Span,
 )
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
+from qemu_boot_time.phases.timeline import RowKind
 from qemu_boot_time.report import comparison, exact, overhead
 from qemu_boot_time.report.gates import gate_documents
 from qemu_boot_time.report.json import SCHEMA, dump, to_json
+from qemu_boot_time.report.timeline import timelines_document, timelines_of
 from qemu_boot_time.stats import exact as stats_exact
 from qemu_boot_time.stats.compare import compare
 from qemu_boot_time.stats.gates import Kind as GateKind
@@ -93,6 +97,7 @@ RUNS = {
     "reset": reset(),
     "inside": looked(),
     "counts": counted_run([3000, 3000]),
+    "profiles": profiled([counter("ide", 3, 70), counter("", 1)], [counter("ide", 4)]),
 }
 
 
@@ -134,10 +139,11 @@ def test_words_are_those_of_the_code(name: str, known: dict[str, type[StrEnum]])
 
 
 def test_kinds_are_those_of_the_code() -> None:
-    """Of inputs, and of budgets."""
+    """Of inputs, budgets, exits, and rows of a timeline."""
     kinds = {words for key, words in enums(schema("run")) if key == "kind"}
 
-    assert {frozenset(Kind), frozenset(GateKind)} == {frozenset(words) for words in kinds}
+    expected = {frozenset(each) for each in (Kind, GateKind, ExitKind, RowKind)}
+    assert expected == {frozenset(words) for words in kinds}
 
 
 def test_a_key_that_nobody_published_is_seen() -> None:
@@ -174,7 +180,7 @@ def test_what_the_runs_of_these_tests_have() -> None:
     documents = [printed(run) for run in RUNS.values()]
 
     keys = {key for document in documents for key in document}
-    assert {*strict("run")["properties"]} - {"gates", "baseline"} == keys
+    assert {*strict("run")["properties"]} - {"gates", "baseline", "timelines"} == keys
     totals = {
         name: printed(RUNS[name])["summary"]["phases"][-1] for name in ("modes", "outlier", "start")
     }
@@ -201,6 +207,14 @@ def test_documents_with_budgets(condition: str) -> None:
     baseline = {"name": "base", "warnings": ["x"]}
 
     assert [] == troubles(printed(run, gates=gates, baseline=baseline), "run")
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
+def test_documents_with_timelines(run: Run) -> None:
+    """Of whatever was seen."""
+    told = timelines_document(timelines_of(run))
+
+    assert [] == troubles(printed(run, timelines=told), "run")
 
 
 # --- comparisons ------------------------------------------------------------------------------

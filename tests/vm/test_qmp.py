@@ -45,6 +45,19 @@ def test_a_new_connection_is_negotiated(monitor: Qmp, qemu: socket.socket) -> No
     assert (True, os.getpid()) == (monitor.connected, monitor.qemu_pid)
 
 
+def test_a_command_may_have_arguments(monitor: Qmp, qemu: socket.socket) -> None:
+    """By QEMU's names, which have hyphens."""
+    qemu.recv(4096)
+
+    monitor.execute("human-monitor-command", command_line="info mtree -f")
+
+    assert {
+        "execute": "human-monitor-command",
+        "id": "human-monitor-command",
+        "arguments": {"command-line": "info mtree -f"},
+    } == json.loads(qemu.recv(4096))
+
+
 def test_messages_may_come_in_pieces(monitor: Qmp, qemu: socket.socket) -> None:
     """A line is a message when it is whole; what is no JSON is passed over."""
     qemu.sendall(b'{"event": "RES')

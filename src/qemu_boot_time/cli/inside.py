@@ -10,7 +10,7 @@ from qemu_boot_time.model import Purpose
 from qemu_boot_time.sources.base import Source
 from qemu_boot_time.vm.command import QemuCommand
 
-_LOOKS = [purpose for purpose in Purpose if purpose is not Purpose.MEASURED]
+_LOOKS = [Purpose.INITCALLS, Purpose.UNITS]
 
 inside_option = click.option(
     "--inside",

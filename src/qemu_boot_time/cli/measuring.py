@@ -190,6 +190,7 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         keep_going=plan.keep_going,
         clock=plan.clock,
         inside=plan.inside,
+        profiles=plan.profiles,
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )

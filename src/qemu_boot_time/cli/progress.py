@@ -16,6 +16,7 @@ from qemu_boot_time.phases import TOTAL
 _NS_PER_MS = 1_000_000
 _CLEAR = "\r\x1b[K"
 _S_PER_MIN = 60
+_LOOKING = {Purpose.PROFILE: "counting exits"}
 _MINUTES_FROM_S = 100
 
 
@@ -155,7 +156,7 @@ class Progress:
         """Show that a boot which is not measured runs; what is added for it, if asked."""
         if self.board.verbose:
             note(f"added to look at {purpose}: {shlex.join(arguments)}")
-        self.board.show(f"looking inside: {purpose}")
+        self.board.show(_LOOKING.get(purpose, f"looking inside: {purpose}"))
 
     def ended(self, boot: Boot) -> None:
         """Take what the boot came to."""

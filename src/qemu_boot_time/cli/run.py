@@ -9,6 +9,7 @@ from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import Printing, measure_and_print
+from qemu_boot_time.cli.profile import checked, profile_options
 from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options, plan_for
 from qemu_boot_time.inputs import Options
 
@@ -21,6 +22,7 @@ Examples:
   qbt run --prepare 'sync; echo 3 > /proc/sys/vm/drop_caches' -- qemu...
   qbt run --cpus 2-3 --warmup 1 --json -- taskset -c 1 qemu-system-x86_64 ...
   qbt run --inside initcalls,units -- qemu... -kernel vmlinuz -initrd img
+  qbt run --profile -- qemu-system-x86_64 -accel kvm ...
   qbt run --mark 42=network_up --until network_up -- qemu-system-x86_64 ...
   qbt run --source plugin --probe pci=pci_subsys_init -- qemu...
   qbt run -n 2 --clock instructions -- qemu-system-x86_64 -accel tcg ...
@@ -40,6 +42,7 @@ Examples:
 @how_often_options(10)
 @measuring_options
 @inside_option
+@profile_options
 @options.json_option
 @options.verbose_option_of_qemu
 @options.waterfall_option
@@ -49,6 +52,7 @@ def command(
     qemu: tuple[str, ...],
     wanted: Wanted,
     inside: str | None,
+    profiles: int,
     as_json: bool,
     waterfall: bool,
     gating: Gating,
@@ -64,5 +68,6 @@ def command(
     gating = opened(gating, Options(rules=wanted.rules, vmm=wanted.vmm))
     plan, notes = plan_for(qemu, wanted)
     plan = replace(plan, inside=purposes(inside, plan.command, plan.sources))
+    plan = replace(plan, profiles=checked(profiles, plan.command))
     printing = Printing(as_json, wanted.verbose, wanted.out, gating, waterfall)
     return measure_and_print(plan, printing, notes)

@@ -156,6 +156,17 @@ class Flood:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """Run instructions that were made elsewhere: 16-bit code that goes on behind its end."""
+
+    instructions: bytes
+
+    def code(self) -> bytes:
+        """Give the instructions."""
+        return self.instructions
+
+
+@dataclass(frozen=True, slots=True)
 class Print:
     """Write to the first serial port again and again, each time when it has room, as Linux does."""
 
@@ -251,7 +262,7 @@ class Stray:
         return assemble(("jmp u16:u16", 0, _VGA_SEGMENT))
 
 
-Step = Write | Spin | Flood | Print | Reset | DebugExit | PowerOff | Hang | Panic | Stray
+Step = Write | Spin | Flood | Raw | Print | Reset | DebugExit | PowerOff | Hang | Panic | Stray
 
 
 def _write_pci(address: int, value: int) -> bytes:

@@ -66,6 +66,7 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
         if _boot_in_blocks(running, seed):
             for series in running:
                 series.look_inside()
+                series.profile()
         guard.release("remove", str(sockets))
     return [series.boots for series in running]
 

@@ -48,6 +48,8 @@ class Plan:
     """Go on although the first boots have all failed."""
     inside: tuple[Purpose, ...] = ()
     """What is looked at inside the guest, each in one more boot after the measured ones."""
+    profiles: int = 0
+    """In how many more boots, after those, the guest's exits are counted."""
     precision: Precision | None = None
     """How well the median of the total must be known for the boots to be enough; None: no matter."""
     beside: Beside | None = None

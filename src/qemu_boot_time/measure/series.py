@@ -13,12 +13,15 @@ from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, ProgramError
 from qemu_boot_time.measure import beside
 from qemu_boot_time.measure.inside import plan_for
+from qemu_boot_time.measure.mapper import Mapper
 from qemu_boot_time.measure.plan import Plan, Side, named
+from qemu_boot_time.measure.profile import profiled
 from qemu_boot_time.measure.watch import Watch, drain, last_words, register, step
 from qemu_boot_time.model import Boot, EndedBy, Purpose
 from qemu_boot_time.process.signals import deferred_signals
 from qemu_boot_time.sources.base import Arm, Armed, Session, Source, boot_name
 from qemu_boot_time.sources.clocks import clock_pair
+from qemu_boot_time.sources.exits import exits_file, maps_file, recorder
 from qemu_boot_time.store.facts import BootFacts
 from qemu_boot_time.store.inside import STREAM
 from qemu_boot_time.store.load import boot_from_facts
@@ -47,6 +50,8 @@ class Series:
     idle: list[Session] = field(default_factory=list)
     """The sources of the other sides, which listen while this one boots."""
     announced: bool = False
+    mapper: Mapper | None = None
+    """Who takes QEMU's memory maps of the next boot."""
 
     @property
     def is_hopeless(self) -> bool:
@@ -125,11 +130,13 @@ class Series:
             session.begin(index)
         # A boot that has begun is told of, even if we are to end before we have seen it begin.
         with deferred_signals() as release, RunningVm(self._request(index), self.guard) as vm:
-            watch = Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s)
+            watch = Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s, mapper=self.mapper)
             watch.pids[vm.pid] = None
             with watched_opens(self.plan.command) as watch.opens:
                 interrupted = self._watch_until_over(watch, release)
             watch.accelerator = watch.accelerator or vm.accelerator()
+            if self.mapper is not None:
+                self.mapper.ask(vm.qmp)
             vm.stop(watch.heard)
             end_ns = time.monotonic_ns()
             for source, session in self.armed:
@@ -148,6 +155,20 @@ class Series:
             plan = plan_for(self.plan, purpose, self.sockets, handed_out)
             self.side.observer.looks(purpose, plan.command.argv[len(self.plan.command.argv) :])
             replace(self, plan=plan, purpose=purpose).boot(index)
+
+    def profile(self) -> None:
+        """Boot some more to count their exits; these boots are no part of the result."""
+        plan, paused = profiled(self.plan)
+        raw, first = self.side.writer.raw, len(self.boots) + len(self.plan.inside)
+        for index in range(first, first + self.plan.profiles):
+            self.side.observer.looks(
+                Purpose.PROFILE, plan.command.argv[len(self.plan.command.argv) :]
+            )
+            with recorder.arm(exits_file(raw, index)) as session:
+                armed = [*self.armed, (recorder.SOURCE, session)]
+                mapper = Mapper(maps_file(raw, index), paused=paused)
+                purpose = Purpose.PROFILE
+                replace(self, plan=plan, purpose=purpose, armed=armed, mapper=mapper).boot(index)
 
     def _prepare(self) -> None:
         if self.plan.prepare is None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from qemu_boot_time import process
+from qemu_boot_time.measure.mapper import Mapper
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.model import EndedBy, Event
 from qemu_boot_time.sources.base import Session, Source
@@ -46,6 +47,8 @@ class Watch:
     opens: Opens | None = None
     """Tells when the kernel's files are opened and closed; None: there are none to be seen."""
     start: StartFacts = field(default_factory=StartFacts)
+    mapper: Mapper | None = None
+    """Who takes QEMU's memory maps; None: nobody asks for any."""
 
     def saw(self, source: Source, events: Iterable[Event]) -> None:
         """Take live events; the mark asked for ends the boot."""
@@ -54,6 +57,8 @@ class Watch:
                 continue
             self.events.append(event)
             self.accelerator = self.accelerator or self.vm.accelerator()
+            if self.mapper is not None:
+                self.mapper.saw(event, self.vm.qmp)
             if is_until(event, self.plan.rules) and self.ended_by is None:
                 self.ended_by = EndedBy.MARK
 
@@ -61,6 +66,8 @@ class Watch:
         """Take one message of the monitor."""
         if "QMP" in message:
             self._started(greeting_ns=time.monotonic_ns())
+        if self.mapper is not None:
+            self.mapper.heard(message)
         kind = message.get("event")
         if kind == "RESET":
             self.resets_ns.append(event_time_ns(message) + self.realtime_offset_ns)
@@ -81,7 +88,9 @@ class Watch:
         self._started(monitor_ns=time.monotonic_ns())
         pid = self.vm.meet()
         self.pids[pid] = self.pids.pop(pid, None)
-        if self.plan.command.has("-S"):
+        if self.mapper is not None:
+            self.mapper.ask(self.vm.qmp)
+        if self._is_ours_to_continue or self.plan.command.has("-S"):
             self.vm.qmp.execute("query-status")
 
     def touched(self) -> None:
@@ -101,7 +110,13 @@ class Watch:
 
     def _may_continue(self) -> bool:
         command = self.plan.command
-        return command.has("-S") and not has_own_control(command)
+        own_control = has_own_control(command)
+        return self._is_ours_to_continue or (command.has("-S") and not own_control)
+
+    @property
+    def _is_ours_to_continue(self) -> bool:
+        """Whether it is we who have QEMU wait: behind a script nobody can see that it does."""
+        return self.mapper is not None and self.mapper.paused
 
     def _is_ours(self, event: Event) -> bool:
         if event.vm not in self.pids and self.vm.pid in starters(event):
@@ -156,7 +171,8 @@ def step(selector: selectors.BaseSelector, watch: Watch) -> None:
     nobody_tells = watch.vm.leader_ended and not watch.vm.qmp.connected
     for key, _ in selector.select(min(left_s, _ORPHAN_POLL_S) if nobody_tells else left_s):
         key.data()
-    if watch.ended_by is None and watch.vm.ended:
+    hangs = watch.mapper is not None and watch.mapper.is_overdue
+    if watch.ended_by is None and (hangs or watch.vm.ended):
         watch.ended_by = EndedBy.ITSELF
     if watch.ended_by is None and time.monotonic() >= watch.deadline:
         watch.ended_by = EndedBy.TIMEOUT

@@ -35,6 +35,11 @@ def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
     }
     if run.inside:
         document["inside"] = [_inside(inside) for inside in run.inside]
+    if run.profiles:
+        # It renders tables too, and a document without profiles needs no library for that.
+        from qemu_boot_time.report.exits import exits_document
+
+        document["profile"] = exits_document(run)
     counted = _summary(run, Clock.INSTRUCTIONS)
     if counted["marks"]:
         document["instructions"] = counted

@@ -13,6 +13,7 @@ from rich.text import Text
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
+from qemu_boot_time.report.exits import exits_parts
 from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import (
     PIPE,
@@ -105,6 +106,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
         parts += [*drawn, Text()]
     parts += [part for each in showing.timelines for part in timeline_parts(each)]
     parts += [part for inside in run.inside for part in inside_parts(inside)]
+    parts += exits_parts(run)
     told = stats_lines if showing.stats else detail_lines
     remarks = (
         *told(details),

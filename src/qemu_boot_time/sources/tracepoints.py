@@ -10,11 +10,22 @@ from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats.tracing import EventFormat, parse_format
 from qemu_boot_time.formats.tracing_data import TracingFiles
 from qemu_boot_time.protocol import PORTS
-from qemu_boot_time.sources import kvm_console, kvm_stock, kvm_trace
+from qemu_boot_time.sources import kvm_console, kvm_exits, kvm_stock, kvm_trace
 from qemu_boot_time.sources.kvm_trace import Vmm
 
 _FIELD_NEEDED = {kvm_trace.ENTRY: "rip"}
 """Without it the event cannot be filtered, and would come with every exit of the guest: not at all."""
+
+_EXITS = {
+    kvm_trace.PIO: "",
+    kvm_exits.MMIO: "",
+    kvm_stock.MSR: "",
+    kvm_exits.EXIT: "",
+    kvm_trace.ENTRY: "",
+    kvm_exits.USERSPACE_EXIT: "",
+    kvm_trace.FPU: "load==1",
+}
+"""What tells of exits, to the filter of it."""
 
 
 class Enabled(Enum):
@@ -112,6 +123,21 @@ def find_tracepoints(tracefs: Path, vmm: Vmm, *, console: bool = False) -> tuple
         needed = _FIELD_NEEDED.get(wanted.event)
         if needed is None or any(field.name == needed for field in tracepoint.format.fields):
             found.append(tracepoint)
+    return tuple(found)
+
+
+def find_exits(tracefs: Path) -> tuple[Tracepoint, ...]:
+    """Look up what tells of each exit of a guest, unfiltered; none of them wakes its reader.
+
+    What the running kernel lacks is left out. Raises HostError where port accesses are.
+    """
+    found: list[Tracepoint] = []
+    for event, condition in _EXITS.items():
+        try:
+            found.append(_tracepoint(tracefs, _Wanted(event, condition)))
+        except HostError:
+            if event == kvm_trace.PIO:
+                raise
     return tuple(found)
 
 

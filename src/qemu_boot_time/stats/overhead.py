@@ -114,6 +114,11 @@ def _change(
     return change_of(_logs(first), _logs(second), allowed, Place(quantity, "", ""))
 
 
+def ratio_of(first: Sequence[int], second: Sequence[int]) -> Ratio:
+    """Give how many times as much the second side takes, of values above 0: one at least a side."""
+    return _ratio(change_of(_logs(first), _logs(second), Margin(), Place("", "", "")))
+
+
 def _logs(values: Sequence[int]) -> list[int]:
     return [round(math.log(value) * _LOG_UNITS) for value in values]
 

@@ -110,6 +110,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock = Clock.TIME
     inside: tuple[Purpose, ...] = ()
     """What boots of their own look at, after the measured ones."""
+    profiles: int = 0
+    """In how many boots of their own, after those, the guest's exits are counted."""
     notes: tuple[str, ...] = ()
     host: dict[str, Any] = {}
 

@@ -41,6 +41,7 @@ from qemu_boot_time.store.facts import (
 )
 from qemu_boot_time.store.inside import STREAM, read_handed_out
 from qemu_boot_time.store.precision import said, totals_of
+from qemu_boot_time.store.profile import read_profile
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
@@ -78,7 +79,8 @@ def load_run(directory: Path) -> Run:
     notes += [] if facts.sources else [_nobody_looked(facts)]
     rules = rules_of(facts)
     measured = [boot for boot in boots if boot.counts]
-    looked = [boot for boot in boots if boot.purpose is not Purpose.MEASURED]
+    looked = [boot for boot in boots if boot.purpose not in {Purpose.MEASURED, Purpose.PROFILE}]
+    counted = [boot for boot in boots if boot.purpose is Purpose.PROFILE]
     found_boots = tuple(
         boot_from_facts(boot, events[boot.index], rules, facts.sources) for boot in measured
     )
@@ -92,6 +94,14 @@ def load_run(directory: Path) -> Run:
         accelerator="/".join(_accelerators(facts, measured)),
         inside=tuple(
             _inside(boot, events[boot.index], request.raw, facts.sources) for boot in looked
+        ),
+        profiles=tuple(
+            read_profile(
+                request.raw,
+                boot_from_facts(boot, events[boot.index], rules, facts.sources),
+                rules.names,
+            )
+            for boot in counted
         ),
         notes=(*notes, *_precision(facts, found_boots)),
         definitions=definitions_of(facts),

@@ -56,10 +56,17 @@ class Qmp:
         assert self._socket is not None  # noqa: S101  # the caller asks connected first
         return self._socket.fileno()
 
-    def execute(self, command: str) -> None:
-        """Send one command without arguments; its answer comes with the other messages."""
+    def execute(self, command: str, **arguments: str) -> None:
+        """Send one command; its answer, with the command as ``id``, comes with the other messages.
+
+        Names of arguments have ``_`` in place of ``-``.
+        """
         if self._socket is not None:
-            line = msgspec.json.encode({"execute": command, "id": command})
+            request: dict[str, Any] = {"execute": command, "id": command}
+            if arguments:
+                named = {name.replace("_", "-"): value for name, value in arguments.items()}
+                request["arguments"] = named
+            line = msgspec.json.encode(request)
             with contextlib.suppress(OSError):
                 self._socket.sendall(line + b"\n")
 

@@ -119,6 +119,12 @@ def lost_record(event_id: int, lost: int, *, time_ns: int) -> bytes:
     return _record(RecordType.LOST, struct.pack("<QQ", event_id, lost) + trailer)
 
 
+def lost_samples_record(event_id: int, lost: int) -> bytes:
+    """Say, as perf does at the end, how many samples of an event were lost in all."""
+    trailer = _TRAILER.pack(0, 0, 0, 0, 0, event_id)
+    return _record(RecordType.LOST_SAMPLES, struct.pack("<Q", lost) + trailer)
+
+
 def round_record() -> bytes:
     """Say that nothing after this is older than what came before the round before it."""
     return _record(RecordType.FINISHED_ROUND, b"")

@@ -1,4 +1,4 @@
-"""A trace for https://ui.perfetto.dev: a process a boot, tracks for its phases, marks, initcalls, units.
+"""A trace for https://ui.perfetto.dev: a process a boot, tracks for its phases, marks, initcalls, units, exits.
 
 Times are the host's CLOCK_MONOTONIC where the exec of QEMU was seen, so that boots lie where they
 were; else a boot begins at 0. Written with Perfetto's published protos (``TracePacket`` with
@@ -11,7 +11,7 @@ from typing import Any
 
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.exports.parts import lacks
-from qemu_boot_time.report.exports.tracks import Process, Slice, Track, processes_of
+from qemu_boot_time.report.exports.tracks import Count, Process, Slice, Track, processes_of
 from qemu_boot_time.report.json import plain
 
 _SEQUENCE = 1
@@ -48,6 +48,8 @@ class _Writer:
         zero_ns = _zero_ns(process)
         for track in process.tracks:
             self._track(trace, track, number, zero_ns)
+        for each in process.counts:
+            self._count(trace, each, number, zero_ns)
         rendered: bytes = trace.SerializeToString()
         return rendered
 
@@ -65,6 +67,19 @@ class _Writer:
             ends += [] if each.is_instant else [each.end_ns]
         while ends:
             self._end(trace, number, zero_ns + ends.pop())
+
+    def _count(self, trace: Any, each: Count, parent: int, zero_ns: int) -> None:
+        number = next(self._numbers)
+        descriptor = _packet(trace).track_descriptor
+        descriptor.uuid, descriptor.parent_uuid = number, parent
+        descriptor.name = plain(each.name)
+        descriptor.counter.unit = descriptor.counter.UNIT_COUNT
+        for time_ns, value in each.steps:
+            packet = _packet(trace)
+            packet.timestamp = zero_ns + time_ns
+            event = packet.track_event
+            event.type = self._protos.TrackEvent.TYPE_COUNTER
+            event.track_uuid, event.counter_value = number, value
 
     def _begin(self, trace: Any, track: int, zero_ns: int, each: Slice) -> None:
         kinds = self._protos.TrackEvent

@@ -1,9 +1,9 @@
-"""What a trace viewer shows of boots: a process a boot, its tracks, slices that nest on each."""
+"""What a trace viewer shows of boots: a process a boot, its tracks, slices that nest on each, counters."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from qemu_boot_time.model import Boot, Bound, Inside, Mark, Phase, Run, Span
+from qemu_boot_time.model import Boot, Bound, Inside, Mark, Phase, Profile, Run, Span
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.phases.timeline import (
     Row,
@@ -36,6 +36,14 @@ class Track(NamedTuple):
     """In the order of their begins, what holds another before it."""
 
 
+class Count(NamedTuple):
+    """A number that changes over time."""
+
+    name: str
+    steps: tuple[tuple[int, int], ...]
+    """From when on (since the exec of QEMU) it is what, in the order of time."""
+
+
 class Process(NamedTuple):
     """One boot."""
 
@@ -43,10 +51,11 @@ class Process(NamedTuple):
     boot: Boot
     command: tuple[str, ...]
     tracks: tuple[Track, ...]
+    counts: tuple[Count, ...] = ()
 
 
 def processes_of(runs: Sequence[Run]) -> Iterator[Process]:
-    """Give every boot, also those that failed, and those that looked inside."""
+    """Give every boot, also those that failed, those that looked inside, and those that were profiled."""
     for run in runs:
         before = "" if len(runs) == 1 else f"{run.name} "
         for boot in run.boots:
@@ -55,6 +64,10 @@ def processes_of(runs: Sequence[Run]) -> Iterator[Process]:
             name = f"{before}inside: {inside.purpose}"
             tracks = (*_tracks(inside.boot), *_inside(inside))
             yield Process(name, inside.boot, run.command, tracks)
+        for profile in run.profiles:
+            name = f"{before}profile: {_called(profile.boot)}"
+            tracks = _tracks(profile.boot)
+            yield Process(name, profile.boot, run.command, tracks, tuple(_counts(profile)))
 
 
 def _called(boot: Boot) -> str:
@@ -82,6 +95,14 @@ def _inside(inside: Inside) -> Iterator[Track]:
         yield from _laid_out(
             str(RowKind.ALIGNMENT_ERROR), map(_row, alignment_errors(inside.alignment))
         )
+
+
+def _counts(profile: Profile) -> Iterator[Count]:
+    """Give how often each device was left to, so far."""
+    steps: dict[str, list[tuple[int, int]]] = {}
+    for sample in profile.samples:
+        steps.setdefault(sample.device, []).append((sample.time_ns, sample.exits))
+    return (Count(f"exits: {device}", tuple(each)) for device, each in steps.items())
 
 
 def _phase(phase: Phase) -> Slice:

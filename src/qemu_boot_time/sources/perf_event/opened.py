@@ -90,7 +90,7 @@ def _read_format() -> ReadFormat:
     except OSError as error:
         if error.errno == errno.EINVAL:
             return ReadFormat.ID
-        raise _refused(error) from error
+        raise refused(error) from error
     return best
 
 
@@ -114,20 +114,19 @@ def open_cpus(
 
     Raises HostError where that is not possible.
     """
-    _make_room()
+    make_room(descriptors_needed())
     try:
         opened = tuple(_open_each(stack, found, asked, pid))
     except OSError as error:
-        raise _refused(error) from error
+        raise refused(error) from error
     if not opened:
         raise HostError("no CPU is online, as /sys has it", hint="qbt doctor")
     return opened
 
 
-def _make_room() -> None:
+def make_room(needed: int) -> None:
     """Raise the limit of open files as far as it takes and as we may: large machines have many CPUs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = descriptors_needed()
     if soft != resource.RLIM_INFINITY and soft < needed:
         most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
@@ -184,7 +183,8 @@ def _ring(stack: contextlib.ExitStack, descriptor: int, pages: int) -> Ring:
     return ring
 
 
-def _refused(error: OSError) -> HostError:
+def refused(error: OSError) -> HostError:
+    """Say why the kernel does not let us."""
     if error.errno == errno.EMFILE:
         needed = descriptors_needed()
         return HostError(

@@ -22,7 +22,6 @@ from qemu_boot_time.sources.clocks import clock_pair, periodic_timer
 from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.sources.perf_event.opened import (
     EVERYONE,
-    CpuEvents,
     attrs,
     open_cpus,
     state_of,
@@ -54,14 +53,14 @@ class Recorder:
         self._in_parallel = request.parallel
         self._ours: set[int] = set()
         with contextlib.ExitStack() as stack:
-            tracefs = _tracefs()
+            tracefs = readable_tracefs()
             console = request.asked.kvm_console
             found = find_tracepoints(tracefs, request.vmm, console=console)
             asked = attrs(found, inherit=pid is not None)
             self._cpus = open_cpus(stack, found, asked, pid=EVERYONE if pid is None else pid)
             self._raw = stack.enter_context(file.open("wb"))
             self._trace = LiveTrace(NAME, request.vmm, file)
-            self._keep(_head(tracefs, found, asked, self._cpus))
+            self._keep(head(tracefs, found, asked, [cpu.descriptors for cpu in self._cpus]))
             self._poll = stack.enter_context(select.epoll())
             self._now = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             stack.callback(os.close, self._now)
@@ -187,23 +186,27 @@ def _quiet_marks(*, console: bool) -> frozenset[str]:
     return kvm_stock.NAMES | (frozenset(kvm_console.SHOWS) if console else frozenset())
 
 
-def _tracefs() -> Path:
+def readable_tracefs() -> Path:
+    """Give where tracefs is. Raises HostError where we may not read it."""
     found = find_tracefs()
     if found is None or not found.readable:
         raise HostError("tracefs cannot be read", hint="qbt doctor; or --source debugcon")
     return found.directory
 
 
-def _head(
+def head(
     tracefs: Path,
     found: Sequence[Tracepoint],
     asked: Sequence[bytes],
-    cpus: Sequence[CpuEvents],
+    descriptors: Sequence[Sequence[int]],
 ) -> bytes:
-    """Give what precedes the kernel's records, so that perf and we can read them."""
+    """Give what precedes the kernel's records, so that perf and we can read them.
+
+    ``descriptors`` are those of each CPU, in the order of ``asked``.
+    """
     parts = [writer.pipe_header()]
     for i, attr in enumerate(asked):
-        ids = [state_of(cpu.descriptors[i]).id for cpu in cpus]
+        ids = [state_of(of_cpu[i]).id for of_cpu in descriptors]
         parts.append(writer.attr_record(attr, ids))
     parts.append(writer.tracing_data_record(tracing_files(tracefs, found)))
     names = [*(each.format.full_name for each in found), "dummy"]

@@ -1,0 +1,226 @@
+"""Exits, maps and the boot that they were seen in become its profile. Pure.
+
+A phase begins and ends where a mark was written, and that write is an exit itself: by its own stamp it is
+known which exits came before it, whichever source saw the mark, and however late.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qemu_boot_time.model import Boot, Counter, CounterSample, ExitKind, Phase, Profile
+from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.protocol import PORTS, Names
+from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
+from qemu_boot_time.sources.exits.maps import Accessed, Lookup
+from qemu_boot_time.sources.exits.pairing import KINDS, UNKNOWN, Exits, Numbers, distinct
+
+UNACCOUNTED = "unaccounted"
+_PORT_WRITE = KINDS.index(ExitKind.PORT_WRITE)
+_MSRS = {KINDS.index(ExitKind.MSR_READ), KINDS.index(ExitKind.MSR_WRITE)}
+_SAME_MARK_NS = 50_000_000
+"""How far a source's stamp of a mark may lie from the exit that it is."""
+_MOST_SAMPLES = 200
+"""Of one device in one boot: more is not seen in a picture."""
+_BY_HARDWARE = "time outside: from kvm_exit to the next kvm_entry of that vCPU"
+_BY_SOFTWARE = (
+    "time outside: what QEMU took to serve an exit, from kvm_userspace_exit to kvm_fpu; what KVM itself "
+    "took, this host does not tell (no kvm_exit)"
+)
+_SEVERAL = "{} vCPUs: the time outside is that of all of them together"
+_NO_MAP = "QEMU's monitor showed no memory map: no device has a name"
+
+
+def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profile:
+    """Give the exits of one boot their phases and their devices.
+
+    What came before the exec of QEMU or after the boot's end is no part of it; nor is the time that
+    QEMU took for maps.
+    """
+    parted = _Parted.of(boot, exits, names)
+    exits = _without_maps(_within_phases(exits, parted), lookup)
+    kept = np.flatnonzero(parted.phase >= 0)
+    owners, owner = _owners(
+        *lookup.accessed(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
+    )
+    groups, group = distinct(parted.phase[kept], exits.kind[kept], owner, exits.reason[kept])
+    counters = [
+        _counter(parted.names[phase], KINDS[kind], owners[who], exits.reasons[why], exits, members)
+        for (phase, kind, who, why), members in zip(
+            groups, _members(kept, group, len(groups)), strict=True
+        )
+    ]
+    ordered = sorted(counters, key=lambda each: _rank(each, parted.names))
+    samples = _samples(exits, kept, owner, owners, parted.zero_ns)
+    return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(exits, kept, lookup)))
+
+
+def _within_phases(exits: Exits, parted: "_Parted") -> Exits:
+    most_ns = np.maximum(parted.until_ns - exits.time_ns, UNKNOWN)
+    return replace(exits, outside_ns=np.minimum(exits.outside_ns, most_ns))
+
+
+def _without_maps(exits: Exits, lookup: Lookup) -> Exits:
+    drawn_ns = lookup.drawing_ns(exits.time_ns, exits.outside_ns)
+    left_ns = np.maximum(exits.outside_ns - drawn_ns, 0)
+    return replace(exits, outside_ns=np.where(exits.outside_ns >= 0, left_ns, UNKNOWN))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parted:
+    """Which phase each exit is in."""
+
+    names: tuple[str, ...]
+    """Of phases, in the order of time; the last is ``unaccounted``."""
+    phase: Numbers
+    """A number of ``names`` for each exit; negative: it is no part of the boot."""
+    until_ns: Numbers
+    """When that phase, or the boot, ended: what a guest is outside later is not its time."""
+    zero_ns: int
+
+    @classmethod
+    def of(cls, boot: Boot, exits: Exits, names: Names) -> "_Parted":
+        zero_ns = boot.exec_ns or 0
+        parts, total = _parts(boot)
+        ends = _ends((*parts, *total), _moved(boot, exits, names, zero_ns), zero_ns)
+        phase = np.full(len(exits.time_ns), -1, dtype=np.int64)
+        for begin_ns, end_ns in ends[len(parts) :]:
+            phase[_within(exits, begin_ns, end_ns) | (exits.time_ns == end_ns)] = len(parts)
+        last_ns = max((end for _, end in ends), default=0)
+        until_ns = np.full(len(exits.time_ns), last_ns)
+        for number, (begin_ns, end_ns) in enumerate(ends[: len(parts)]):
+            inside = _within(exits, begin_ns, end_ns)
+            if end_ns == last_ns:  # the mark that ends the boot belongs to what it ends
+                inside |= exits.time_ns == end_ns
+            phase[inside] = number
+            until_ns[inside] = end_ns
+        return cls((*(part.name for part in parts), UNACCOUNTED), phase, until_ns, zero_ns)
+
+
+def _ends(parts: Sequence[Phase], moved: Mapping[int, int], zero_ns: int) -> list[tuple[int, int]]:
+    """Give when each begins and ends, absolute."""
+
+    def absolute(time_ns: int) -> int:
+        return moved.get(time_ns, zero_ns + time_ns)
+
+    return [(absolute(part.begin_ns), absolute(part.end_ns)) for part in parts]
+
+
+def _within(
+    exits: Exits, begin_ns: int, end_ns: int
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    return (exits.time_ns >= begin_ns) & (exits.time_ns < end_ns)
+
+
+def _parts(boot: Boot) -> tuple[Sequence[Phase], Sequence[Phase]]:
+    """Give the phases that do not overlap, and the whole, where it is known."""
+    at = next((i for i, phase in enumerate(boot.phases) if phase.name == TOTAL), None)
+    if at is None:
+        return boot.phases, ()
+    return boot.phases[:at], (boot.phases[at],)
+
+
+def _moved(boot: Boot, exits: Exits, names: Names, zero_ns: int) -> Mapping[int, int]:
+    """Give the stamps of marks in the boot, and those of the exits that they are."""
+    is_write = (exits.kind == _PORT_WRITE) & np.isin(exits.address, tuple(PORTS))
+    writes = [
+        (names.of(int(exits.address[i]), int(exits.value[i])), int(exits.time_ns[i]))
+        for i in np.flatnonzero(is_write)
+    ]
+    moved: dict[int, int] = {}
+    for mark in boot.marks:
+        stamps = [time_ns for name, time_ns in writes if name == mark.name]
+        nearest = min(stamps, key=lambda ns: abs(ns - zero_ns - mark.time_ns), default=None)
+        if nearest is not None and abs(nearest - zero_ns - mark.time_ns) < _SAME_MARK_NS:
+            moved[mark.time_ns] = nearest
+    return moved
+
+
+_Owner = tuple[str, str]
+"""A device as people call it, and QEMU's own name of the region."""
+
+
+def _owners(found: Sequence[Accessed], which: Numbers) -> tuple[list[_Owner], Numbers]:
+    """Give the devices that were accessed, and which of them each exit did."""
+    named = [_owner(each) for each in found]
+    numbers = {owner: number for number, owner in enumerate(dict.fromkeys(named))}
+    number_of = np.array([numbers[owner] for owner in named], dtype=np.int64)
+    return list(numbers), number_of[which]
+
+
+def _owner(accessed: Accessed) -> _Owner:
+    kind, address, region = accessed
+    if kind in _MSRS:
+        return device_of_msr(address), ""
+    if kind == _PORT_WRITE and address in PORTS:
+        return MARKS, region.name if region else ""
+    return device_of(region), region.name if region else ""
+
+
+def _members(kept: Numbers, group: Numbers, groups: int) -> list[Numbers]:
+    if not groups:
+        return []
+    order = np.argsort(group, kind="stable")
+    return np.split(kept[order], np.searchsorted(group[order], np.arange(1, groups)))
+
+
+def _counter(
+    phase: str, kind: ExitKind, owner: _Owner, reason: str, exits: Exits, members: Numbers
+) -> Counter:
+    addresses, outside = exits.address[members], exits.outside_ns[members]
+    told = outside[outside >= 0]
+    return Counter(
+        phase=phase,
+        kind=kind,
+        exits=len(members),
+        accesses=int(exits.accesses[members].sum()),
+        device=owner[0],
+        region=owner[1],
+        reason=reason,
+        addresses=None if kind is ExitKind.OTHER else (int(addresses.min()), int(addresses.max())),
+        outside_ns=int(told.sum()) if len(told) else None,
+    )
+
+
+def _rank(counter: Counter, phases: Sequence[str]) -> tuple[int, int, int]:
+    return phases.index(counter.phase), -(counter.outside_ns or 0), -counter.exits
+
+
+def _samples(
+    exits: Exits, kept: Numbers, owner: Numbers, owners: Sequence[_Owner], zero_ns: int
+) -> list[CounterSample]:
+    """Count the exits to each device over time, in as many steps as a picture shows."""
+    times: dict[str, list[Numbers]] = {}
+    is_other = exits.kind[kept] == KINDS.index(ExitKind.OTHER)
+    for number, (device, _) in enumerate(owners):
+        of_it = kept[(owner == number) & ~is_other]
+        if len(of_it):
+            times.setdefault(device or "no device", []).append(exits.time_ns[of_it])
+    for number, reason in enumerate(exits.reasons):
+        of_it = kept[is_other & (exits.reason[kept] == number)]
+        if len(of_it):
+            times.setdefault(reason, []).append(exits.time_ns[of_it])
+    found = [
+        s for name, parts in times.items() for s in _steps(name, np.concatenate(parts), zero_ns)
+    ]
+    return sorted(found, key=lambda sample: sample.time_ns)
+
+
+def _steps(device: str, times_ns: Numbers, zero_ns: int) -> Iterator[CounterSample]:
+    ordered = np.sort(times_ns)
+    steps = np.unique(np.linspace(0, len(ordered) - 1, _MOST_SAMPLES).round().astype(np.int64))
+    for step in steps.tolist():
+        yield CounterSample(int(ordered[step]) - zero_ns, device, step + 1)
+
+
+def _notes(exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:
+    if not len(kept):
+        yield "no exit was seen: the guest was not run by KVM, or not by the process that we started"
+        return
+    yield _BY_HARDWARE if exits.by_kvm_exit else _BY_SOFTWARE
+    vcpus = len(np.unique(exits.tid[kept]))
+    if vcpus > 1:
+        yield _SEVERAL.format(vcpus)
+    if not lookup.has_maps:
+        yield _NO_MAP

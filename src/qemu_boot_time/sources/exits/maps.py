@@ -1,0 +1,105 @@
+"""QEMU's memory maps of one boot, each with its time: firmware moves devices while it runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from qemu_boot_time.formats.mtree import MemoryMap, Region, Space, parse_mtree
+from qemu_boot_time.sources.exits import MapRecord
+from qemu_boot_time.sources.exits.devices import device_of, is_served_by_kvm
+from qemu_boot_time.sources.exits.pairing import KINDS, Mask, Numbers, distinct
+from qemu_boot_time.sources.jsonl import records
+
+
+@dataclass(frozen=True, slots=True)
+class TimedMap:
+    """What lay where when the monitor was asked."""
+
+    asked_ns: int
+    answered_ns: int
+    map: MemoryMap
+
+
+def read_maps(file: Path) -> tuple[TimedMap, ...]:
+    """Read the maps of a boot, in the order of time; none where the file is missing.
+
+    Raises CorruptFileError where it is damaged.
+    """
+    if not file.exists():
+        return ()
+    found = records(file, msgspec.json.Decoder(MapRecord))
+    timed = [TimedMap(each.asked_ns, each.answered_ns, _parsed(each.text)) for each in found]
+    return tuple(sorted(timed, key=lambda each: each.asked_ns))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> MemoryMap:
+    """Parse it once: boots of one guest have the same maps, most of the time."""
+    return parse_mtree(text)
+
+
+class Accessed(NamedTuple):
+    """What exits of one kind at one address are to."""
+
+    kind: int
+    """A number of ``KINDS``."""
+    address: int
+    region: Region | None
+    """None: nobody answers there, or it is no access to either space."""
+
+
+class Lookup:
+    """Finds the regions of accesses in the maps of their times."""
+
+    def __init__(self, maps: Sequence[TimedMap]) -> None:
+        self._maps = maps
+        self._asked = np.array([each.asked_ns for each in maps], dtype=np.int64)
+        self._found: dict[tuple[Space, int, int], Region | None] = {}
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether there is any map at all."""
+        return bool(self._maps)
+
+    def accessed(
+        self, kinds: Numbers, addresses: Numbers, times_ns: Numbers
+    ) -> tuple[list[Accessed], Numbers]:
+        """Give what was accessed, and which of that each access is to.
+
+        The region is that of the first map since the access in which somebody answers there, else that
+        of the last before.
+        """
+        later = np.searchsorted(self._asked, times_ns)
+        keys, which = distinct(kinds, addresses, later)
+        found = [Accessed(key[0], key[1], self._region(*key)) for key in keys]
+        return found, which
+
+    def drawing_ns(self, begins_ns: Numbers, lengths_ns: Numbers) -> Numbers:
+        """Give how much of some intervals QEMU was at work on maps, and kept its guest waiting."""
+        drawn = np.zeros_like(lengths_ns)
+        for each in self._maps:
+            begin = np.maximum(begins_ns, each.asked_ns)
+            end = np.minimum(begins_ns + lengths_ns, each.answered_ns)
+            drawn += np.maximum(end - begin, 0)
+        return drawn
+
+    def served_by_kvm(self, kinds: Numbers, addresses: Numbers) -> Mask:
+        """Say of accesses whether KVM serves them itself; such devices do not move."""
+        found, which = self.accessed(kinds, addresses, np.zeros(len(kinds), np.int64))
+        served = np.array([is_served_by_kvm(each.region) for each in found], dtype=np.bool_)
+        return served[which]
+
+    def _region(self, kind: int, address: int, later: int) -> Region | None:
+        word = KINDS[kind].split()[0]
+        space = {"port": Space.PORTS, "mmio": Space.MEMORY}.get(word)
+        if space is None:
+            return None
+        nearest = [*range(later, len(self._maps)), *reversed(range(later))]
+        found = (self._maps[i].map.find(space, address) for i in nearest)
+        known = [region for region in found if region is not None]
+        return next((region for region in known if device_of(region)), next(iter(known), None))

@@ -1,0 +1,199 @@
+"""Profiles of several boots as one: the middle of each count, how far it differs, and what looking cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from qemu_boot_time.model import Boot, Counter, ExitKind, Profile, Run
+from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.stats.overhead import Ratio, ratio_of
+
+IDLE = frozenset({"EXIT_HLT", "EXIT_IDLE_HLT", "EXIT_MWAIT", "KVM_EXIT_HLT"})
+"""Reasons with which a guest waits for time to pass: it would have been as long without the exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """A number of each boot."""
+
+    median: int
+    least: int
+    most: int
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> "Middle":
+        """Take at least one value."""
+        return cls(round(median(values)), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRow:
+    """The exits of one kind to one device in one phase."""
+
+    device: str
+    """As people call it; empty: nobody's."""
+    kind: ExitKind
+    reason: str
+    """Of OTHER alone: the host's own word for it."""
+    exits: Middle
+    accesses: Middle
+    outside_ns: Middle | None
+    """None: this host does not tell."""
+    addresses: tuple[int, int] | None
+    """The lowest and the highest of all boots; None: there are none."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the guest waited."""
+        return self.reason in IDLE
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseExits:
+    """The exits of one phase."""
+
+    phase: str
+    length_ns: int | None
+    """Its median; None: ``unaccounted``, or no boot has it whole."""
+    exits: Middle
+    """Of all kinds, idle ones too."""
+    outside_ns: Middle | None
+    """Without what the guest was idle."""
+    idle_ns: Middle | None
+    """None: it was never idle."""
+    rows: tuple[ExitRow, ...]
+    """The one with the most time outside first, else the one with the most exits; idle ones last."""
+
+    @property
+    def busy(self) -> tuple[ExitRow, ...]:
+        """The rows of a guest that did something."""
+        return tuple(row for row in self.rows if not row.is_idle)
+
+    def share(self, part: Middle | None) -> float | None:
+        """Say how much of the phase a time is; None: that is not known."""
+        return part.median / self.length_ns if part is not None and self.length_ns else None
+
+
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """How many times as long something takes in the boots that were profiled."""
+
+    name: str
+    """A phase, or ``total``."""
+    n: tuple[int, int]
+    """Boots measured and profiled."""
+    ratio: Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSummary:
+    """What the profiles of a run come to."""
+
+    boots: int
+    """Profiled; those that failed, or whose events were not all there, are left out."""
+    failed: int
+    phases: tuple[PhaseExits, ...]
+    cost: tuple[Slowdown, ...]
+    """The total first."""
+    notes: tuple[str, ...]
+
+
+def exits_of(run: Run) -> ExitSummary:
+    """Summarise the profiles of a run."""
+    whole = [profile for profile in run.profiles if is_whole(profile)]
+    notes = dict.fromkeys(note for profile in run.profiles for note in profile.notes)
+    phases = tuple(_phase(name, whole) for name in _phases(whole))
+    boots = [profile.boot for profile in whole]
+    return ExitSummary(
+        boots=len(whole),
+        failed=len(run.profiles) - len(whole),
+        phases=phases,
+        cost=tuple(_costs(run.boots, boots)),
+        notes=tuple(notes),
+    )
+
+
+def is_whole(profile: Profile) -> bool:
+    """Whether a profile is counted: its boot got there, and all that it did is known."""
+    return profile.boot.ok and bool(profile.counters)
+
+
+def _phases(profiles: Iterable[Profile]) -> list[str]:
+    """Give the names of phases with exits, in the order of the boots."""
+    return list(dict.fromkeys(each.phase for profile in profiles for each in profile.counters))
+
+
+_Key = tuple[str, ExitKind, str]
+
+
+def _phase(name: str, profiles: Sequence[Profile]) -> PhaseExits:
+    parts = [[each for each in profile.counters if each.phase == name] for profile in profiles]
+    by_key: dict[_Key, list[list[Counter]]] = defaultdict(lambda: [[] for _ in parts])
+    for at, part in enumerate(parts):
+        for each in part:
+            by_key[_key(each)][at].append(each)
+    rows = sorted((_row(key, each) for key, each in by_key.items()), key=_rank)
+    lengths = [ns for p in profiles for ns in [_lengths(p.boot).get(name)] if ns is not None]
+    busy = [[each for each in part if each.reason not in IDLE] for part in parts]
+    idle = [[each for each in part if each.reason in IDLE] for part in parts]
+    return PhaseExits(
+        phase=name,
+        length_ns=round(median(lengths)) if lengths else None,
+        exits=Middle.of([sum(each.exits for each in part) for part in parts]),
+        outside_ns=_outside(busy),
+        idle_ns=_outside(idle),
+        rows=tuple(rows),
+    )
+
+
+def _key(counter: Counter) -> _Key:
+    reason = counter.reason if counter.kind is ExitKind.OTHER else ""
+    return counter.device, counter.kind, reason
+
+
+def _row(key: _Key, boots: Sequence[Sequence[Counter]]) -> ExitRow:
+    return ExitRow(
+        *key,
+        exits=Middle.of([sum(each.exits for each in boot) for boot in boots]),
+        accesses=Middle.of([sum(each.accesses for each in boot) for boot in boots]),
+        outside_ns=_outside(boots),
+        addresses=_addresses(each for boot in boots for each in boot),
+    )
+
+
+def _addresses(counters: Iterable[Counter]) -> tuple[int, int] | None:
+    known = [each.addresses for each in counters if each.addresses is not None]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
+
+
+def _outside(boots: Sequence[Sequence[Counter]]) -> Middle | None:
+    """Add up the time outside in each boot; None: in no boot is any known."""
+    known = [[each.outside_ns for each in boot if each.outside_ns is not None] for boot in boots]
+    return Middle.of([sum(boot) for boot in known]) if any(known) else None
+
+
+def _rank(row: ExitRow) -> tuple[bool, int, int]:
+    return row.is_idle, -(row.outside_ns.median if row.outside_ns else 0), -row.exits.median
+
+
+def _lengths(boot: Boot) -> Mapping[str, int]:
+    return {phase.name: phase.duration_ns for phase in reversed(boot.phases)}
+
+
+def _costs(measured: Iterable[Boot], profiled: Sequence[Boot]) -> Iterable[Slowdown]:
+    """Compare phases that both kinds of boots have: the total first, then in the order of the boots."""
+    sides = [_by_phase(boot for boot in measured if boot.ok), _by_phase(profiled)]
+    names = [name for name in sides[0] if name in sides[1]]
+    for name in sorted(names, key=lambda name: name != TOTAL):
+        first, second = (side[name] for side in sides)
+        yield Slowdown(name, (len(first), len(second)), ratio_of(first, second))
+
+
+def _by_phase(boots: Iterable[Boot]) -> Mapping[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for boot in boots:
+        for name, length_ns in reversed(tuple(_lengths(boot).items())):
+            if length_ns:
+                found[name].append(length_ns)
+    return found

@@ -1,0 +1,112 @@
+"""Where boots leave the guest, in words, in a table, in JSON."""
+
+import json
+from dataclasses import replace
+
+from profiles import counter, failed, profiled
+from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.report.json import to_json
+from qemu_boot_time.report.text import to_text
+
+MS = 10**6
+WIDTH = 80
+
+
+def section(run: Run) -> list[str]:
+    """Give the lines from the headline of the exits to the notes."""
+    lines = to_text(run).splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith("exits:"))
+    end = next(i for i, line in enumerate(lines) if i > begin and line.startswith("note:"))
+    return [line for line in lines[begin:end] if line]
+
+
+def test_words_come_first() -> None:
+    """What the profile costs, and where most of a phase's time went."""
+    run = profiled([counter("fw_cfg", 412_000, 12 * MS), counter("ide", 1_000, MS)])
+
+    headline, cost, more, words, rest, *_ = section(run)
+
+    assert "exits: 1 boot that does not count" == headline
+    assert (
+        "the profile's own cost: its boots took 1.91 times as long (too few boots to say "
+        "how sure; 1 and 3 boots measured)"
+    ) == f"{cost} {more}"
+    assert (
+        "firmware: 65.0% of its time outside, in 413,000 exits; 60.0% in 412,000 port "
+        "reads of fw_cfg"
+    ) == f"{words} {rest}"
+
+
+def test_without_times_counts_must_do() -> None:
+    """One exit is one, and what nobody owns has no device."""
+    run = profiled([counter("", 2, kind=ExitKind.PORT_WRITE), counter("ide", 1)])
+
+    assert "firmware: 3 exits, 2 port writes of no device at 0x1-0x2" in section(run)
+
+
+def test_registers_are_the_processors() -> None:
+    """No device has them."""
+    run = profiled([counter("", 1, kind=ExitKind.MSR_READ)])
+
+    assert "firmware: 1 exit, 1 msr read of processor at 0x1-0x2" in section(run)
+
+
+def test_a_table_a_phase() -> None:
+    """Devices by kind, how far boots differ, the idle guest; the rest is one row."""
+    hlt = counter("", 4, 5 * MS, kind=ExitKind.OTHER, reason="EXIT_HLT")
+    many = [counter(f"device {i:02}", 10 + i, (30 - i) * 1000) for i in range(11)]
+
+    lines = section(profiled([*many, hlt], [*many, hlt, counter("device 00", 2, 0)]))
+
+    cells = [" ".join(line.split()) for line in lines]
+    assert "firmware (20.000 ms) exits accesses outside ms share" in cells
+    assert "device 00, port read 11 (10-12) 11 (10-12) 0.030 0.1%" in cells
+    assert ["1 more 20 20 0.020 0.1%", "idle EXIT_HLT 4 5.000 25.0%"] == cells[-2:]
+    assert max(map(len, lines)) <= WIDTH
+
+
+def test_a_boot_that_is_left_out_says_why() -> None:
+    """It failed, or was not recorded whole."""
+    run = profiled([counter("ide", 1)])
+    lost = Profile(replace(run.boots[0], index=8), notes=("7 events were lost",))
+
+    lines = section(replace(run, profiles=(*run.profiles, failed(9), lost)))
+
+    assert "left out: boot 10 (timeout), boot 9 (exits not known)" == lines[1]
+
+
+def test_json_has_all() -> None:
+    """The counters of each boot as they are, and what they come to."""
+    run = profiled([counter("fw_cfg", 7, 12 * MS, region="fwcfg")])
+
+    document = json.loads(to_json(run))["profile"]
+
+    (boot,) = document["boots"]
+    assert [
+        {
+            "phase": "firmware",
+            "kind": "port read",
+            "exits": 7,
+            "accesses": 7,
+            "device": "fw_cfg",
+            "region": "fwcfg",
+            "reason": "KVM_EXIT_IO",
+            "addresses": [1, 2],
+            "outside_ns": 12 * MS,
+        }
+    ] == boot["counters"]
+    (phase,) = document["phases"]
+    assert ("firmware", 20 * MS, {"median": 7, "least": 7, "most": 7}) == (
+        phase["phase"],
+        phase["length_ns"],
+        phase["exits"],
+    )
+    assert ["total", "exec..fw_start", "firmware"] == [each["name"] for each in document["cost"]]
+
+
+def test_a_run_without_a_profile_says_nothing_of_it() -> None:
+    """Neither in the table nor in JSON."""
+    run = profiled()
+
+    assert "exits:" not in to_text(run)
+    assert "profile" not in json.loads(to_json(run))

@@ -1,0 +1,75 @@
+"""Profiles of several boots as one."""
+
+from dataclasses import replace
+
+import pytest
+
+from profiles import MS, counter, failed, profiled
+from qemu_boot_time.model import ExitKind, Profile
+from qemu_boot_time.stats.exits import Middle, exits_of
+
+
+def test_the_middle_of_each_count_and_how_far_it_differs() -> None:
+    """A boot without such exits has none of them, and regions of one device are one row."""
+    run = profiled(
+        [counter("ide", 3, 30), counter("fw_cfg", 5, 50, region="fwcfg")],
+        [counter("fw_cfg", 5, 60, region="fwcfg"), counter("fw_cfg", 2, 8, region="fwcfg.dma")],
+        [counter("fw_cfg", 9, 70)],
+    )
+
+    (phase,) = exits_of(run).phases
+
+    assert [
+        ("fw_cfg", Middle(7, 5, 9), Middle(68, 50, 70)),
+        ("ide", Middle(0, 0, 3), Middle(0, 0, 30)),
+    ] == [(row.device, row.exits, row.outside_ns) for row in phase.rows]
+    assert (Middle(8, 7, 9), Middle(70, 68, 80)) == (phase.exits, phase.outside_ns)
+    assert (20 * MS, 70 / (20 * MS)) == (phase.length_ns, phase.share(phase.outside_ns))
+
+
+def test_idleness_is_kept_apart() -> None:
+    """A guest that waits for time to pass would have taken as long without the exit."""
+    hlt = counter("", 4, 15 * MS, kind=ExitKind.OTHER, reason="EXIT_HLT")
+
+    (phase,) = exits_of(profiled([hlt, counter("ide", 1, 10)])).phases
+
+    assert (Middle(10, 10, 10), Middle(15 * MS, 15 * MS, 15 * MS)) == (
+        phase.outside_ns,
+        phase.idle_ns,
+    )
+    assert [("ide", False), ("", True)] == [(row.device, row.is_idle) for row in phase.rows]
+
+
+def test_the_host_may_not_tell_the_time_outside() -> None:
+    """Then nothing is said of it, and what comes most often is first."""
+    (phase,) = exits_of(profiled([counter("ide", 1), counter("fw_cfg", 9)])).phases
+
+    assert (None, None, None) == (phase.outside_ns, phase.idle_ns, phase.share(phase.outside_ns))
+    assert ["fw_cfg", "ide"] == [row.device for row in phase.rows]
+
+
+def test_a_boot_that_failed_or_is_not_whole_is_left_out() -> None:
+    """And counted."""
+    run = profiled([counter("ide", 1, 10)])
+    lost = Profile(run.profiles[0].boot, notes=("7 events were lost",))
+
+    summary = exits_of(replace(run, profiles=(*run.profiles, failed(9), lost)))
+
+    assert (1, 2) == (summary.boots, summary.failed)
+    assert ("time outside: of a test", "7 events were lost") == summary.notes
+    assert [Middle(1, 1, 1)] == [phase.exits for phase in summary.phases]
+
+
+@pytest.mark.parametrize(("n", "is_sure"), [(3, False), (6, True)])
+def test_what_profiling_costs(n: int, is_sure: bool) -> None:  # noqa: FBT001  # a parameter
+    """The total and each phase against the measured boots; few boots give no interval."""
+    counters = [counter("ide", 1, 10)]
+    run = profiled(*(counters for _ in range(n)), measured_ms=[10] * n)
+
+    cost = {each.name: each for each in exits_of(run).cost}
+
+    assert ["total", "exec..fw_start", "firmware"] == list(cost)
+    assert (n, n) == cost["firmware"].n
+    assert pytest.approx(2.0) == cost["firmware"].ratio.estimate
+    assert pytest.approx(21 / 11) == cost["total"].ratio.estimate
+    assert is_sure == (cost["firmware"].ratio.low is not None)
