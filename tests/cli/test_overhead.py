@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from qemu_boot_time.cli import overhead, show
+from qemu_boot_time.cli import overhead, report, show
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.store.facts import BootFacts, Interleaved
 from runs import boot_facts, debugcon_lines, make_run
@@ -64,6 +64,15 @@ def test_a_run_says_what_it_cost_to_watch_it(pair: tuple[Path, Path]) -> None:
         f"note: watched by debugcon a boot takes {ratio} times its wall time and {ratio} times its "
         "CPU time (5 boots, 5 alone)"
     ) in shown(watched)
+
+
+def test_a_page_says_it_too(pair: tuple[Path, Path]) -> None:
+    """Among what a reader must know."""
+    words = [str(pair[1]), "--html", "-"]
+
+    result = CliRunner().invoke(report.command, words, standalone_mode=False)
+
+    assert "<li>note: watched by debugcon a boot takes 1.249 [1.241, 1.257]" in result.stdout
 
 
 def test_a_run_alone_says_why_it_has_no_table(pair: tuple[Path, Path]) -> None:
