@@ -131,7 +131,10 @@ def typical(run: Run) -> Iterator[Typical]:
 
 
 def quantities_of(runs: Sequence[Run], details: Sequence[Details]) -> list[Quantity]:
-    """Give each phase of these runs in the order in which it comes, those of one place together."""
+    """Give each phase of these runs in the order in which it comes, those of one place together.
+
+    What took no time in any boot (often ``unaccounted``) is nothing to draw.
+    """
     lengths = [phase_lengths(run.boots, run.clock) for run in runs]
     places = list(dict.fromkeys(place for found in lengths for place in found))
     names = [place.name for place in places]
@@ -144,6 +147,7 @@ def quantities_of(runs: Sequence[Run], details: Sequence[Details]) -> list[Quant
             tuple((i, found[place]) for i, found in enumerate(lengths) if place in found),
         )
         for place in places
+        if any(any(found.get(place, {}).values()) for found in lengths)
     ]
 
 

@@ -43,9 +43,9 @@
     const [r, b] = picker.value.split(":").map(Number);
     const run = data.runs[r];
     const boot = run.boots[b];
-    const [, outcome, suspect, message, bars, marks] = boot;
-    const title = [data.runs.length > 1 ? run.name : "", label(boot), outcome, ...suspect, message];
-    document.getElementById("picked-title").textContent = [...new Set(title)].filter(Boolean).join(" · ");
+    const [number, outcome, suspect, message, bars, marks] = boot;
+    const title = [data.runs.length > 1 ? run.name : "", `boot ${number}`, outcome, ...suspect, message];
+    document.getElementById("picked-title").textContent = title.filter(Boolean).join(" · ");
     let before = 0;
     const lines = marks.map(([word, ns]) => {
       const [name, by, bound] = run.words[word];

@@ -140,7 +140,7 @@ def _compared(sides: Sides, specs: dict[str, Spec]) -> dict[str, Any]:
 def _distributions(
     quantities: Sequence[Quantity], runs: Sequence[Run], specs: dict[str, Spec]
 ) -> list[Chart]:
-    """Draw those that differ at all; of runs of two clocks none, for an axis has one unit."""
+    """Draw each phase; of runs of two clocks none, for an axis has one unit."""
     if len(clocks(runs)) > 1:
         return []
     found = []
