@@ -11,6 +11,7 @@ from qemu_boot_time.model import (
     Alignment,
     Boot,
     Counter,
+    CounterSample,
     ExitKind,
     Inside,
     Outcome,
@@ -82,7 +83,8 @@ def profile(of: Boot) -> Profile:
         ),
         Counter("kernel", ExitKind.OTHER, 7, 7, reason="EXIT_HLT", outside_ns=3),
     )  # fmt: skip
-    return Profile(of, counters, notes=("page faults are not told of",))
+    samples = (CounterSample(32 * MS, "fw_cfg", 1), CounterSample(39 * MS, "fw_cfg", 412_000))
+    return Profile(of, counters, samples, notes=("page faults are not told of",))
 
 
 @dataclass

@@ -164,6 +164,19 @@ def test_exits_by_device() -> None:
     assert ["other", "", "", "=7", "=7", "=3"] == table["kernel: EXIT_HLT"]
 
 
+def test_exits_over_time() -> None:
+    """Below the phases of that boot, on their scale."""
+    charts = page_of(page_run(KERNELS)).data["charts"]
+
+    samples = [(32 * MS, 1), (39 * MS, 412_000)]
+    assert samples == [(s["time"], s["exits"]) for s in charts["r0p0x3"]["datasets"]["samples"]]
+    scales = [
+        charts["r0p0x2"]["layer"][0]["encoding"]["x"]["scale"],
+        charts["r0p0x3"]["encoding"]["x"]["scale"],
+    ]
+    assert [160, 160] == [scale["domainMax"] for scale in scales]
+
+
 def test_inside_a_guest() -> None:
     """Its spans below the phases of that boot, with the error of the alignment."""
     page = page_of(page_run(KERNELS))

@@ -465,3 +465,40 @@ def exits(field: str, title: str, lines: int) -> Spec:
             ],
         },
     )
+
+
+def exits_over_time(most_ns: int) -> Spec:
+    """Draw how many exits to each device there had been, on the time scale of a waterfall.
+
+    Data ``samples``: ``time``, ``device``, ``exits`` (so far).
+    """
+    return _chart(
+        description="exits so far, by device",
+        **_FIT,
+        height=3 * _LANE,
+        data={"name": "samples"},
+        transform=[{"calculate": "datum.time / 1e6", "as": "at"}],
+        mark={"type": "line", "interpolate": "step-after"},
+        encoding={
+            "x": {
+                "field": "at",
+                "type": "quantitative",
+                "title": "ms since the exec of QEMU",
+                "scale": {"domainMin": 0, "domainMax": most_ns / 1e6, "nice": False},
+                "axis": {"tickCount": 6, "format": ",~r"},
+            },
+            "y": {
+                "field": "exits",
+                "type": "quantitative",
+                "title": "exits",
+                "axis": {"tickCount": 4, "format": "~s"},
+            },
+            "color": {
+                "field": "device",
+                "type": "nominal",
+                "sort": None,
+                "scale": {"range": _COLOURS},
+                "legend": {"title": None, "columns": 3},
+            },
+        },
+    )

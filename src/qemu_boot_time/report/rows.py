@@ -226,6 +226,14 @@ def counters_of(profile: Profile) -> list[dict[str, Any]]:
     ]
 
 
+def samples_of(profile: Profile) -> list[dict[str, Any]]:
+    """Give a row a sample."""
+    return [
+        {"time": sample.time_ns, "device": printable(sample.device), "exits": sample.exits}
+        for sample in profile.samples
+    ]
+
+
 def is_timed(profile: Profile) -> bool:
     """Whether the host told for how long the guest was left."""
     return any(counter.outside_ns is not None for counter in profile.counters)

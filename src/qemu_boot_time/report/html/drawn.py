@@ -22,6 +22,7 @@ from qemu_boot_time.report.rows import (
     middles_of,
     modes_of,
     points_of,
+    samples_of,
 )
 from qemu_boot_time.stats.moves import Moves
 
@@ -59,12 +60,17 @@ def timeline(inside: Inside) -> Spec:
 
 
 def exits(profile: Profile) -> Iterator[Spec]:
-    """Draw exits by phase and device; the time that they took, where the host tells it."""
+    """Draw exits by phase and device; the time that they took, and when they were, as far as is known."""
     rows = {"counters": counters_of(profile)}
     lines = len({counter.phase for counter in profile.counters})
     yield filled(charts.exits("exits", "exits", lines), rows)
     if is_timed(profile):
         yield filled(charts.exits("outside", "ms outside the guest", lines), rows)
+    if profile.samples:
+        bars = bars_of(profile.boot)
+        yield waterfall("phases of that boot", bars, longest_ns(bars))
+        over_time = charts.exits_over_time(longest_ns(bars))
+        yield filled(over_time, {"samples": samples_of(profile)})
 
 
 # --- every boot -------------------------------------------------------------------------------
