@@ -164,6 +164,19 @@ def test_exits_by_device() -> None:
     assert ["other", "", "", "=7", "=7", "=3"] == table["kernel: EXIT_HLT"]
 
 
+def test_exits_of_many_devices() -> None:
+    """Those with most exits have a colour each, the rest share one; the table has all."""
+    run = page_run(KERNELS)
+    (known,) = run.profiles
+    many = [replace(known.counters[0], device=f"d{i}", exits=10 - i) for i in range(8)]
+
+    page = page_of(replace(run, profiles=(replace(known, counters=tuple(many)),)))
+
+    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    assert [*(f"d{i}" for i in range(5)), *["others"] * 3] == [row["device"] for row in rows]
+    assert 1 + 8 == len(page.table("phase: device"))
+
+
 def test_exits_over_time() -> None:
     """Below the phases of that boot, on their scale."""
     charts = page_of(page_run(KERNELS)).data["charts"]

@@ -3,12 +3,14 @@
 Times are nanoseconds since the exec of QEMU. Text from elsewhere is made printable here.
 """
 
+from collections import Counter as Counted
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from qemu_boot_time.model import Boot, Clock, Inside, Phase, Profile, Run, Span
+from qemu_boot_time.model import Boot, Clock, Counter, Inside, Phase, Profile, Run, Span
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.charts import SERIES
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
@@ -19,6 +21,7 @@ MOST_POINTS = 1000
 """So many boots of a run are drawn; its numbers are of all."""
 _VMM = "vmm"
 _PART = "\u21b3 "
+_OTHERS = "others"
 _NS_PER_MS = 1e6
 
 
@@ -214,24 +217,44 @@ def changes_of(moves: Moves) -> list[dict[str, Any]]:
 
 
 def counters_of(profile: Profile) -> list[dict[str, Any]]:
-    """Give a row a counter; what has no device goes by what the host calls it."""
-    return [
-        {
-            "phase": printable(counter.phase),
-            "device": printable(counter.device or counter.reason or counter.kind),
-            "exits": counter.exits,
-            "outside": (counter.outside_ns or 0) / _NS_PER_MS,
-        }
-        for counter in profile.counters
-    ]
+    """Give a row a counter; devices that have no colour of their own are one, ``others``."""
+    named = set(_most_left(profile))
+    rows = []
+    for counter in profile.counters:
+        device = _device(counter)
+        rows.append(
+            {
+                "phase": printable(counter.phase),
+                "device": device if device in named else _OTHERS,
+                "exits": counter.exits,
+                "outside": (counter.outside_ns or 0) / _NS_PER_MS,
+            }
+        )
+    return rows
 
 
 def samples_of(profile: Profile) -> list[dict[str, Any]]:
-    """Give a row a sample."""
+    """Give a row a sample of the devices that have a colour of their own."""
+    named = set(_most_left(profile))
     return [
         {"time": sample.time_ns, "device": printable(sample.device), "exits": sample.exits}
         for sample in profile.samples
+        if printable(sample.device) in named
     ]
+
+
+def _most_left(profile: Profile) -> list[str]:
+    """Name the devices that the guest was left for most often: as many as there are colours."""
+    exits: Counted[str] = Counted()
+    for counter in profile.counters:
+        exits[_device(counter)] += counter.exits
+    most = SERIES if len(exits) <= SERIES else SERIES - 1
+    return [device for device, _ in exits.most_common(most)]
+
+
+def _device(counter: Counter) -> str:
+    """Name a device; what is none goes by what the host calls it."""
+    return printable(counter.device or counter.reason or counter.kind)
 
 
 def is_timed(profile: Profile) -> bool:
