@@ -155,7 +155,7 @@ def test_exits_by_device() -> None:
 
     rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
     assert [("firmware", "fw_cfg", 412_000), ("kernel", "EXIT_HLT", 7)] == [
-        (row["phase"], row["device"], row["exits"]) for row in rows
+        (row["name"], row["device"], row["exits"]) for row in rows
     ]
     table = page.table("phase: device")
     assert ["port read", "fwcfg", "0x510-0x511", "=412000", "=824000", "=5000000"] == table[

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from qemu_boot_time.model import Boot, Clock, Counter, Inside, Phase, Profile, Run, Span
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.report.charts import SERIES
+from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
@@ -224,7 +224,7 @@ def counters_of(profile: Profile) -> list[dict[str, Any]]:
         device = _device(counter)
         rows.append(
             {
-                "phase": printable(counter.phase),
+                "name": printable(counter.phase),
                 "device": device if device in named else _OTHERS,
                 "exits": counter.exits,
                 "outside": (counter.outside_ns or 0) / _NS_PER_MS,
@@ -248,7 +248,7 @@ def _most_left(profile: Profile) -> list[str]:
     exits: Counted[str] = Counted()
     for counter in profile.counters:
         exits[_device(counter)] += counter.exits
-    most = SERIES if len(exits) <= SERIES else SERIES - 1
+    most = len(COLOURS) if len(exits) <= len(COLOURS) else len(COLOURS) - 1
     return [device for device, _ in exits.most_common(most)]
 
 
