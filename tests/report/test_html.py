@@ -13,7 +13,7 @@ import pytest
 from budgets import counted_run, run_of
 from pages import EVIL, MS, Page, boot, page_run
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.html import bundle as bundles
 from qemu_boot_time.report.json import to_json
@@ -175,6 +175,20 @@ def test_exits_of_many_devices() -> None:
     rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
     assert [*(f"d{i}" for i in range(5)), *["others"] * 3] == [row["device"] for row in rows]
     assert 1 + 8 == len(page.table("phase: device"))
+
+
+def test_what_has_nothing_to_draw_has_no_chart() -> None:
+    """A boot without a mark that looked inside, exits of which there were none, sides without a phase."""
+    empty = page_run([]).boots[0]
+    run = Run(
+        "night",
+        (empty,),
+        inside=(Inside(Purpose.UNITS, empty),),
+        profiles=(Profile(empty),),
+    )
+
+    assert {} == page_of(run).data["charts"]
+    assert {} == compared(run, replace(run, name="day")).data["charts"]
 
 
 def test_exits_over_time() -> None:

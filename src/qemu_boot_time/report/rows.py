@@ -216,40 +216,39 @@ def changes_of(moves: Moves) -> list[dict[str, Any]]:
     ]
 
 
-def counters_of(profile: Profile) -> list[dict[str, Any]]:
-    """Give a row a counter; devices that have no colour of their own are one, ``others``."""
-    named = set(_most_left(profile))
-    rows = []
-    for counter in profile.counters:
-        device = _device(counter)
-        rows.append(
-            {
-                "name": printable(counter.phase),
-                "device": device if device in named else _OTHERS,
-                "exits": counter.exits,
-                "outside": (counter.outside_ns or 0) / _NS_PER_MS,
-            }
-        )
-    return rows
+def devices_of(profile: Profile) -> list[str]:
+    """Name the devices that the guest was left for most often: as many as there are colours.
 
-
-def samples_of(profile: Profile) -> list[dict[str, Any]]:
-    """Give a row a sample of the devices that have a colour of their own."""
-    named = set(_most_left(profile))
-    return [
-        {"time": sample.time_ns, "device": printable(sample.device), "exits": sample.exits}
-        for sample in profile.samples
-        if printable(sample.device) in named
-    ]
-
-
-def _most_left(profile: Profile) -> list[str]:
-    """Name the devices that the guest was left for most often: as many as there are colours."""
+    Where there are more, the last one is ``others``.
+    """
     exits: Counted[str] = Counted()
     for counter in profile.counters:
         exits[_device(counter)] += counter.exits
-    most = len(COLOURS) if len(exits) <= len(COLOURS) else len(COLOURS) - 1
-    return [device for device, _ in exits.most_common(most)]
+    devices = [device for device, _ in exits.most_common()]
+    most = len(COLOURS)
+    return devices if len(devices) <= most else [*devices[: most - 1], _OTHERS]
+
+
+def counters_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
+    """Give a row a counter, each of one of these devices."""
+    return [
+        {
+            "name": printable(counter.phase),
+            "device": device if (device := _device(counter)) in devices else _OTHERS,
+            "exits": counter.exits,
+            "outside": (counter.outside_ns or 0) / _NS_PER_MS,
+        }
+        for counter in profile.counters
+    ]
+
+
+def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
+    """Give a row a sample of one of these devices; what became of all others together nobody sampled."""
+    return [
+        {"time": sample.time_ns, "device": device, "exits": sample.exits}
+        for sample in profile.samples
+        if (device := printable(sample.device)) in devices
+    ]
 
 
 def _device(counter: Counter) -> str:

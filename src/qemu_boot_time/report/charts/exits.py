@@ -1,5 +1,7 @@
 """Why a guest was left, and when."""
 
+from collections.abc import Sequence
+
 from qemu_boot_time.report.charts.parts import (
     COLOURS,
     Spec,
@@ -16,8 +18,10 @@ _STEP = 30
 _OVER_TIME = 250
 
 
-def exits(field: str, title: str, lines: int) -> Spec:
+def exits(field: str, title: str, lines: int, devices: Sequence[str]) -> Spec:
     """Draw exits, or the time outside the guest, of each phase, a piece a device.
+
+    Charts with the same ``devices`` give each the same colour.
 
     Data ``counters``: ``name`` (of the phase, of which there are ``lines``), ``device``, ``exits``,
     ``outside`` (in ms).
@@ -31,13 +35,13 @@ def exits(field: str, title: str, lines: int) -> Spec:
         encoding={
             "x": {**amount, "axis": axis(form="~s")},
             "y": named_lines(),
-            "color": _devices(),
+            "color": _colour(devices),
             "tooltip": [word("name", title="phase"), word("device"), {**amount, "format": ",~r"}],
         },
     )
 
 
-def exits_over_time(most_ns: int) -> Spec:
+def exits_over_time(most_ns: int, devices: Sequence[str]) -> Spec:
     """Draw how many exits to each device there had been, on the time scale of a waterfall.
 
     Data ``samples``: ``time``, ``device``, ``exits`` (so far).
@@ -51,10 +55,11 @@ def exits_over_time(most_ns: int) -> Spec:
         encoding={
             "x": since_exec("at", most_ns),
             "y": number("exits", title="exits", axis=axis(4, "~s")),
-            "color": _devices(),
+            "color": _colour(devices),
         },
     )
 
 
-def _devices() -> Spec:
-    return word("device", scale={"range": [*COLOURS]}, legend={"title": None, "columns": 3})
+def _colour(devices: Sequence[str]) -> Spec:
+    scale = {"domain": [*devices], "range": [*COLOURS]}
+    return word("device", scale=scale, legend={"title": None, "columns": 3})

@@ -17,6 +17,7 @@ from qemu_boot_time.report.rows import (
     bars_of,
     changes_of,
     counters_of,
+    devices_of,
     is_timed,
     longest_ns,
     middles_of,
@@ -61,16 +62,17 @@ def timeline(inside: Inside) -> Spec:
 
 def exits(profile: Profile) -> Iterator[Spec]:
     """Draw exits by phase and device; the time that they took, and when they were, as far as is known."""
-    rows = {"counters": counters_of(profile)}
+    devices = devices_of(profile)
+    rows = {"counters": counters_of(profile, devices)}
     lines = len({counter.phase for counter in profile.counters})
-    yield filled(charts.exits("exits", "exits", lines), rows)
+    yield filled(charts.exits("exits", "exits", lines, devices), rows)
     if is_timed(profile):
-        yield filled(charts.exits("outside", "ms outside the guest", lines), rows)
-    if profile.samples:
+        yield filled(charts.exits("outside", "ms outside the guest", lines, devices), rows)
+    if samples := samples_of(profile, devices):
         bars = bars_of(profile.boot)
         yield waterfall("phases of that boot", bars, longest_ns(bars))
-        over_time = charts.exits_over_time(longest_ns(bars))
-        yield filled(over_time, {"samples": samples_of(profile)})
+        over_time = charts.exits_over_time(longest_ns(bars), devices)
+        yield filled(over_time, {"samples": samples})
 
 
 # --- every boot -------------------------------------------------------------------------------

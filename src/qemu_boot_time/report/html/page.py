@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.model import Boot, Inside, Profile, Run
+from qemu_boot_time.model import Inside, Profile, Run
 from qemu_boot_time.report import charts
 from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.html import drawn, tables
@@ -33,6 +33,14 @@ class Chart(NamedTuple):
 
     id: str
     title: str
+
+
+def _placed(specs: dict[str, Spec], chart: Chart, spec: Spec) -> Chart | None:
+    """Give a chart its place; one that has no rows has none."""
+    if not spec["datasets"]:
+        return None
+    specs[chart.id] = spec
+    return chart
 
 
 class Content(NamedTuple):
@@ -126,14 +134,14 @@ def _sampled(runs: Sequence[Run]) -> str:
 
 
 def _compared(sides: Sides, specs: dict[str, Spec]) -> dict[str, Any]:
-    specs["changes"] = drawn.changes(sides.moves)
+    chart = Chart("changes", "How far each phase moved, and its 95 % interval")
     return {
         "first": printable(sides.first.name),
         "second": printable(sides.second.name),
         "sentence": printable(sides.sentence),
         "remarks": [printable(line) for line in sides.remarks],
         "table": tables.change_table(sides.moves),
-        "chart": Chart("changes", "How far each phase moved, and its 95 % interval"),
+        "chart": _placed(specs, chart, drawn.changes(sides.moves)),
     }
 
 
@@ -183,11 +191,11 @@ def _typical(run: Run, prefix: str, specs: dict[str, Spec]) -> Iterator[Chart]:
 
 
 def _inside(inside: Inside, name: str, specs: dict[str, Spec]) -> dict[str, Any]:
-    specs[name] = drawn.timeline(inside)
+    chart = Chart(name, "The boot's phases, then what the guest told of")
     known = inside.alignment
     return {
         "purpose": str(inside.purpose),
-        "chart": Chart(name, "The boot's phases, then what the guest told of"),
+        "chart": _placed(specs, chart, drawn.timeline(inside)),
         "alignment": "" if known is None else alignment_in_words(known),
         "notes": [printable(note) for note in inside.notes],
         "table": tables.span_table(inside),
@@ -195,17 +203,12 @@ def _inside(inside: Inside, name: str, specs: dict[str, Spec]) -> dict[str, Any]
 
 
 def _profile(profile: Profile, name: str, specs: dict[str, Spec]) -> dict[str, Any]:
-    found = []
-    for i, spec in enumerate(drawn.exits(profile)):
-        specs[f"{name}x{i}"] = spec
-        found.append(Chart(f"{name}x{i}", str(spec["description"])))
+    drawings = enumerate(drawn.exits(profile))
+    placed = [
+        _placed(specs, Chart(f"{name}x{i}", str(spec["description"])), spec) for i, spec in drawings
+    ]
     return {
-        "boot": _called(profile.boot),
-        "charts": found,
+        "charts": [chart for chart in placed if chart],
         "notes": [printable(note) for note in profile.notes],
         "table": tables.counter_table(profile.counters),
     }
-
-
-def _called(boot: Boot) -> str:
-    return f"boot {boot.number}"
