@@ -10,7 +10,7 @@ from qemu_boot_time.report.html import drawn
 from qemu_boot_time.report.html.tables import unit
 from qemu_boot_time.report.parts import number, printable
 from qemu_boot_time.report.rows import bars_of, clocks, longest_ns, quantities_of, typical
-from qemu_boot_time.stats.detail import details_of
+from qemu_boot_time.stats.detail import phase_details_of
 
 _WIDTH = 720
 
@@ -53,6 +53,6 @@ def _distributions(runs: Sequence[Run]) -> Iterator[Spec]:
     if len(clocks(runs)) > 1:
         return
     names = [printable(run.name) for run in runs]
-    details = [details_of(run.boots, run.clock) for run in runs]
+    details = [phase_details_of(run.boots, run.clock) for run in runs]
     for quantity in quantities_of(runs, details):
         yield drawn.distribution(quantity, names, runs[0].clock)

@@ -25,7 +25,7 @@ from qemu_boot_time.report.rows import (
     typical,
 )
 from qemu_boot_time.report.side_by_side import Sides
-from qemu_boot_time.stats.detail import Details, details_of
+from qemu_boot_time.stats.detail import Details, phase_details_of
 
 
 class Chart(NamedTuple):
@@ -105,7 +105,7 @@ def _template() -> Any:
 
 
 def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
-    details = [details_of(run.boots, run.clock) for run in runs]
+    details = [phase_details_of(run.boots, run.clock) for run in runs]
     specs: dict[str, Spec] = {}
     shown = {
         "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
@@ -168,7 +168,7 @@ def _run(run: Run, details: Details, prefix: str, specs: dict[str, Spec]) -> dic
         "failed": failed,
         "waterfalls": list(_typical(run, prefix, specs)),
         "phases": tables.phase_table(run, details),
-        "marks": tables.mark_table(run, details),
+        "marks": tables.mark_table(run),
         "lines": tables.lines_of(run, details),
         "insides": [_inside(inside, f"{prefix}i{i}", specs) for i, inside in enumerate(run.inside)],
         "profiles": [

@@ -12,7 +12,10 @@ from qemu_boot_time.report.rows import place_name
 from qemu_boot_time.report.troubles import failure_lines, suspect_lines
 from qemu_boot_time.stats.compare import Change
 from qemu_boot_time.stats.detail import Detail, Details
+from qemu_boot_time.stats.intervals import Interval, median_interval, percentile
 from qemu_boot_time.stats.moves import Moves
+from qemu_boot_time.stats.quantities import mark_times
+from qemu_boot_time.stats.summary import Stats, stats_of
 
 COLUMNS = ("n", "median", "from", "to", "mean", "min", "max", "p95")
 """Of a quantity; from and to are the median's 95 % interval."""
@@ -56,10 +59,12 @@ def phase_table(run: Run, details: Details) -> Table:
     return Table(f"phase ({unit(run.clock)})", COLUMNS, tuple(rows))
 
 
-def mark_table(run: Run, details: Details) -> Table:
+def mark_table(run: Run) -> Table:
     """Give the numbers of each mark, in the order of their medians."""
-    ordered = sorted(details.marks.items(), key=lambda pair: pair[1].median)
-    rows = [Row(printable(name), tuple(_numbers(detail, run.clock))) for name, detail in ordered]
+    times = mark_times(run.boots, run.clock)
+    values = {printable(name): list(by_boot.values()) for name, by_boot in times.items()}
+    ordered = sorted(values, key=lambda name: stats_of(values[name]).median)
+    rows = [Row(name, tuple(_numbers_of(values[name], run.clock))) for name in ordered]
     since = " since exec" if run.clock is Clock.TIME else ""
     return Table(f"mark ({unit(run.clock)}{since})", COLUMNS, tuple(rows))
 
@@ -142,11 +147,23 @@ def _in_words(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def _numbers_of(values: Sequence[int], clock: Clock) -> Iterator[Cell]:
+    stats, interval = stats_of(values), median_interval(values)
+    return _number_cells(stats, interval, percentile(values, 0.95), clock)
+
+
 def _numbers(detail: Detail, clock: Clock) -> Iterator[Cell]:
-    interval = detail.median_interval
+    median, mean = round(detail.median), round(detail.mean)
+    stats = Stats(detail.n, median, mean, detail.min, detail.max)
+    return _number_cells(stats, detail.median_interval, detail.p95, clock)
+
+
+def _number_cells(
+    stats: Stats, interval: Interval | None, p95: int | None, clock: Clock
+) -> Iterator[Cell]:
+    yield Cell(str(stats.n), stats.n)
     ends = (interval.low, interval.high) if interval else (None, None)
-    yield Cell(str(detail.n), detail.n)
-    values = (round(detail.median), *ends, round(detail.mean), detail.min, detail.max, detail.p95)
+    values = (stats.median, *ends, stats.mean, stats.min, stats.max, p95)
     yield from (_cell(value, clock) for value in values)
 
 
