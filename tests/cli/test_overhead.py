@@ -104,6 +104,15 @@ def test_a_report_with_room_for_it_quotes_the_cost(pair: tuple[Path, Path]) -> N
     assert "times" not in texts[1]
 
 
+def test_a_page_says_it_too(pair: tuple[Path, Path]) -> None:
+    """Among what a reader must know."""
+    words = [str(pair[1]), "--html", "-"]
+
+    result = CliRunner().invoke(report.command, words, standalone_mode=False)
+
+    assert "<li>note: watched by debugcon a boot takes 1.249 [1.241, 1.257]" in result.stdout
+
+
 def test_a_run_alone_says_why_it_has_no_table(pair: tuple[Path, Path]) -> None:
     """And names the other; it has no cost of its own."""
     alone, _ = pair

@@ -6,6 +6,7 @@ import pytest
 
 from budgets import NIGHT, Told, table, told
 from qbt_process import World
+from qemu_boot_time.cli import compare
 from qemu_boot_time.cli.report import command
 from qemu_boot_time.model import EndedBy
 from qemu_boot_time.report.exports import FORMATS, Holds
@@ -121,3 +122,41 @@ def test_a_table_and_its_report_have_the_same_numbers(tmp_path: Path) -> None:
     done = report(source, "--csv", "-", "--unit", "us")
 
     assert "1,0.010000,0.110000" == done.text.splitlines()[1]
+
+
+# --- an A and a B -----------------------------------------------------------------------------
+
+
+def test_two_runs_in_markdown_are_what_compare_says(tmp_path: Path) -> None:
+    """The same comment for a pull request, sentence and verdicts."""
+    sides = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", [each + 50 for each in NIGHT])]
+
+    reported = report(*sides, "--markdown", "-")
+
+    assert "SLOWER" in reported.text
+    assert told(compare.command, *sides, "--markdown", "-").text == reported.text
+
+
+@pytest.mark.parametrize("name", ["html", "markdown"])
+def test_sides_that_are_not_alike_are_refused(name: str, tmp_path: Path) -> None:
+    """As qbt compare does, unless the user insists; the page then warns."""
+    first = make_run(tmp_path / "a")
+    (tmp_path / "c.txt").write_text("1\n2\n3\n")
+    words = (first, tmp_path / "c.txt", f"--{name}", "-")
+
+    refused = report(*words)
+    insisted = report(*words, "--same-definition", "--anyway")
+
+    assert (2, True) == (refused.status, "--same-definition" in refused.hint)
+    assert 0 == insisted.status
+    assert "<li>warning: " in insisted.text or "⚠️" in insisted.text
+
+
+def test_what_is_not_compared_takes_any_two_runs(tmp_path: Path) -> None:
+    """A table of points says nothing of a difference."""
+    first = make_run(tmp_path / "a")
+    (tmp_path / "c.txt").write_text("1\n2\n3\n")
+
+    done = report(first, tmp_path / "c.txt", "--bmf", "-")
+
+    assert 0 == done.status

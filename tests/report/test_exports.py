@@ -377,7 +377,7 @@ def test_text_from_elsewhere_reaches_no_terminal_as_it_is(name: str) -> None:
     content = exporter(name)([run])
 
     if isinstance(content, str):
-        assert {"\n"} >= {c for c in content if not c.isprintable() and c != "\u202e"}
+        assert {"\n", "\t"} >= {c for c in content if not c.isprintable() and c != "\u202e"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """``qbt report``: runs as files that others read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -9,13 +9,22 @@ from typing import Any
 import click
 
 from qemu_boot_time.cli import completing, options
+from qemu_boot_time.cli.alike import ANYWAY, SAME_DEFINITION, insisting_options, require_alike
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Run
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.report.exports import FORMATS, Holds, Takes, exporter
+from qemu_boot_time.report.exports import (
+    FORMATS,
+    Holds,
+    Pair,
+    Pairs,
+    Takes,
+    exporter,
+    pair_exporter,
+)
 from qemu_boot_time.report.parts import printable
 
 _STDOUT = Path("-")
@@ -25,6 +34,8 @@ _DAMAGED = "what could be read is in the files; for the rest copy the input agai
 _EXAMPLES = """\b
 Examples:
   qbt report last --perfetto boots.pftrace     open it at ui.perfetto.dev
+  qbt report last --html boots.html            charts, for any browser
+  qbt report before after --html both.html     what has changed
   qbt report last --csv - | head -3
   qbt report last --folded - | flamegraph.pl --countname ns > boot.svg
   qbt report before after --hyperfine both.json --markdown both.md
@@ -49,6 +60,7 @@ def _format_options(function: options.Command) -> options.Command:
 @click.command("report", epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completing.inputs)
 @_format_options
+@insisting_options
 @options.unit_option
 @options.comm_option
 @options.rules_options
@@ -56,6 +68,8 @@ def command(
     *,
     runs: Sequence[str],
     files: Mapping[str, Path],
+    same_definition: bool,
+    anyway: bool,
     unit: str,
     comm: str | None,
     rules: Rules,
@@ -63,12 +77,15 @@ def command(
     """Write runs as files that others read: at least one FILE (- prints what is text).
 
     RUN is whatever `qbt show` and `qbt analyze` take: a run, `last`, a recording, a CSV, a list, a
-    file that `--json` printed. All files are written, or none.
+    file that `--json` printed. All files are written, or none. Two runs are an A and a B where the format
+    compares them (--html, --markdown), and refused where they do not mean the same.
     """
     _check(files, runs)
     how = Options(unit, rules, options.vmm(comm))
     opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
-    rendered = {path: exporter(name)(opened) for name, path in files.items()}
+    given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
+    insisted = [option for option, is_given in given.items() if is_given]
+    rendered = dict(_rendered(files, opened, insisted))
     for path, content in rendered.items():
         _write(path, content)
     _tell_failed(opened)
@@ -108,6 +125,22 @@ def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
     names = [run.name for run in runs]
     for word, run in zip(words, runs, strict=True):
         yield run if names.count(run.name) == 1 else replace(run, name=word)
+
+
+def _rendered(
+    files: Mapping[str, Path], runs: Sequence[Run], insisted: Iterable[str]
+) -> Iterator[tuple[Path, str | bytes]]:
+    """Render each file; two runs side by side where the format compares them."""
+    compared = {name for name in files if FORMATS[name].pairs is Pairs.COMPARED}
+    pair = None
+    if compared and len(runs) == 2:  # noqa: PLR2004  # sides
+        first, second = runs
+        pair = Pair(first, second, require_alike(first, second, insisted=insisted))
+    for name, path in files.items():
+        if pair and name in compared:
+            yield path, pair_exporter(name)(pair)
+        else:
+            yield path, exporter(name)(runs)
 
 
 # --- afterwards -------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def to_text(compared: Compared, screen: Screen = PIPE, *, waterfall: bool = Fals
         *shown.rstrip().splitlines(),
         "",
     ]
-    for line in (sentence(found), *_remarks(compared)):
+    for line in (sentence(found), *remarks(compared)):
         lines += _wrapped(line, width)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -165,7 +165,8 @@ def _carriers(found: Comparison) -> Iterator[str]:
             yield f"{name} {_shift_in_words(change)}"
 
 
-def _remarks(compared: Compared) -> Iterator[str]:
+def remarks(compared: Compared) -> Iterator[str]:
+    """Give what a reader must know beside the table, one line each."""
     found = compared.found
     yield from _within_phases(compared)
     yield from undecided(found.total, found.phases)

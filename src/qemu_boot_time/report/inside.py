@@ -25,12 +25,12 @@ def inside_parts(inside: Inside) -> Iterator[RenderableType]:
     """Render one boot that looked inside."""
     yield Text(f"inside: {inside.purpose}, in a boot that does not count", style="bold")
     if inside.alignment is not None:
-        yield Text(_known(inside.alignment))
+        yield Text(alignment_in_words(inside.alignment))
         if inside.alignment.lost_ns:
             yield Text(_BEFORE.format(ms(inside.alignment.lost_ns)))
     for note in inside.notes:
         yield Text(f"note: {printable(note)}")
-    stages, targets, others = _parted(inside)
+    stages, targets, others = parted(inside)
     yield from _table("stage (ms since exec)", stages)
     yield from _table("target (ms since exec)", targets)
     slowest = sorted(others, key=lambda span: -span.duration_ns)[:MOST]
@@ -39,7 +39,8 @@ def inside_parts(inside: Inside) -> Iterator[RenderableType]:
     yield Text()
 
 
-def _known(alignment: Alignment) -> str:
+def alignment_in_words(alignment: Alignment) -> str:
+    """Say how well the clock of a guest is known on the clock of its host."""
     within = f"the guest's clock is tied to the host's within {ms(alignment.error_ns)} ms"
     at = f"at {ms(alignment.first_ns)} ms"
     if not alignment.apart_ns:
@@ -48,7 +49,7 @@ def _known(alignment: Alignment) -> str:
     return f"{within}, {at} and {later} ms later; between these it drifted by {drift} ms"
 
 
-def _parted(inside: Inside) -> tuple[list[Span], list[Span], list[Span]]:
+def parted(inside: Inside) -> tuple[list[Span], list[Span], list[Span]]:
     """Part the spans into stages, targets, and what the boot was for."""
     stages, targets, others = [], [], []
     for span in inside.spans:

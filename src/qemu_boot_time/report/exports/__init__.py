@@ -15,6 +15,18 @@ Raises InputError for a run that holds nothing to render, HostError where a libr
 """
 
 
+class Pair(NamedTuple):
+    """Two runs that mean the same, but for ``warnings``."""
+
+    first: Run
+    second: Run
+    warnings: tuple[str, ...] = ()
+
+
+ExportPair = Callable[[Pair], str | bytes]
+"""Renders two runs as an answer to what has changed; raises as an :data:`Export` does."""
+
+
 class Holds(StrEnum):
     """What a file of a format is made of."""
 
@@ -30,6 +42,14 @@ class Takes(StrEnum):
     SEVERAL = "several"
 
 
+class Pairs(StrEnum):
+    """What becomes of two runs in one file."""
+
+    APART = "apart"
+    COMPARED = "compared"
+    """They are an A and a B, and must be alike; the module holds ``export_pair``, too."""
+
+
 class Format(NamedTuple):
     """One format."""
 
@@ -37,6 +57,7 @@ class Format(NamedTuple):
     """For the command line: what is in it, or who reads it."""
     holds: Holds = Holds.TEXT
     takes: Takes = Takes.SEVERAL
+    pairs: Pairs = Pairs.APART
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -50,7 +71,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "bmf": Format("JSON for Bencher (Bencher Metric Format)."),
         "otava": Format("CSV for Apache Otava: a row a run."),
         "openmetrics": Format("Text for Prometheus and what reads OpenMetrics."),
-        "markdown": Format("Tables for a pull request."),
+        "markdown": Format("Tables for a pull request.", pairs=Pairs.COMPARED),
+        "html": Format("A page with charts: one file, for any browser.", pairs=Pairs.COMPARED),
+        "svg": Format("The page's charts as a picture: waterfall, distributions."),
+        "png": Format("The same, in pixels.", Holds.BYTES),
     }
 )
 """Name of the option to format; the module of the same name in this package holds ``export``."""
@@ -59,4 +83,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 def exporter(name: str) -> Export:
     """Give what renders this format of :data:`FORMATS`."""
     export: Export = importlib.import_module(f"{__name__}.{name}").export
+    return export
+
+
+def pair_exporter(name: str) -> ExportPair:
+    """Give what renders two runs in a format of :data:`FORMATS` whose pairs are compared."""
+    export: ExportPair = importlib.import_module(f"{__name__}.{name}").export_pair
     return export

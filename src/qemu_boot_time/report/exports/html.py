@@ -1,0 +1,18 @@
+"""One page with charts and numbers: what :mod:`qemu_boot_time.report.html.page` makes of runs."""
+
+from collections.abc import Sequence
+
+from qemu_boot_time.model import Run
+from qemu_boot_time.report.exports import Pair
+from qemu_boot_time.report.html.page import to_html
+from qemu_boot_time.report.side_by_side import side_by_side
+
+
+def export(runs: Sequence[Run]) -> str:
+    """Render runs beside each other, without a verdict. Raises HostError where a library is missing."""
+    return to_html(runs)
+
+
+def export_pair(pair: Pair) -> str:
+    """Render two runs as an A and a B; raises as :func:`export` does."""
+    return to_html((pair.first, pair.second), side_by_side(*pair))

@@ -1,0 +1,1 @@
+"""The page: one file with its charts, its numbers, and all that draws them."""

@@ -1,0 +1,115 @@
+"""The data of the page: its charts with their rows, and every boot, for whoever picks one."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from qemu_boot_time.model import Bound, Clock, Inside, Mark, Profile, Run
+from qemu_boot_time.report import charts
+from qemu_boot_time.report.charts import Spec, filled
+from qemu_boot_time.report.parts import printable
+from qemu_boot_time.report.rows import (
+    Bar,
+    Quantity,
+    bands_of,
+    bars_inside,
+    bars_of,
+    changes_of,
+    counters_of,
+    devices_of,
+    is_timed,
+    longest_ns,
+    middles_of,
+    modes_of,
+    points_of,
+    samples_of,
+)
+from qemu_boot_time.stats.moves import Moves
+
+_BOUNDS = {Bound.EXACT: "", Bound.GE: "not before", Bound.LE: "not after"}
+
+
+def waterfall(title: str, bars: Sequence[Bar], most_ns: int) -> Spec:
+    """Draw one boot."""
+    rows = [bar._asdict() for bar in bars]
+    lines = len({bar.name for bar in bars})
+    return filled(charts.waterfall(title, lines, most_ns), {"bars": rows})
+
+
+def distribution(quantity: Quantity, runs: Sequence[str], clock: Clock) -> Spec:
+    """Draw one phase of all boots."""
+    datasets = {
+        "points": points_of(quantity),
+        "middles": middles_of(quantity),
+        "bands": bands_of(quantity),
+        "modes": modes_of(quantity),
+    }
+    return filled(charts.distribution(quantity.name, runs, clock), datasets)
+
+
+def changes(moves: Moves) -> Spec:
+    """Draw what moved."""
+    rows = changes_of(moves)
+    return filled(charts.changes(len(rows), moves.clock), {"changes": rows})
+
+
+def timeline(inside: Inside) -> Spec:
+    """Draw what a guest told of one boot, below the phases of that boot."""
+    bars = bars_inside(inside)
+    return waterfall(f"inside: {inside.purpose}", bars, longest_ns(bars))
+
+
+def exits(profile: Profile) -> Iterator[Spec]:
+    """Draw exits by phase and device; the time that they took, and when they were, as far as is known."""
+    devices = devices_of(profile)
+    rows = {"counters": counters_of(profile, devices)}
+    lines = len({counter.phase for counter in profile.counters})
+    yield filled(charts.exits("exits", "exits", lines, devices), rows)
+    if is_timed(profile):
+        yield filled(charts.exits("outside", "ms outside the guest", lines, devices), rows)
+    if samples := samples_of(profile, devices):
+        bars = bars_of(profile.boot)
+        yield waterfall("phases of that boot", bars, longest_ns(bars))
+        over_time = charts.exits_over_time(longest_ns(bars), devices)
+        yield filled(over_time, {"samples": samples})
+
+
+# --- every boot -------------------------------------------------------------------------------
+
+
+def every_boot(run: Run) -> dict[str, Any]:
+    """Give all boots of a run, shortly: names and marks are numbers into lists beside them."""
+    words = _Words()
+    boots = [
+        [
+            boot.number,
+            str(boot.outcome),
+            [printable(reason) for reason in boot.suspect],
+            printable(boot.message),
+            [[words.of((bar.name, bar.kind)), bar.begin, bar.end] for bar in bars_of(boot)],
+            [[words.of(_seen(mark)), mark.time_ns] for mark in boot.marks],
+        ]
+        for boot in run.boots
+    ]
+    return {"name": printable(run.name), "words": list(words.places), "boots": boots}
+
+
+def _seen(mark: Mark) -> tuple[str, ...]:
+    by = printable(f"{mark.source} {mark.event}".strip())
+    return printable(mark.name), by, _BOUNDS[mark.bound]
+
+
+class _Words:
+    """Tuples of text, each kept once."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[str, ...], int] = {}
+
+    def of(self, words: tuple[str, ...]) -> int:
+        return self.places.setdefault(words, len(self.places))
+
+
+def embedded(data: object) -> str:
+    """Render data for a script element of a page: no text in it can end that, or begin another."""
+    return msgspec.json.encode(data).decode().replace("<", "\\u003c")

@@ -1,0 +1,94 @@
+// Draws the page's charts from its data, and shows the boot that is picked. Asks nobody for anything.
+(() => {
+  "use strict";
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const picker = document.getElementById("boot");
+  // The interpreter, because the page's policy allows no eval.
+  const options = { ast: true, actions: false, renderer: "svg" };
+  const ms = (ns) => (ns / 1e6).toFixed(3);
+
+  async function draw(id, spec) {
+    const { view } = await vegaEmbed(document.getElementById(id), spec, options);
+    return view;
+  }
+
+  function label(boot) {
+    const [number, outcome, suspect] = boot;
+    return `boot ${number}` + (outcome === "reached" ? "" : `: ${outcome}`) + (suspect.length ? " (suspect)" : "");
+  }
+
+  function fillPicker() {
+    data.runs.forEach((run, r) => {
+      const group = data.runs.length > 1 ? document.createElement("optgroup") : picker;
+      if (group !== picker) {
+        group.label = run.name;
+        picker.append(group);
+      }
+      run.boots.forEach((boot, b) => group.append(new Option(label(boot), `${r}:${b}`)));
+    });
+  }
+
+  function row(cells) {
+    const line = document.createElement("tr");
+    cells.forEach((text, i) => {
+      const cell = document.createElement(i ? "td" : "th");
+      cell.textContent = text;
+      line.append(cell);
+    });
+    return line;
+  }
+
+  async function showPicked() {
+    if (!picker.value) return;
+    const [r, b] = picker.value.split(":").map(Number);
+    const run = data.runs[r];
+    const boot = run.boots[b];
+    const [number, outcome, suspect, message, bars, marks] = boot;
+    const title = [data.runs.length > 1 ? run.name : "", `boot ${number}`, outcome, ...suspect, message];
+    document.getElementById("picked-title").textContent = title.filter(Boolean).join(" · ");
+    let before = 0;
+    const lines = marks.map(([word, ns]) => {
+      const [name, by, bound] = run.words[word];
+      const cells = [name, ms(ns), ms(ns - before), by, bound];
+      before = ns;
+      return row(cells);
+    });
+    document.getElementById("picked-marks").replaceChildren(...lines);
+    const rows = bars.map(([word, begin, end]) => {
+      const [name, kind] = run.words[word];
+      return { name, kind, begin, end };
+    });
+    if (!rows.length) return document.getElementById("picked").replaceChildren();
+    const most = Math.max(1, ...rows.map((bar) => bar.end)) / 1e6;
+    const spec = structuredClone(data.picked);
+    spec.datasets = { bars: rows };
+    spec.height = data.step * new Set(rows.map((bar) => bar.name)).size;
+    spec.layer[0].encoding.x.scale.domainMax = most;
+    await draw("picked", spec);
+  }
+
+  function pickPoint(event, item) {
+    const { run, boot } = (item && item.datum) || {};
+    if (run === undefined || boot === undefined) return;
+    picker.value = `${run}:${data.runs[run].boots.findIndex(([number]) => number === boot)}`;
+    showPicked();
+    document.getElementById("pick").scrollIntoView();
+  }
+
+  async function drawAll() {
+    for (const [id, spec] of Object.entries(data.charts)) {
+      const view = await draw(id, spec);
+      if (spec.datasets.points) view.addEventListener("click", pickPoint);
+    }
+    await showPicked();
+    document.documentElement.dataset.drawn = "yes";
+  }
+
+  // What is folded would be missing on paper.
+  window.addEventListener("beforeprint", () => {
+    for (const each of document.querySelectorAll("details")) each.open = true;
+  });
+  fillPicker();
+  picker.addEventListener("change", showPicked);
+  drawAll();
+})();

@@ -1,0 +1,214 @@
+"""One page of runs: what is on it, in which order; and what a browser may do with it."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.model import Inside, Profile, Run
+from qemu_boot_time.report import charts
+from qemu_boot_time.report.charts import Spec
+from qemu_boot_time.report.html import drawn, tables
+from qemu_boot_time.report.html.bundle import bundle
+from qemu_boot_time.report.inside import alignment_in_words
+from qemu_boot_time.report.parts import number, printable
+from qemu_boot_time.report.rows import (
+    MOST_POINTS,
+    Quantity,
+    bars_of,
+    clocks,
+    longest_ns,
+    quantities_of,
+    typical,
+)
+from qemu_boot_time.report.side_by_side import Sides
+from qemu_boot_time.stats.detail import Details, phase_details_of
+
+
+class Chart(NamedTuple):
+    """A place on the page that a chart is drawn into."""
+
+    id: str
+    title: str
+
+
+def _placed(specs: dict[str, Spec], chart: Chart, spec: Spec) -> Chart | None:
+    """Give a chart its place; one that has no rows has none."""
+    if not spec["datasets"]:
+        return None
+    specs[chart.id] = spec
+    return chart
+
+
+class Content(NamedTuple):
+    """What the template shows, and what the script draws."""
+
+    shown: dict[str, Any]
+    charts: dict[str, Spec]
+
+
+def to_html(runs: Sequence[Run], sides: Sides | None = None) -> str:
+    """Render runs as one page that needs nothing else; two as an A and a B, where ``sides`` says so.
+
+    Raises HostError where a library is missing.
+    """
+    content = _content(runs, sides)
+    script = f"{bundle()}\n{_resource('page.js')}"
+    data = {
+        "charts": content.charts,
+        "runs": [drawn.every_boot(run) for run in runs],
+        "picked": charts.waterfall("the boot that was picked", 0, 1),
+        "step": charts.STEP,
+    }
+    page: str = _template().render(
+        **content.shown,
+        policy=_policy(script),
+        style=_resource("page.css"),
+        script=script,
+        data=drawn.embedded(data),
+    )
+    return page
+
+
+def _policy(script: str) -> str:
+    """Allow the one script, styles of the page, and no address at all."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Any:
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise HostError(
+            "Jinja2 is not installed", hint="pip install 'qemu-boot-time[report]'"
+        ) from error
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_resource("page.html.j2"))
+
+
+# --- what is on it ----------------------------------------------------------------------------
+
+
+def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
+    details = [phase_details_of(run.boots, run.clock) for run in runs]
+    specs: dict[str, Spec] = {}
+    shown = {
+        "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
+        "sides": None if sides is None else _compared(sides, specs),
+        "overview": tables.overview(runs, details) if sides is None and len(runs) > 1 else None,
+        "distributions": _distributions(quantities_of(runs, details), runs, specs),
+        "sampled": _sampled(runs),
+        "runs": [
+            _run(run, each, f"r{i}", specs)
+            for i, (run, each) in enumerate(zip(runs, details, strict=True))
+        ],
+    }
+    return Content(shown, specs)
+
+
+def _others(runs: Sequence[Run]) -> str:
+    more = len(runs) - 2
+    return f" and {more} more" if more > 0 else ""
+
+
+def _sampled(runs: Sequence[Run]) -> str:
+    most = max(len(run.boots) for run in runs)
+    if most <= MOST_POINTS:
+        return ""
+    return f"Of more than {MOST_POINTS:,} boots some are drawn, all odd ones among them; the numbers are of all."
+
+
+def _compared(sides: Sides, specs: dict[str, Spec]) -> dict[str, Any]:
+    chart = Chart("changes", "How far each phase moved, and its 95 % interval")
+    return {
+        "first": printable(sides.first.name),
+        "second": printable(sides.second.name),
+        "sentence": printable(sides.sentence),
+        "remarks": [printable(line) for line in sides.remarks],
+        "table": tables.change_table(sides.moves),
+        "chart": _placed(specs, chart, drawn.changes(sides.moves)),
+    }
+
+
+def _distributions(
+    quantities: Sequence[Quantity], runs: Sequence[Run], specs: dict[str, Spec]
+) -> list[Chart]:
+    """Draw each phase; of runs of two clocks none, for an axis has one unit."""
+    if len(clocks(runs)) > 1:
+        return []
+    found = []
+    names = [printable(run.name) for run in runs]
+    for i, quantity in enumerate(quantities):
+        specs[f"d{i}"] = drawn.distribution(quantity, names, runs[0].clock)
+        found.append(Chart(f"d{i}", quantity.name))
+    return found
+
+
+def _run(run: Run, details: Details, prefix: str, specs: dict[str, Spec]) -> dict[str, Any]:
+    failed = sum(not boot.ok for boot in run.boots)
+    return {
+        "id": prefix,
+        "name": printable(run.name),
+        "boots": len(run.boots),
+        "failed": failed,
+        "waterfalls": list(_typical(run, prefix, specs)),
+        "phases": tables.phase_table(run, details),
+        "marks": tables.mark_table(run),
+        "lines": tables.lines_of(run, details),
+        "insides": [_inside(inside, f"{prefix}i{i}", specs) for i, inside in enumerate(run.inside)],
+        "profiles": [
+            _profile(profile, f"{prefix}p{i}", specs) for i, profile in enumerate(run.profiles)
+        ],
+        "facts": tables.facts(run),
+        "host": tables.host_facts(run),
+    }
+
+
+def _typical(run: Run, prefix: str, specs: dict[str, Spec]) -> Iterator[Chart]:
+    """Draw the boot in the middle and the slowest one, on one scale."""
+    found = list(typical(run))
+    most_ns = max((longest_ns(bars_of(each.boot)) for each in found), default=1)
+    for i, each in enumerate(found):
+        total = f"{number(each.total, run.clock)} {tables.unit(run.clock)}"
+        title = f"{each.role}: boot {each.boot.number}, total {total}"
+        specs[f"{prefix}w{i}"] = drawn.waterfall(title, bars_of(each.boot), most_ns)
+        yield Chart(f"{prefix}w{i}", title)
+
+
+def _inside(inside: Inside, name: str, specs: dict[str, Spec]) -> dict[str, Any]:
+    chart = Chart(name, "The boot's phases, then what the guest told of")
+    known = inside.alignment
+    return {
+        "purpose": str(inside.purpose),
+        "chart": _placed(specs, chart, drawn.timeline(inside)),
+        "alignment": "" if known is None else alignment_in_words(known),
+        "notes": [printable(note) for note in inside.notes],
+        "table": tables.span_table(inside),
+    }
+
+
+def _profile(profile: Profile, name: str, specs: dict[str, Spec]) -> dict[str, Any]:
+    drawings = enumerate(drawn.exits(profile))
+    placed = [
+        _placed(specs, Chart(f"{name}x{i}", str(spec["description"])), spec) for i, spec in drawings
+    ]
+    return {
+        "charts": [chart for chart in placed if chart],
+        "notes": [printable(note) for note in profile.notes],
+        "table": tables.counter_table(profile.counters),
+    }

@@ -1,0 +1,266 @@
+"""What charts are drawn from: the rows that :mod:`qemu_boot_time.report.charts` names, of runs.
+
+Times are nanoseconds since the exec of QEMU. Text from elsewhere is made printable here.
+"""
+
+from collections import Counter as Counted
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from qemu_boot_time.model import Boot, Clock, Counter, Inside, Phase, Profile, Run, Span
+from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.charts import COLOURS
+from qemu_boot_time.report.inside import MOST, parted
+from qemu_boot_time.report.parts import printable
+from qemu_boot_time.stats.detail import Detail, Details
+from qemu_boot_time.stats.moves import Moves
+from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, main_total, phase_lengths
+
+MOST_POINTS = 1000
+"""So many boots of a run are drawn; its numbers are of all."""
+_VMM = "vmm"
+_PART = "\u21b3 "
+_OTHERS = "others"
+_NS_PER_MS = 1e6
+
+
+class Bar(NamedTuple):
+    """One piece of a waterfall."""
+
+    name: str
+    kind: str
+    """One of :data:`qemu_boot_time.report.charts.KINDS`."""
+    begin: int
+    end: int
+
+
+class Typical(NamedTuple):
+    """One boot that stands for others."""
+
+    role: str
+    """Why it was chosen: ``median boot``, ``slowest boot``."""
+    boot: Boot
+    total: int
+    """In the unit of the run's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One phase, over runs."""
+
+    name: str
+    """With its ends, where there are several of this name."""
+    details: tuple[tuple[int, Detail], ...]
+    """Of each run that has it, by its place among the runs."""
+    lengths: tuple[tuple[int, Mapping[int, int]], ...]
+    """The same: boot's number to length."""
+
+
+# --- waterfalls -------------------------------------------------------------------------------
+
+
+def bars_of(boot: Boot) -> list[Bar]:
+    """Give the bars of one boot: its phases, the gaps between them, parts below their phase."""
+    phases, own = _parted(boot)
+    bars = []
+    for before, phase in zip([None, *phases], phases, strict=False):
+        begin_ns = before.end_ns if before else min(0, phase.begin_ns)
+        bars += _gap(begin_ns, phase.begin_ns)
+        bars.append(_bar(phase, "phase"))
+        if phase.name == _VMM:
+            parts = [_bar(part, "part") for part in boot.parts]
+            bars += [part._replace(name=f"{_PART}{part.name}") for part in parts]
+    total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
+    if phases and total:
+        bars += _gap(phases[-1].end_ns, total.end_ns)
+    if total and not phases:
+        bars.append(_bar(total, "phase"))
+    return [*bars, *(_bar(phase, "own") for phase in own)]
+
+
+def _parted(boot: Boot) -> tuple[list[Phase], list[Phase]]:
+    """Part the phases into those that part the total, and the user's own."""
+    names = [phase.name for phase in boot.phases]
+    place = names.index(TOTAL) if TOTAL in names else len(names)
+    return list(boot.phases[:place]), list(boot.phases[place + 1 :])
+
+
+def _gap(begin_ns: int, end_ns: int) -> list[Bar]:
+    return [Bar(UNACCOUNTED, UNACCOUNTED, begin_ns, end_ns)] if end_ns > begin_ns else []
+
+
+def _bar(phase: Phase, kind: str) -> Bar:
+    # One of the user's own may end before it begins.
+    begin_ns, end_ns = sorted((phase.begin_ns, phase.end_ns))
+    return Bar(printable(phase.name), kind, begin_ns, end_ns)
+
+
+def bars_inside(inside: Inside) -> list[Bar]:
+    """Give the bars of a boot that looked inside: phases, the guest's stages, the slowest spans."""
+    stages, targets, others = parted(inside)
+    slowest = sorted(others, key=lambda span: -span.duration_ns)[: 2 * MOST]
+    spans = sorted([*stages, *targets, *slowest], key=lambda span: span.begin_ns)
+    return [*bars_of(inside.boot), *map(_span, spans)]
+
+
+def _span(span: Span) -> Bar:
+    return Bar(
+        f"{_PART}{printable(span.name)}", "inside", span.begin_ns, max(span.begin_ns, span.end_ns)
+    )
+
+
+def longest_ns(bars: Iterable[Bar]) -> int:
+    """Give where the last bar ends, at least a nanosecond."""
+    return max((bar.end for bar in bars), default=1) or 1
+
+
+def typical(run: Run) -> Iterator[Typical]:
+    """Give the boot in the middle, of an even number the faster one, and the slowest, by the total."""
+    found = phase_lengths(run.boots, run.clock)
+    place = main_total(found)
+    if place is None:
+        return
+    boots = {boot.number: boot for boot in run.boots}
+    ordered = sorted(found[place].items(), key=lambda pair: pair[1])
+    for role, (number, total) in (
+        ("median boot", ordered[(len(ordered) - 1) // 2]),
+        ("slowest boot", ordered[-1]),
+    ):
+        yield Typical(role, boots[number], total)
+
+
+# --- distributions ----------------------------------------------------------------------------
+
+
+def quantities_of(runs: Sequence[Run], details: Sequence[Details]) -> list[Quantity]:
+    """Give each phase of these runs in the order in which it comes, those of one place together.
+
+    What took no time in any boot (often ``unaccounted``) is nothing to draw.
+    """
+    lengths = [phase_lengths(run.boots, run.clock) for run in runs]
+    places = list(dict.fromkeys(place for found in lengths for place in found))
+    names = [place.name for place in places]
+    return [
+        Quantity(
+            place_name(place, names),
+            tuple(
+                (i, each.phases[place]) for i, each in enumerate(details) if place in each.phases
+            ),
+            tuple((i, found[place]) for i, found in enumerate(lengths) if place in found),
+        )
+        for place in places
+        if any(any(found.get(place, {}).values()) for found in lengths)
+    ]
+
+
+def place_name(place: Place, names: Sequence[str]) -> str:
+    """Name a phase, with its ends where several have its name."""
+    ends = f" {place.begin}..{place.end}" if names.count(place.name) > 1 else ""
+    return printable(f"{place.name}{ends}")
+
+
+def points_of(quantity: Quantity) -> list[dict[str, int]]:
+    """Give a row a boot; of very many boots some, with all that are odd."""
+    rows = []
+    for (run, detail), (_, lengths) in zip(quantity.details, quantity.lengths, strict=True):
+        odd = {outlier.boot for outlier in detail.outliers}
+        every = -(-len(lengths) // MOST_POINTS)
+        rows += [
+            {"run": run, "boot": boot, "value": value, "odd": int(boot in odd)}
+            for i, (boot, value) in enumerate(lengths.items())
+            if i % every == 0 or boot in odd or value in {detail.min, detail.max}
+        ]
+    return rows
+
+
+def middles_of(quantity: Quantity) -> list[dict[str, int]]:
+    """Give the median of each run."""
+    return [{"run": run, "median": round(detail.median)} for run, detail in quantity.details]
+
+
+def bands_of(quantity: Quantity) -> list[dict[str, int]]:
+    """Give the interval of the median of each run that has so many boots."""
+    return [
+        {"run": run, "low": interval.low, "high": interval.high}
+        for run, detail in quantity.details
+        if (interval := detail.median_interval)
+    ]
+
+
+def modes_of(quantity: Quantity) -> list[dict[str, int]]:
+    """Give where the modes lie, where there are several."""
+    return [
+        {"run": run, "value": mode.at}
+        for run, detail in quantity.details
+        if detail.modes
+        for mode in detail.modes.modes
+    ]
+
+
+# --- what moved, exits ------------------------------------------------------------------------
+
+
+def changes_of(moves: Moves) -> list[dict[str, Any]]:
+    """Give a row a phase that both sides have, the total among them."""
+    return [
+        {
+            "name": printable(change.name),
+            "shift": change.shift,
+            "low": change.interval.low if change.interval else None,
+            "high": change.interval.high if change.interval else None,
+            "verdict": str(change.verdict),
+        }
+        for change in moves.phases
+        if change.shift is not None
+    ]
+
+
+def devices_of(profile: Profile) -> list[str]:
+    """Name the devices that the guest was left for most often: as many as there are colours.
+
+    Where there are more, the last one is ``others``.
+    """
+    exits: Counted[str] = Counted()
+    for counter in profile.counters:
+        exits[_device(counter)] += counter.exits
+    devices = [device for device, _ in exits.most_common()]
+    most = len(COLOURS)
+    return devices if len(devices) <= most else [*devices[: most - 1], _OTHERS]
+
+
+def counters_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
+    """Give a row a counter, each of one of these devices."""
+    return [
+        {
+            "name": printable(counter.phase),
+            "device": device if (device := _device(counter)) in devices else _OTHERS,
+            "exits": counter.exits,
+            "outside": (counter.outside_ns or 0) / _NS_PER_MS,
+        }
+        for counter in profile.counters
+    ]
+
+
+def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
+    """Give a row a sample of one of these devices; what became of all others together nobody sampled."""
+    return [
+        {"time": sample.time_ns, "device": device, "exits": sample.exits}
+        for sample in profile.samples
+        if (device := printable(sample.device)) in devices
+    ]
+
+
+def _device(counter: Counter) -> str:
+    """Name a device; what is none goes by what the host calls it."""
+    return printable(counter.device or counter.reason or counter.kind)
+
+
+def is_timed(profile: Profile) -> bool:
+    """Whether the host told for how long the guest was left."""
+    return any(counter.outside_ns is not None for counter in profile.counters)
+
+
+def clocks(runs: Iterable[Run]) -> set[Clock]:
+    """Give what these runs were measured in."""
+    return {run.clock for run in runs}

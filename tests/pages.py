@@ -1,0 +1,145 @@
+"""Runs with all that a page shows, and what is on a page."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from typing import Any
+
+from boots import marks
+from qemu_boot_time.model import (
+    Alignment,
+    Boot,
+    Counter,
+    CounterSample,
+    ExitKind,
+    Inside,
+    Outcome,
+    Phase,
+    Profile,
+    Purpose,
+    Run,
+    Span,
+)
+from qemu_boot_time.phases import Rules, boot_of_marks
+
+MS = 10**6
+EVIL = "</script><script>window.caught = 1</script><img src=x onerror='window.caught = 1'>"
+"""What a guest may print, or call its units."""
+_RULES = Rules(phases={"to_user": ("fw_start", "linux_start_user")})
+
+
+def boot(index: int, kernel_ms: float) -> Boot:
+    """Make a boot: 30 ms of QEMU in two parts, 2 ms of nobody, 8 ms of firmware, then the kernel."""
+    seen = marks(
+        qemu_init_end=30 * MS,
+        fw_start=32 * MS,
+        fw_do_boot=40 * MS,
+        linux_start_boot=40 * MS,
+        linux_start_kernel=60 * MS,
+        linux_start_user=60 * MS + round(kernel_ms * MS),
+    )
+    made = boot_of_marks(seen, index=index, rules=_RULES)
+    parts = (
+        Phase("devices", "exec", "loading", 0, 20 * MS),
+        Phase("loading", "loading", "qemu_init_end", 20 * MS, 30 * MS),
+    )
+    return replace(made, exec_ns=0, parts=parts)
+
+
+def page_run(kernels_ms: Sequence[float], *, name: str = "night") -> Run:
+    """Make a run of these kernels and of one boot that got nowhere, with text of a bad guest in it."""
+    boots = [boot(i, kernel) for i, kernel in enumerate(kernels_ms)]
+    stuck = Boot(len(boots), 0, Outcome.TIMEOUT, message=f"stuck {EVIL}")
+    return Run(
+        name,
+        (*boots, stuck),
+        sources=("perf_event",),
+        command=("qemu-system-x86_64", "-append", EVIL),
+        notes=(f"note {EVIL}",),
+        host={"cpu_model": "A CPU", "governors": ["performance"], "aslr": None},
+        inside=tuple(map(inside, boots[:1])),
+        profiles=tuple(map(profile, boots[:1])),
+    )
+
+
+def inside(of: Boot) -> Inside:
+    """Look inside: a stage and an initcall with a bad name."""
+    spans = (
+        Span("kernel", 60 * MS, 90 * MS, "", "kmsg"),
+        Span(EVIL, 61 * MS, 63 * MS, "kernel", "trace_event"),
+    )
+    return Inside(
+        Purpose.INITCALLS, of, spans, Alignment(25_000, first_ns=60 * MS), ("no modules",)
+    )
+
+
+def profile(of: Boot) -> Profile:
+    """Count exits: of a device and of one that nobody knows."""
+    counters = (
+        Counter(
+            "firmware", ExitKind.PORT_READ, 412_000, 824_000, "fw_cfg", "fwcfg", "EXIT_IOIO",
+            (0x510, 0x511), 5 * MS,
+        ),
+        Counter("kernel", ExitKind.OTHER, 7, 7, reason="EXIT_HLT", outside_ns=3),
+    )  # fmt: skip
+    samples = (CounterSample(32 * MS, "fw_cfg", 1), CounterSample(39 * MS, "fw_cfg", 412_000))
+    return Profile(of, counters, samples, notes=("page faults are not told of",))
+
+
+@dataclass
+class Page(HTMLParser):
+    """What is on a page: tables by their heading, text, the data of its script."""
+
+    tables: list[list[list[str]]] = field(default_factory=list)
+    """Each a list of rows of cells; a number is what it is exactly, in ns."""
+    text: list[str] = field(default_factory=list)
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    script: str = ""
+    embedded: str = ""
+
+    def __post_init__(self) -> None:
+        """Begin as a parser does."""
+        super().__init__()
+
+    @classmethod
+    def of(cls, content: str | bytes) -> "Page":
+        """Read a page."""
+        assert isinstance(content, str)
+        page = cls()
+        page.feed(content)
+        return page
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin a table, a row, a cell."""
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in {"th", "td"}:
+            self.tables[-1][-1].append("")
+        elif tag == "data":
+            self.tables[-1][-1][-1] = f"={found['value']}"
+
+    def handle_data(self, data: str) -> None:
+        """Take text."""
+        tag, attributes = self.tags[-1] if self.tags else ("", {})
+        if tag == "script":
+            kept = "embedded" if "type" in attributes else "script"
+            setattr(self, kept, getattr(self, kept) or data)
+            return
+        self.text.append(data)
+        if tag in {"th", "td"}:
+            self.tables[-1][-1][-1] += data.strip()
+
+    @property
+    def data(self) -> Any:
+        """What the script draws."""
+        return json.loads(self.embedded)
+
+    def table(self, heading: str) -> dict[str, list[str]]:
+        """Give the first table whose first heading begins so: name of a row to its cells."""
+        found = next(rows for rows in self.tables if rows[0][0].startswith(heading))
+        return {name: cells for name, *cells in found}

@@ -1,0 +1,376 @@
+"""The page of ``qbt report --html``: its numbers, its data, that nobody speaks through it."""
+
+import base64
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgets import counted_run, run_of
+from pages import EVIL, MS, Page, boot, page_run
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.model import Inside, Profile, Purpose, Run
+from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
+from qemu_boot_time.report.html import bundle as bundles
+from qemu_boot_time.report.json import to_json
+from qemu_boot_time.report.rows import MOST_POINTS, bars_of
+
+KERNELS = [100, 104, 108, 112, 116, 120, 400]
+SCRIPT = "window.vegaEmbed = 0;"
+
+
+@pytest.fixture(autouse=True)
+def no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the library out: only a browser needs it."""
+    monkeypatch.setattr("qemu_boot_time.report.html.page.bundle", lambda: SCRIPT)
+
+
+def page_of(*runs: Run) -> Page:
+    """Render runs beside each other."""
+    return Page.of(exporter("html")(runs))
+
+
+def compared(first: Run, second: Run, *warnings: str) -> Page:
+    """Render an A and a B."""
+    return Page.of(pair_exporter("html")(Pair(first, second, warnings)))
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def exact(row: dict[str, Any]) -> list[str]:
+    """Give the cells that a row of ``--json`` is on the page."""
+    names = ("n", "median_ns", "median_low_ns", "median_high_ns", "mean_ns", "min_ns", "max_ns")
+    return [f"={row[name]}" for name in names]
+
+
+def test_the_numbers_are_those_of_json() -> None:
+    """Of every phase and every mark, to the nanosecond."""
+    run = page_run(KERNELS)
+    summary = json.loads(to_json(run))["summary"]
+
+    page = page_of(run)
+
+    phases, marks = page.table("phase (ms)"), page.table("mark (ms since exec)")
+    assert {r["name"]: exact(r) for r in summary["phases"]} == {
+        name: cells[:7]
+        for name, cells in phases.items()
+        if name not in {"phase (ms)", "unaccounted"}
+    }
+    assert {r["name"]: exact(r) for r in summary["marks"]} == {
+        name: cells[:7] for name, cells in marks.items() if name != "mark (ms since exec)"
+    }
+    rest = summary["unaccounted"]
+    assert [f"={rest['n']}", f"={rest['median_ns']}"] == phases["unaccounted"][:2]
+
+
+def test_numbers_are_shown_in_milliseconds() -> None:
+    """To the microsecond, where a person reads them."""
+    content = exporter("html")([page_run(KERNELS)])
+
+    assert f'<data value="{112 * MS}">112.000</data>' in str(content)
+
+
+def test_a_run_of_instructions() -> None:
+    """Counts, with their unit."""
+    page = page_of(counted_run([2000, 2002]))
+
+    assert "=2001" == page.table("phase (instructions)")["kernel"][1]
+    assert "kernel (instructions)" in [spec.get("title") for spec in page.data["charts"].values()]
+
+
+def test_no_boot_counts() -> None:
+    """The page says how they failed, and every boot can be picked."""
+    page = page_of(page_run([]))
+
+    assert any("timeout: stuck" in text for text in page.text)
+    assert [[1, "timeout"]] == [each[:2] for each in page.data["runs"][0]["boots"]]
+
+
+# --- charts -----------------------------------------------------------------------------------
+
+
+def test_the_bars_of_a_boot() -> None:
+    """Phases, parts below theirs, gaps that no phase explains, then the user's own."""
+    bars = bars_of(boot(0, 100))
+
+    assert [
+        ("vmm", "phase", 0, 30),
+        ("↳ devices", "part", 0, 20),
+        ("↳ loading", "part", 20, 30),
+        ("unaccounted", "unaccounted", 30, 32),
+        ("firmware", "phase", 32, 40),
+        ("loader", "phase", 40, 40),
+        ("kernel_early", "phase", 40, 60),
+        ("kernel", "phase", 60, 160),
+        ("to_user", "own", 32, 160),
+    ] == [(name, kind, begin // MS, end // MS) for name, kind, begin, end in bars]
+
+
+def test_the_boot_in_the_middle_and_the_slowest() -> None:
+    """By their totals, on one scale."""
+    page = page_of(page_run([120, 100, 104, 400]))
+
+    text = "".join(page.text)
+    assert "median boot: boot 3, total 164.000 ms" in text
+    assert "slowest boot: boot 4, total 460.000 ms" in text
+    charts = page.data["charts"]
+    tops = [charts[i]["layer"][0]["encoding"]["x"]["scale"]["domainMax"] for i in ("r0w0", "r0w1")]
+    assert [460, 460] == tops
+
+
+def test_every_boot_is_a_point() -> None:
+    """Those that failed are none; outliers are marked."""
+    page = page_of(page_run(KERNELS * 2))
+
+    kernel = next(c for c in page.data["charts"].values() if c.get("title") == "kernel (ms)")
+    points = kernel["datasets"]["points"]
+    assert [round(each * MS) for each in KERNELS * 2] == [each["value"] for each in points]
+    assert {7, 14} == {each["boot"] for each in points if each["odd"]}
+
+
+def test_of_very_many_boots_some_are_drawn() -> None:
+    """The page says so; the numbers are of all, all can be picked, and what is odd is drawn."""
+    kernels = [100 + i % 7 for i in range(3 * MOST_POINTS - 1)]
+    kernels[1], kernels[4] = 900, 800
+
+    page = page_of(run_of(kernels))
+
+    kernel = next(c for c in page.data["charts"].values() if c.get("title") == "kernel (ms)")
+    points = kernel["datasets"]["points"]
+    assert MOST_POINTS <= len(points) < 2 * MOST_POINTS
+    assert {800 * MS, 900 * MS} == {each["value"] for each in points if each["odd"]}
+    assert "=2999" == page.table("phase (ms)")["kernel"][0]
+    assert 2999 == len(page.data["runs"][0]["boots"])
+    assert any("some are drawn" in text for text in page.text)
+
+
+def test_exits_by_device() -> None:
+    """Stacked by device, counted in a table; what has no device goes by the host's word."""
+    page = page_of(page_run(KERNELS))
+
+    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    assert [("firmware", "fw_cfg", 412_000), ("kernel", "EXIT_HLT", 7)] == [
+        (row["name"], row["device"], row["exits"]) for row in rows
+    ]
+    table = page.table("phase: device")
+    assert ["port read", "fwcfg", "0x510-0x511", "=412000", "=824000", "=5000000"] == table[
+        "firmware: fw_cfg"
+    ]
+    assert ["other", "", "", "=7", "=7", "=3"] == table["kernel: EXIT_HLT"]
+
+
+def test_exits_of_many_devices() -> None:
+    """Those with most exits have a colour each, the rest share one; the table has all."""
+    run = page_run(KERNELS)
+    (known,) = run.profiles
+    many = [replace(known.counters[0], device=f"d{i}", exits=10 - i) for i in range(8)]
+
+    page = page_of(replace(run, profiles=(replace(known, counters=tuple(many)),)))
+
+    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    assert [*(f"d{i}" for i in range(5)), *["others"] * 3] == [row["device"] for row in rows]
+    assert 1 + 8 == len(page.table("phase: device"))
+
+
+def test_what_has_nothing_to_draw_has_no_chart() -> None:
+    """A boot without a mark that looked inside, exits of which there were none, sides without a phase."""
+    empty = page_run([]).boots[0]
+    run = Run(
+        "night",
+        (empty,),
+        inside=(Inside(Purpose.UNITS, empty),),
+        profiles=(Profile(empty),),
+    )
+
+    assert {} == page_of(run).data["charts"]
+    assert {} == compared(run, replace(run, name="day")).data["charts"]
+
+
+def test_exits_over_time() -> None:
+    """Below the phases of that boot, on their scale."""
+    charts = page_of(page_run(KERNELS)).data["charts"]
+
+    samples = [(32 * MS, 1), (39 * MS, 412_000)]
+    assert samples == [(s["time"], s["exits"]) for s in charts["r0p0x3"]["datasets"]["samples"]]
+    scales = [
+        charts["r0p0x2"]["layer"][0]["encoding"]["x"]["scale"],
+        charts["r0p0x3"]["encoding"]["x"]["scale"],
+    ]
+    assert [160, 160] == [scale["domainMax"] for scale in scales]
+
+
+def test_inside_a_guest() -> None:
+    """Its spans below the phases of that boot, with the error of the alignment."""
+    page = page_of(page_run(KERNELS))
+
+    bars = page.data["charts"]["r0i0"]["datasets"]["bars"]
+    assert [("↳ kernel", 60 * MS), (f"↳ {EVIL}", 61 * MS)] == [
+        (bar["name"], bar["begin"]) for bar in bars if bar["kind"] == "inside"
+    ]
+    assert any("tied to the host's within 0.025 ms" in text for text in page.text)
+
+
+def test_facts_and_what_to_know() -> None:
+    """Of the run, of the host, and notes (what watching cost is one)."""
+    text = "\n".join(page_of(replace(page_run(KERNELS), notes=("watching costs 1 %",))).text)
+
+    assert "note: watching costs 1 %" in text
+    assert "perf_event" in text
+    assert "A CPU" in text
+    assert "performance" in text
+
+
+# --- several runs -----------------------------------------------------------------------------
+
+
+def test_an_a_and_a_b() -> None:
+    """The sentence, each phase with its shift and interval, and what is not alike."""
+    first = page_run(KERNELS * 2)
+    second = page_run([each + 30 for each in KERNELS * 2], name="day")
+
+    page = compared(first, second, "another host")
+
+    text = "\n".join(page.text)
+    assert "SLOWER: +30.0 ms" in text
+    assert "warning: another host" in text
+    row = page.table("phase (ms)")["kernel"]
+    assert [f"={112 * MS}", f"={142 * MS}", f"={30 * MS}"] == row[:3]
+    assert "SLOWER" == row[-1]
+    changes = page.data["charts"]["changes"]["datasets"]["changes"]
+    assert {"kernel": "SLOWER", "vmm": "SAME"}.items() <= {
+        each["name"]: each["verdict"] for each in changes
+    }.items()
+
+
+def test_an_a_and_a_b_of_instructions() -> None:
+    """Counts are compared as counts."""
+    page = compared(counted_run([2000]), counted_run([2010]))
+
+    assert ["=2000", "=2010", "=10"] == page.table("phase (instructions)")["kernel"][:3]
+
+
+def test_three_runs_have_no_verdict() -> None:
+    """An overview of their totals, and a lane each."""
+    runs = [page_run(KERNELS, name=name) for name in ("a", "b", "c")]
+
+    page = page_of(*runs)
+
+    assert ["a", "b", "c"] == list(page.table("total (ms)"))[1:]
+    assert not any("SAME" in text for text in page.text)
+    lanes = {row["run"] for row in page.data["charts"]["d0"]["datasets"]["points"]}
+    assert {0, 1, 2} == lanes
+
+
+def test_runs_of_two_clocks() -> None:
+    """Share no axis."""
+    page = page_of(page_run(KERNELS, name="a"), counted_run([2000]), counted_run([2001]))
+
+    assert not any(chart.startswith("d") for chart in page.data["charts"])
+    assert "=172000000" in page.table("total (ms, instructions)")["a"]
+
+
+# --- nobody speaks through it -----------------------------------------------------------------
+
+
+def test_text_of_a_guest_stays_text() -> None:
+    """There are the page's two scripts and no picture, and the text can be read as it was."""
+    page = page_of(page_run(KERNELS))
+
+    tags = [tag for tag, _ in page.tags]
+    assert (2, 0) == (tags.count("script"), tags.count("img"))
+    assert any(f"note {EVIL}" in text for text in page.text)
+    assert f"stuck {EVIL}" == page.data["runs"][0]["boots"][-1][3]
+
+
+def test_control_characters_are_written_out() -> None:
+    """Nothing turns the direction of a page's text."""
+    content = exporter("html")([page_run([100], name="a\u202eb")])
+
+    assert "\u202e" not in str(content)
+    assert "a\\x202eb" in str(content)
+
+
+def test_the_page_asks_for_nothing() -> None:
+    """Its policy allows its own script, by what is in it, and no address; nothing names one."""
+    page = page_of(page_run(KERNELS))
+
+    policy = next(str(found["content"]) for tag, found in page.tags if "http-equiv" in found)
+    digest = base64.b64encode(hashlib.sha256(page.script.encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; script-src 'sha256-{digest}'; ")
+    assert "unsafe-eval" not in policy
+    links = [found[name] for _, found in page.tags for name in ("src", "href") if name in found]
+    assert [] == [link for link in links if not str(link).startswith(("#", "data:,"))]
+
+
+# --- the library ------------------------------------------------------------------------------
+
+
+def test_the_bundle_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made once a version, for it takes a second."""
+    made = []
+
+    def make(code: str) -> str:
+        made.append(code)
+        return SCRIPT
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("vl_convert.javascript_bundle", make)
+
+    scripts = [bundles.bundle(), bundles.bundle()]
+
+    assert ([SCRIPT, SCRIPT], 1) == (scripts, len(made))
+    assert 1 == len(list((tmp_path / "qemu-boot-time/charts").iterdir()))
+
+
+def test_no_cache_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is made each time."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda _: SCRIPT)
+
+    assert SCRIPT == bundles.bundle()
+
+
+@pytest.mark.parametrize("name", ["svg", "png"])
+def test_a_picture_without_its_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra that brings it is named."""
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+
+    with pytest.raises(HostError, match="vl-convert-python is not installed"):
+        exporter(name)([page_run([100])])
+
+
+def test_a_page_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same."""
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+
+    with pytest.raises(HostError, match="vl-convert-python is not installed"):
+        bundles.bundle()
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def test_an_svg_has_waterfalls_and_distributions() -> None:
+    """Colours are written out, for no style sheet is there; names of a guest are text."""
+    run = replace(page_run(KERNELS, name=EVIL))
+
+    content = str(exporter("svg")([run]))
+
+    assert content.startswith("<svg")
+    assert "slowest boot, boot 7, total 460.000 ms" in content
+    assert "kernel (ms)" in content
+    assert "var(" not in content
+    assert "<script" not in content
+
+
+def test_a_png_is_one() -> None:
+    """By its first bytes."""
+    content = exporter("png")([page_run([100, 104])])
+
+    assert b"\x89PNG" == bytes(content[:4])  # type: ignore[arg-type]  # bytes
