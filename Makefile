@@ -2,6 +2,7 @@
 # make test     set up what it takes, run every test
 # make bench    what watching costs, how fast recordings are read: ratios, side by side (docs/benchmarks.md)
 # make check    lint, types and the quick tests alone
+# make docs     the site, into build/site
 # make clean    remove what was made here (not the caches: see `qbt build --help`)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUICK := not real and not build and not kvmbox
 
-.PHONY: demo test check bench test-kvm setup setup-test clean
+.PHONY: demo test check bench docs test-kvm setup setup-test clean
 
 demo: setup
 	-@$(BIN)/qbt build seabios >/dev/null
@@ -23,6 +24,10 @@ check: $(VENV)/.test lint
 
 bench: setup-test
 	for each in harness stamp agreement console reading observer plugin reporting precision; do $(BIN)/python benchmarks/$$each.py || exit; done
+
+docs: $(VENV)/.test
+	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs build/site
+	@echo build/site/index.html
 
 test-kvm: setup-test
 	QBT_REAL=1 $(BIN)/pytest -m kvmbox
