@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pages.blocks import CONSOLE, PAGES, Block, blocks, commands, name_of
-from pages.decisions import DIRECTIVES, FOR_READING, NEED_KVM, NOT_RUN
+from pages.decisions import DIRECTIVES, FOR_READING, NEED_KVM, NOT_RUN, STANDS, stand_ins
 
 _ALL = [block for page in PAGES for block in blocks(page)]
 
@@ -42,6 +42,13 @@ def test_each_row_of_a_table_is_of_use(start: str) -> None:
     shown = [command.text for page in PAGES for command in commands(page)]
 
     assert [text for text in shown if text.startswith(start)] != []
+
+
+def test_each_stand_in_stands_for_something() -> None:
+    """What something else is run for is what a page still writes."""
+    used = {row for page in PAGES for command in commands(page) for row in stand_ins(command)}
+
+    assert set(STANDS) == used
 
 
 @pytest.mark.parametrize(

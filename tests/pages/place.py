@@ -15,8 +15,9 @@ from qemu_boot_time.guest.builds import Piece
 from qemu_boot_time.guest.patches import Project
 
 _RECORDINGS = {
+    "monotonic.data": "tests/data/perf-monotonic/perf.data",
     "perf.data": "tests/data/perf-all-cpus/perf.data",
-    "trace.dat": "tests/data/tracecmd-tsc/trace.dat",
+    "trace.dat": "tests/data/tracecmd-monotonic-v6/trace.dat",
 }
 _BOOT = """words=$1
 shift
@@ -31,7 +32,18 @@ _STOCK = (
 _RUNS = (
     ("demo", "-n", "4", "--", "./boot.sh", "quiet"),
     ("before", "-n", "4", "--", "./boot.sh", "quiet"),
-    ("counted", "-n", "1", "--clock", "instructions", "--", "./boot.sh", "quiet"),
+    (
+        "counted",
+        "-n",
+        "1",
+        "--clock",
+        "instructions",
+        "--symbols",
+        "vmlinux",
+        "--",
+        "./boot.sh",
+        "quiet",
+    ),
     ("debian", "-n", "1", "--inside", "initcalls", "--", QEMU, *_STOCK),
 )
 _EMPTY_ROM = b"\x55\xaa\x01\xcb".ljust(511, b"\0") + b"\x35"
@@ -76,6 +88,7 @@ def _pieces() -> Mapping[str, Path]:
     linux, seabios, optionrom = map(builds.build, (Piece.LINUX, Piece.SEABIOS, Piece.OPTIONROM))
     return {
         "bzImage": linux.files["bzImage"],
+        "vmlinux": linux.files["vmlinux"],
         "vmlinuz": (stock.find() or stock.fetch()).vmlinuz,
         "bios-256k.bin": seabios.files["bios-256k.bin"],
         "optionrom": optionrom.directory,
