@@ -45,9 +45,10 @@ _TINY = "-nodefaults -display none -bios tiny.bin"
 
 STANDS: Mapping[str, str] = MappingProxyType(
     {
-        # Fewer boots, and no budget that a busy host could break. Three a side show nothing.
+        # Fewer boots, and no budget that a busy host could break. Three a side show nothing, and six
+        # are enough to judge two budgets.
         r"compare -n \d+\b(?! --fail-if)": "compare -n 3",
-        r"compare -n \d+(?= --fail-if)": "compare -n 4",
+        r"compare -n \d+(?= --fail-if)": "compare -n 6",
         r"qbt run(?= --match)": "qbt run -n 2",
         r" -n \d\d+(?=.*baseline)": " -n 4",
         r"(?<!compare) -n (\d\d+|[3-9])(?!.*baseline)": " -n 2",
