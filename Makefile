@@ -3,6 +3,7 @@
 # make bench    what watching costs, how fast recordings are read: ratios, side by side (docs/benchmarks.md)
 # make check    lint, types and the quick tests alone
 # make man      man pages in build/man, made of what --help says
+# make docs     the site, into build/site
 # make clean    remove what was made here (not the caches: see `qbt build --help`)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ QUICK := not real and not build and not kvmbox
 HERE := real and not build and not kvmbox
 OTHERS := build/tests-beside.log
 
-.PHONY: demo test check bench test-kvm setup setup-test clean
+.PHONY: demo test check bench docs test-kvm setup setup-test clean
 
 demo: setup
 	-@$(BIN)/qbt build seabios >/dev/null
@@ -31,6 +32,10 @@ check: $(VENV)/.test lint
 
 bench: setup-test
 	for each in harness stamp agreement console reading observer plugin reporting precision; do $(BIN)/python benchmarks/$$each.py || exit; done
+
+docs: $(VENV)/.test
+	$(BIN)/sphinx-build -q -n -W --keep-going -b html docs build/site
+	@echo build/site/index.html
 
 test-kvm: setup-test
 	QBT_REAL=1 $(BIN)/pytest -m kvmbox
