@@ -14,7 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from pages import EVIL, page_run
+from page_runs import EVIL, page_run
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from real_host import require

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from budgets import counted_run, run_of
-from pages import EVIL, MS, Page, boot, page_run
+from page_runs import EVIL, MS, Page, boot, page_run
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.model import Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
