@@ -17,6 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from page_runs import EVIL, page_run
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
+from qemu_boot_time.store.chart_library import chart_library
 from real_host import require
 
 pytestmark = pytest.mark.real
@@ -117,13 +118,15 @@ def browser(driver: webdriver.Chrome, tmp_path: Path) -> Browser:
 
 def page_of(*runs: Run) -> str | bytes:
     """Render runs beside each other."""
-    return exporter("html")(runs)
+    return exporter("html", library=chart_library())(runs)
 
 
 def pair() -> str | bytes:
     """Render an A and a B."""
     slower = page_run([each + 30 for each in KERNELS], name=EVIL)
-    return pair_exporter("html")(Pair(page_run(KERNELS), slower, ("another host",)))
+    return pair_exporter("html", library=chart_library())(
+        Pair(page_run(KERNELS), slower, ("another host",))
+    )
 
 
 PAGES: Mapping[str, Callable[[], str | bytes]] = {

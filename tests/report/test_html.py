@@ -5,7 +5,6 @@ import hashlib
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,28 +14,22 @@ from page_runs import EVIL, MS, Page, boot, page_run
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.model import Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
-from qemu_boot_time.report.html import bundle as bundles
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.rows import MOST_POINTS, bars_of
 
 KERNELS = [100, 104, 108, 112, 116, 120, 400]
 SCRIPT = "window.vegaEmbed = 0;"
-
-
-@pytest.fixture(autouse=True)
-def no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the library out: only a browser needs it."""
-    monkeypatch.setattr("qemu_boot_time.report.html.page.bundle", lambda: SCRIPT)
+"""Instead of the library, which only a browser needs."""
 
 
 def page_of(*runs: Run) -> Page:
     """Render runs beside each other."""
-    return Page.of(exporter("html")(runs))
+    return Page.of(exporter("html", library=SCRIPT)(runs))
 
 
 def compared(first: Run, second: Run, *warnings: str) -> Page:
     """Render an A and a B."""
-    return Page.of(pair_exporter("html")(Pair(first, second, warnings)))
+    return Page.of(pair_exporter("html", library=SCRIPT)(Pair(first, second, warnings)))
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -70,7 +63,7 @@ def test_the_numbers_are_those_of_json() -> None:
 
 def test_numbers_are_shown_in_milliseconds() -> None:
     """To the microsecond, where a person reads them."""
-    content = exporter("html")([page_run(KERNELS)])
+    content = exporter("html", library=SCRIPT)([page_run(KERNELS)])
 
     assert f'<data value="{112 * MS}">112.000</data>' in str(content)
 
@@ -289,7 +282,7 @@ def test_text_of_a_guest_stays_text() -> None:
 
 def test_control_characters_are_written_out() -> None:
     """Nothing turns the direction of a page's text."""
-    content = exporter("html")([page_run([100], name="a\u202eb")])
+    content = exporter("html", library=SCRIPT)([page_run([100], name="a\u202eb")])
 
     assert "\u202e" not in str(content)
     assert "a\\x202eb" in str(content)
@@ -305,52 +298,6 @@ def test_the_page_asks_for_nothing() -> None:
     assert "unsafe-eval" not in policy
     links = [found[name] for _, found in page.tags for name in ("src", "href") if name in found]
     assert [] == [link for link in links if not str(link).startswith(("#", "data:,"))]
-
-
-# --- the library ------------------------------------------------------------------------------
-
-
-def test_the_bundle_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made once a version, for it takes a second."""
-    made = []
-
-    def make(code: str) -> str:
-        made.append(code)
-        return SCRIPT
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("vl_convert.javascript_bundle", make)
-
-    scripts = [bundles.bundle(), bundles.bundle()]
-
-    assert ([SCRIPT, SCRIPT], 1) == (scripts, len(made))
-    assert 1 == len(list((tmp_path / "qemu-boot-time/charts").iterdir()))
-
-
-def test_no_cache_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it is made each time."""
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr("vl_convert.javascript_bundle", lambda _: SCRIPT)
-
-    assert SCRIPT == bundles.bundle()
-
-
-@pytest.mark.parametrize("name", ["svg", "png"])
-def test_a_picture_without_its_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra that brings it is named."""
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-
-    with pytest.raises(HostError, match="vl-convert-python is not installed"):
-        exporter(name)([page_run([100])])
-
-
-def test_a_page_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same."""
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-
-    with pytest.raises(HostError, match="vl-convert-python is not installed"):
-        bundles.bundle()
 
 
 # --- pictures ---------------------------------------------------------------------------------
@@ -374,3 +321,12 @@ def test_a_png_is_one() -> None:
     content = exporter("png")([page_run([100, 104])])
 
     assert b"\x89PNG" == bytes(content[:4])  # type: ignore[arg-type]  # bytes
+
+
+@pytest.mark.parametrize("name", ["svg", "png"])
+def test_a_picture_without_its_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra that brings it is named."""
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+
+    with pytest.raises(HostError, match="vl-convert-python is not installed"):
+        exporter(name)([page_run([100])])

@@ -1,6 +1,7 @@
 """``qbt report``: runs as files that others read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -19,6 +20,7 @@ from qemu_boot_time.phases import Rules
 from qemu_boot_time.report.exports import (
     FORMATS,
     Holds,
+    Needs,
     Pair,
     Pairs,
     Takes,
@@ -26,9 +28,12 @@ from qemu_boot_time.report.exports import (
     pair_exporter,
 )
 from qemu_boot_time.report.parts import printable
+from qemu_boot_time.store.chart_library import chart_library
 
 _STDOUT = Path("-")
 _FILE = click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path)
+_MAKERS = {Needs.LIBRARY: chart_library}
+"""Of what is handed to formats."""
 _DAMAGED = "what could be read is in the files; for the rest copy the input again, whole"
 
 _EXAMPLES = """\b
@@ -82,10 +87,14 @@ def command(
     """
     _check(files, runs)
     how = Options(unit, rules, options.vmm(comm))
-    opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
     given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
     insisted = [option for option, is_given in given.items() if is_given]
-    rendered = dict(_rendered(files, opened, insisted))
+    # Where it was never done, to bundle the library takes longer than all else, and it needs no lock of Python's.
+    with ThreadPoolExecutor(max_workers=1) as apart:
+        needed = {FORMATS[name].needs for name in files} & _MAKERS.keys()
+        made = {need: apart.submit(_MAKERS[need]) for need in needed}
+        opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
+        rendered = dict(_rendered(files, opened, insisted, made))
     for path, content in rendered.items():
         _write(path, content)
     _tell_failed(opened)
@@ -128,7 +137,10 @@ def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
 
 
 def _rendered(
-    files: Mapping[str, Path], runs: Sequence[Run], insisted: Iterable[str]
+    files: Mapping[str, Path],
+    runs: Sequence[Run],
+    insisted: Iterable[str],
+    made: Mapping[Needs, Future[str]],
 ) -> Iterator[tuple[Path, str | bytes]]:
     """Render each file; two runs side by side where the format compares them."""
     compared = {name for name in files if FORMATS[name].pairs is Pairs.COMPARED}
@@ -137,10 +149,12 @@ def _rendered(
         first, second = runs
         pair = Pair(first, second, require_alike(first, second, insisted=insisted))
     for name, path in files.items():
+        need = FORMATS[name].needs
+        handed = {str(need): made[need].result()} if need in made else {}
         if pair and name in compared:
-            yield path, pair_exporter(name)(pair)
+            yield path, pair_exporter(name, **handed)(pair)
         else:
-            yield path, exporter(name)(runs)
+            yield path, exporter(name, **handed)(runs)
 
 
 # --- afterwards -------------------------------------------------------------------------------

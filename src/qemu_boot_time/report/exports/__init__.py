@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -50,6 +51,14 @@ class Pairs(StrEnum):
     """They are an A and a B, and must be alike; the module holds ``export_pair``, too."""
 
 
+class Needs(StrEnum):
+    """What a format is rendered with that is handed in, for to get it is not a report's business."""
+
+    NOTHING = "nothing"
+    LIBRARY = "library"
+    """The script that draws charts, by this name."""
+
+
 class Format(NamedTuple):
     """One format."""
 
@@ -58,6 +67,7 @@ class Format(NamedTuple):
     holds: Holds = Holds.TEXT
     takes: Takes = Takes.SEVERAL
     pairs: Pairs = Pairs.APART
+    needs: Needs = Needs.NOTHING
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -72,7 +82,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "otava": Format("CSV for Apache Otava: a row a run."),
         "openmetrics": Format("Text for Prometheus and what reads OpenMetrics."),
         "markdown": Format("Tables for a pull request.", pairs=Pairs.COMPARED),
-        "html": Format("A page with charts: one file, for any browser.", pairs=Pairs.COMPARED),
+        "html": Format(
+            "A page with charts: one file, for any browser.",
+            pairs=Pairs.COMPARED,
+            needs=Needs.LIBRARY,
+        ),
         "svg": Format("The page's charts as a picture: waterfall, distributions."),
         "png": Format("The same, in pixels.", Holds.BYTES),
     }
@@ -80,13 +94,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 """Name of the option to format; the module of the same name in this package holds ``export``."""
 
 
-def exporter(name: str) -> Export:
-    """Give what renders this format of :data:`FORMATS`."""
-    export: Export = importlib.import_module(f"{__name__}.{name}").export
-    return export
+def exporter(name: str, **handed: str) -> Export:
+    """Give what renders this format of :data:`FORMATS`, with what it needs handed in by name."""
+    return partial(importlib.import_module(f"{__name__}.{name}").export, **handed)
 
 
-def pair_exporter(name: str) -> ExportPair:
+def pair_exporter(name: str, **handed: str) -> ExportPair:
     """Give what renders two runs in a format of :data:`FORMATS` whose pairs are compared."""
-    export: ExportPair = importlib.import_module(f"{__name__}.{name}").export_pair
-    return export
+    return partial(importlib.import_module(f"{__name__}.{name}").export_pair, **handed)

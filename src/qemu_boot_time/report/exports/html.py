@@ -8,11 +8,14 @@ from qemu_boot_time.report.html.page import to_html
 from qemu_boot_time.report.side_by_side import side_by_side
 
 
-def export(runs: Sequence[Run]) -> str:
-    """Render runs beside each other, without a verdict. Raises HostError where a library is missing."""
-    return to_html(runs)
+def export(runs: Sequence[Run], *, library: str) -> str:
+    """Render runs beside each other, without a verdict; ``library`` is the script that draws charts.
+
+    Raises HostError where what renders the page is missing.
+    """
+    return to_html(runs, library)
 
 
-def export_pair(pair: Pair) -> str:
+def export_pair(pair: Pair, *, library: str) -> str:
     """Render two runs as an A and a B; raises as :func:`export` does."""
-    return to_html((pair.first, pair.second), side_by_side(*pair))
+    return to_html((pair.first, pair.second), library, side_by_side(*pair))

@@ -12,7 +12,6 @@ from qemu_boot_time.model import Inside, Profile, Run
 from qemu_boot_time.report import charts
 from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.html import drawn, tables
-from qemu_boot_time.report.html.bundle import bundle
 from qemu_boot_time.report.inside import alignment_in_words
 from qemu_boot_time.report.parts import number, printable
 from qemu_boot_time.report.rows import (
@@ -50,13 +49,13 @@ class Content(NamedTuple):
     charts: dict[str, Spec]
 
 
-def to_html(runs: Sequence[Run], sides: Sides | None = None) -> str:
+def to_html(runs: Sequence[Run], library: str, sides: Sides | None = None) -> str:
     """Render runs as one page that needs nothing else; two as an A and a B, where ``sides`` says so.
 
-    Raises HostError where a library is missing.
+    ``library`` is the script that draws charts. Raises HostError where what renders the page is missing.
     """
     content = _content(runs, sides)
-    script = f"{bundle()}\n{_resource('page.js')}"
+    script = f"{library}\n{_resource('page.js')}"
     data = {
         "charts": content.charts,
         "runs": [drawn.every_boot(run) for run in runs],

@@ -1,0 +1,61 @@
+"""The library that draws the page's charts, as one script without a network, kept in the cache.
+
+vl-convert-python holds Vega, Vega-Lite and vega-embed (BSD 3-Clause) and bundles them, which takes more than a
+second: longer than all the rest of a report. So what is made of a version is kept, with its digest beside
+it: what is not what was written is made anew. Where no cache can be written it is made each time.
+"""
+
+import contextlib
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from qemu_boot_time.errors import HostError
+from qemu_boot_time.guest.cache import directory, staging
+
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+_LIBRARY = "vl-convert-python"
+
+
+def chart_library() -> str:
+    """Give the script: it defines ``vegaEmbed``. Raises HostError where the library is missing."""
+    try:
+        name = f"vega-{version(_LIBRARY)}-{_digest(_SNIPPET.encode())[:12]}.js"
+        import vl_convert
+    except ImportError as error:  # PackageNotFoundError is one, too
+        raise HostError(
+            f"{_LIBRARY} is not installed", hint="pip install 'qemu-boot-time[report]'"
+        ) from error
+    path = directory("charts") / name
+    kept = _kept(path)
+    if kept is None:
+        kept = str(vl_convert.javascript_bundle(_SNIPPET)).encode()
+        _keep(path, kept)
+    return kept.decode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest_beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _kept(path: Path) -> bytes | None:
+    """Give what is kept; None: nothing, or not what was written."""
+    try:
+        content, digest = path.read_bytes(), _digest_beside(path).read_bytes()
+    except OSError:
+        return None
+    return content if digest == _digest(content).encode() else None
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write both files, each whole; of two that do not belong together :func:`_kept` gives nothing."""
+    files = {path: content, _digest_beside(path): _digest(content).encode()}
+    with contextlib.suppress(HostError, OSError), staging(path.parent) as scratch:
+        for place, text in files.items():
+            whole = scratch / place.name
+            whole.write_bytes(text)
+            whole.replace(place)
