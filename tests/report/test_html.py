@@ -142,6 +142,20 @@ def test_of_very_many_boots_some_are_drawn() -> None:
     assert any("some are drawn" in text for text in page.text)
 
 
+@pytest.mark.parametrize("kernels", [[100] * 10_000, [100, 200] * 5_000], ids=["one", "two"])
+def test_of_many_boots_that_are_equal_as_few_are_drawn(kernels: list[float]) -> None:
+    """In every phase: one boot stands for all that are as fast as the fastest, one for the slowest."""
+    page = page_of(run_of(kernels))
+
+    drawn = {
+        chart["title"]: {point["boot"] for point in chart["datasets"]["points"]}
+        for name, chart in page.data["charts"].items()
+        if name.startswith("d")
+    }
+    assert {"kernel (ms)", "total (ms)"} < drawn.keys()
+    assert [] == [title for title, boots in drawn.items() if len(boots) > MOST_POINTS + 2]
+
+
 def test_exits_by_device() -> None:
     """Stacked by device, counted in a table; what has no device goes by the host's word."""
     page = page_of(page_run(KERNELS))

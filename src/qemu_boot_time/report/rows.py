@@ -161,15 +161,16 @@ def place_name(place: Place, names: Sequence[str]) -> str:
 
 
 def points_of(quantity: Quantity) -> list[dict[str, int]]:
-    """Give a row a boot; of very many boots some, with all that are odd."""
+    """Give a row a boot; of very many boots some, with all that are odd, a fastest and a slowest."""
     rows = []
     for (run, detail), (_, lengths) in zip(quantity.details, quantity.lengths, strict=True):
         odd = {outlier.boot for outlier in detail.outliers}
+        kept = odd | {end(lengths, key=lengths.__getitem__) for end in (min, max)}
         every = -(-len(lengths) // MOST_POINTS)
         rows += [
             {"run": run, "boot": boot, "value": value, "odd": int(boot in odd)}
             for i, (boot, value) in enumerate(lengths.items())
-            if i % every == 0 or boot in odd or value in {detail.min, detail.max}
+            if i % every == 0 or boot in kept
         ]
     return rows
 
