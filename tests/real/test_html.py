@@ -189,6 +189,61 @@ def test_every_boot_can_be_picked(browser: Browser) -> None:
     assert (f"boot 8 · timeout · stuck {EVIL}", []) == seen[-1]
 
 
+_PICK = """
+for (const value of arguments[0]) {
+  const picker = document.getElementById("boot");
+  picker.value = value;
+  picker.dispatchEvent(new Event("change"));
+}
+"""
+_SETTLED_S = 1.0
+_RESIZERS = """
+window.resizers = 0;
+const add = window.addEventListener, remove = window.removeEventListener;
+window.addEventListener = function (type, ...more) {
+  window.resizers += type === "resize";
+  return add.call(this, type, ...more);
+};
+window.removeEventListener = function (type, ...more) {
+  window.resizers -= type === "resize";
+  return remove.call(this, type, ...more);
+};
+"""
+"""Counts who listens: a chart does as long as it is not ended."""
+
+
+@pytest.mark.parametrize(
+    ("picks", "kernel"),
+    [(["0:0", "0:7"], []), (["0:7", "0:6"], ["kernel: 400.000 ms"]), (["0:6", "0:0"], ["kernel: 100.000 ms"])],
+)  # fmt: skip
+def test_the_last_pick_is_shown(picks: list[str], kernel: list[str], browser: Browser) -> None:
+    """However fast one follows the other; the eighth boot has nothing to draw."""
+    browser.show(page_of(page_run(KERNELS)))
+
+    browser.driver.execute_script(_PICK, picks)
+
+    time.sleep(_SETTLED_S)
+    told = [text for text in browser.texts("#picked text") if text.startswith("kernel:")]
+    assert kernel == told
+    assert f"boot {int(picks[-1][2:]) + 1} ·" in browser.find("#picked-title").text
+
+
+def test_a_chart_that_is_gone_is_ended(browser: Browser) -> None:
+    """What it listened for, a window of another width, nobody listens for then."""
+    watch = browser.tell("Page.addScriptToEvaluateOnNewDocument", source=_RESIZERS)
+    try:
+        browser.show(page_of(page_run(KERNELS)))
+    finally:
+        browser.tell("Page.removeScriptToEvaluateOnNewDocument", **watch)
+    before = browser.ask("return window.resizers")
+
+    for place in (1, 2, 3):
+        browser.driver.execute_script(_PICK, [f"0:{place}"])
+        time.sleep(_SETTLED_S)
+
+    assert (True, before) == (before > 0, browser.ask("return window.resizers"))
+
+
 def test_a_click_on_a_point_shows_its_boot(browser: Browser) -> None:
     """The far outlier is the only diamond."""
     browser.show(page_of(page_run(KERNELS)))

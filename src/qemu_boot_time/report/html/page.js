@@ -7,10 +7,7 @@
   const options = { ast: true, actions: false, renderer: "svg" };
   const ms = (ns) => (ns / 1e6).toFixed(3);
 
-  async function draw(id, spec) {
-    const { view } = await vegaEmbed(document.getElementById(id), spec, options);
-    return view;
-  }
+  const draw = (id, spec) => vegaEmbed(document.getElementById(id), spec, options);
 
   function label(boot) {
     const [number, outcome, suspect] = boot;
@@ -38,8 +35,13 @@
     return line;
   }
 
-  async function showPicked() {
-    if (!picker.value) return;
+  let picks = 0;
+  let drawing = Promise.resolve();
+  let drawn = null;
+
+  // One chart at a time: a slow one would be put over the next.
+  function showPicked() {
+    if (!picker.value) return drawing;
     const [r, b] = picker.value.split(":").map(Number);
     const run = data.runs[r];
     const boot = run.boots[b];
@@ -58,13 +60,21 @@
       const [name, kind] = run.words[word];
       return { name, kind, begin, end };
     });
+    const pick = ++picks;
+    drawing = drawing.catch(() => {}).then(() => (pick === picks ? drawPicked(rows) : undefined));
+    return drawing;
+  }
+
+  async function drawPicked(rows) {
+    if (drawn) drawn.finalize();
+    drawn = null;
     if (!rows.length) return document.getElementById("picked").replaceChildren();
     const most = Math.max(1, ...rows.map((bar) => bar.end)) / 1e6;
     const spec = structuredClone(data.picked);
     spec.datasets = { bars: rows };
     spec.height = data.step * new Set(rows.map((bar) => bar.name)).size;
     spec.layer[0].encoding.x.scale.domainMax = most;
-    await draw("picked", spec);
+    drawn = await draw("picked", spec);
   }
 
   function pickPoint(event, item) {
@@ -77,7 +87,7 @@
 
   async function drawAll() {
     for (const [id, spec] of Object.entries(data.charts)) {
-      const view = await draw(id, spec);
+      const { view } = await draw(id, spec);
       if (spec.datasets.points) view.addEventListener("click", pickPoint);
     }
     await showPicked();
