@@ -374,3 +374,37 @@ def test_a_png_is_one() -> None:
     content = exporter("png")([page_run([100, 104])])
 
     assert b"\x89PNG" == bytes(content[:4])  # type: ignore[arg-type]  # bytes
+
+
+def test_a_picture_of_an_a_and_a_b() -> None:
+    """The sentence and the shifts come first; what is not alike is told."""
+    slower = page_run([each + 30 for each in KERNELS], name="new")
+    pair = Pair(page_run(KERNELS), slower, ("another host",))
+
+    content = str(pair_exporter("svg")(pair))
+    pixels = pair_exporter("png")(pair)
+
+    texts = [each.partition("<")[0] for each in content.split(">")]
+    told = [text for text in texts if text.strip()]
+    assert "warning: another host" in told
+    assert told.index("second less first, ms") < told.index("kernel (ms)")
+    assert "var(" not in content
+    assert b"\x89PNG" == bytes(pixels[:4])  # type: ignore[arg-type]  # bytes
+
+
+def test_a_drawing_is_made_once_for_both_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pixels are those of the drawing."""
+    drawn = []
+
+    def draw(spec: object) -> str:
+        drawn.append(spec)
+        return "<svg/>"
+
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", draw)
+    monkeypatch.setattr("vl_convert.svg_to_png", lambda svg, scale: f"{svg} {scale}".encode())
+    runs = [page_run([100, 104])]
+
+    both = [exporter(name)(runs) for name in ("svg", "png")]
+
+    assert ["<svg/>", b"<svg/> 2"] == both
+    assert 1 == len(drawn)

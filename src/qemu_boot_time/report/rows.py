@@ -15,7 +15,7 @@ from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.moves import Moves
-from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, main_total, phase_lengths
+from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, lengths_of, main_total
 
 MOST_POINTS = 1000
 """So many boots of a run are drawn; its numbers are of all."""
@@ -117,7 +117,7 @@ def longest_ns(bars: Iterable[Bar]) -> int:
 
 def typical(run: Run) -> Iterator[Typical]:
     """Give the boot in the middle, of an even number the faster one, and the slowest, by the total."""
-    found = phase_lengths(run.boots, run.clock)
+    found = lengths_of(run)
     place = main_total(found)
     if place is None:
         return
@@ -138,7 +138,7 @@ def quantities_of(runs: Sequence[Run], details: Sequence[Details]) -> list[Quant
 
     What took no time in any boot (often ``unaccounted``) is nothing to draw.
     """
-    lengths = [phase_lengths(run.boots, run.clock) for run in runs]
+    lengths = [lengths_of(run) for run in runs]
     places = list(dict.fromkeys(place for found in lengths for place in found))
     names = [place.name for place in places]
     return [

@@ -73,8 +73,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "openmetrics": Format("Text for Prometheus and what reads OpenMetrics."),
         "markdown": Format("Tables for a pull request.", pairs=Pairs.COMPARED),
         "html": Format("A page with charts: one file, for any browser.", pairs=Pairs.COMPARED),
-        "svg": Format("The page's charts as a picture: waterfall, distributions."),
-        "png": Format("The same, in pixels.", Holds.BYTES),
+        "svg": Format(
+            "The page's charts as a picture: waterfall, distributions.", pairs=Pairs.COMPARED
+        ),
+        "png": Format("The same, in pixels.", Holds.BYTES, pairs=Pairs.COMPARED),
     }
 )
 """Name of the option to format; the module of the same name in this package holds ``export``."""

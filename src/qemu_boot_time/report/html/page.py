@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -55,8 +56,11 @@ def to_html(runs: Sequence[Run], sides: Sides | None = None) -> str:
 
     Raises HostError where a library is missing.
     """
-    content = _content(runs, sides)
-    script = f"{bundle()}\n{_resource('page.js')}"
+    # To bundle the library takes longer than all else where it was never done, and needs no lock of ours.
+    with ThreadPoolExecutor(max_workers=1) as apart:
+        library = apart.submit(bundle)
+        content = _content(runs, sides)
+    script = f"{library.result()}\n{_resource('page.js')}"
     data = {
         "charts": content.charts,
         "runs": [drawn.every_boot(run) for run in runs],
@@ -105,7 +109,7 @@ def _template() -> Any:
 
 
 def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
-    details = [phase_details_of(run.boots, run.clock) for run in runs]
+    details = [phase_details_of(run) for run in runs]
     specs: dict[str, Spec] = {}
     shown = {
         "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
