@@ -13,7 +13,7 @@ import pytest
 from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, page_run
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.model import Inside, Profile, Purpose, Run
+from qemu_boot_time.model import CounterSample, Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.html import bundle as bundles
 from qemu_boot_time.report.json import to_json
@@ -153,7 +153,7 @@ def test_exits_by_device() -> None:
     """Stacked by device, counted in a table; what has no device goes by the host's word."""
     page = page_of(page_run(KERNELS))
 
-    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
     assert [("firmware", "fw_cfg", 412_000), ("kernel", "EXIT_HLT", 7)] == [
         (row["name"], row["device"], row["exits"]) for row in rows
     ]
@@ -164,6 +164,65 @@ def test_exits_by_device() -> None:
     assert ["other", "", "", "=7", "=7", "=3"] == table["kernel: EXIT_HLT"]
 
 
+def test_exits_in_words() -> None:
+    """As the terminal has them: a sentence a phase, then the medians of all boots."""
+    run = page_run(KERNELS)
+
+    page = page_of(run)
+
+    text = "".join(page.text)
+    assert "Exits: 1 boot that does not count" in text
+    words = json.loads(to_json(run))["profile"]["phases"]
+    assert 2 == len([phase for phase in words if phase["words"] in text])
+    rows = page.table("exits of each phase")
+    assert ["=412000", "=824000", "=5000000"] == rows["firmware: fw_cfg, port read"]
+
+
+def test_the_boot_in_the_middle_has_its_exits_drawn() -> None:
+    """By how many there were; the numbers of all are there."""
+    run = page_run(KERNELS)
+    (known,) = run.profiles
+    profiles = [
+        replace(known, boot=boot(20 + i, 100), counters=(replace(known.counters[0], exits=exits),))
+        for i, exits in enumerate((9, 1, 5))
+    ]
+
+    page = page_of(replace(run, profiles=tuple(profiles)))
+
+    rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
+    assert [5] == [row["exits"] for row in rows]
+    assert {f"Exits of boot {n}" for n in (21, 22, 23)} < set(page.text)
+    assert "Of boot 23" in page.text
+
+
+def test_what_is_no_device() -> None:
+    """Goes by one name in the table, the bars and the lines."""
+    run = page_run(KERNELS)
+    (known,) = run.profiles
+    nobody = replace(known.counters[0], device="", reason="KVM_EXIT_IO")
+    sample = CounterSample(33 * MS, "no device", 7)
+
+    page = page_of(replace(run, profiles=(replace(known, counters=(nobody,), samples=(sample,)),)))
+
+    charts = page.data["charts"]
+    assert ["no device"] == [row["device"] for row in charts["r0x0"]["datasets"]["counters"]]
+    assert {"no device"} == {row["device"] for row in charts["r0x3"]["datasets"]["samples"]}
+    assert "firmware: no device" in page.table("phase: device")
+
+
+def test_the_parts_of_qemus_start() -> None:
+    """A table below that of the phases, as --json has them."""
+    run = page_run(KERNELS)
+
+    table = page_of(run).table("part of vmm (ms)")
+
+    names = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
+    parts = json.loads(to_json(run))["summary"]["parts"]
+    assert {part["name"]: [f"={part[name]}" for name in names] for part in parts} == {
+        name: cells for name, cells in table.items() if cells[0].startswith("=")
+    }
+
+
 def test_exits_of_many_devices() -> None:
     """Those with most exits have a colour each, the rest share one; the table has all."""
     run = page_run(KERNELS)
@@ -172,7 +231,7 @@ def test_exits_of_many_devices() -> None:
 
     page = page_of(replace(run, profiles=(replace(known, counters=tuple(many)),)))
 
-    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
     assert [*(f"d{i}" for i in range(5)), *["others"] * 3] == [row["device"] for row in rows]
     assert 1 + 8 == len(page.table("phase: device"))
 
@@ -192,14 +251,14 @@ def test_what_has_nothing_to_draw_has_no_chart() -> None:
 
 
 def test_exits_over_time() -> None:
-    """Below the phases of that boot, on their scale."""
+    """Below the phases of that boot, on their scale, up to its end."""
     charts = page_of(page_run(KERNELS)).data["charts"]
 
-    samples = [(32 * MS, 1), (39 * MS, 412_000)]
-    assert samples == [(s["time"], s["exits"]) for s in charts["r0p0x3"]["datasets"]["samples"]]
+    samples = [(32 * MS, 1), (39 * MS, 412_000), (160 * MS, 412_000)]
+    assert samples == [(s["time"], s["exits"]) for s in charts["r0x3"]["datasets"]["samples"]]
     scales = [
-        charts["r0p0x2"]["layer"][0]["encoding"]["x"]["scale"],
-        charts["r0p0x3"]["encoding"]["x"]["scale"],
+        charts["r0x2"]["layer"][0]["encoding"]["x"]["scale"],
+        charts["r0x3"]["encoding"]["x"]["scale"],
     ]
     assert [160, 160] == [scale["domainMax"] for scale in scales]
 
