@@ -152,6 +152,17 @@ def test_sides_that_are_not_alike_are_refused(name: str, tmp_path: Path) -> None
     assert "<li>warning: " in insisted.text or "⚠️" in insisted.text
 
 
+def test_two_runs_in_a_picture_are_an_a_and_a_b(tmp_path: Path) -> None:
+    """How far each phase moved, below what qbt compare says."""
+    sides = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", [each + 50 for each in NIGHT])]
+
+    done = report(*sides, "--svg", "-")
+
+    assert 0 == done.status
+    assert "SLOWER" in done.text
+    assert "From a.csv to b.csv: how far each phase moved" in done.text
+
+
 def test_what_is_not_compared_takes_any_two_runs(tmp_path: Path) -> None:
     """A table of points says nothing of a difference."""
     first = make_run(tmp_path / "a")

@@ -12,7 +12,7 @@ import pytest
 from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, page_run
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.model import Inside, Profile, Purpose, Run
+from qemu_boot_time.model import CounterSample, Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.rows import MOST_POINTS, bars_of
@@ -160,7 +160,7 @@ def test_exits_by_device() -> None:
     """Stacked by device, counted in a table; what has no device goes by the host's word."""
     page = page_of(page_run(KERNELS))
 
-    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
     assert [("firmware", "fw_cfg", 412_000), ("kernel", "EXIT_HLT", 7)] == [
         (row["name"], row["device"], row["exits"]) for row in rows
     ]
@@ -171,6 +171,65 @@ def test_exits_by_device() -> None:
     assert ["other", "", "", "=7", "=7", "=3"] == table["kernel: EXIT_HLT"]
 
 
+def test_exits_in_words() -> None:
+    """As the terminal has them: a sentence a phase, then the medians of all boots."""
+    run = page_run(KERNELS)
+
+    page = page_of(run)
+
+    text = "".join(page.text)
+    assert "Exits: 1 boot that does not count" in text
+    words = json.loads(to_json(run))["profile"]["phases"]
+    assert 2 == len([phase for phase in words if phase["words"] in text])
+    rows = page.table("exits of each phase")
+    assert ["=412000", "=824000", "=5000000"] == rows["firmware: fw_cfg, port read"]
+
+
+def test_the_boot_in_the_middle_has_its_exits_drawn() -> None:
+    """By how many there were; the numbers of all are there."""
+    run = page_run(KERNELS)
+    (known,) = run.profiles
+    profiles = [
+        replace(known, boot=boot(20 + i, 100), counters=(replace(known.counters[0], exits=exits),))
+        for i, exits in enumerate((9, 1, 5))
+    ]
+
+    page = page_of(replace(run, profiles=tuple(profiles)))
+
+    rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
+    assert [5] == [row["exits"] for row in rows]
+    assert {f"Exits of boot {n}" for n in (21, 22, 23)} < set(page.text)
+    assert "Of boot 23" in page.text
+
+
+def test_what_is_no_device() -> None:
+    """Goes by one name in the table, the bars and the lines."""
+    run = page_run(KERNELS)
+    (known,) = run.profiles
+    nobody = replace(known.counters[0], device="", reason="KVM_EXIT_IO")
+    sample = CounterSample(33 * MS, "no device", 7)
+
+    page = page_of(replace(run, profiles=(replace(known, counters=(nobody,), samples=(sample,)),)))
+
+    charts = page.data["charts"]
+    assert ["no device"] == [row["device"] for row in charts["r0x0"]["datasets"]["counters"]]
+    assert {"no device"} == {row["device"] for row in charts["r0x3"]["datasets"]["samples"]}
+    assert "firmware: no device" in page.table("phase: device")
+
+
+def test_the_parts_of_qemus_start() -> None:
+    """A table below that of the phases, as --json has them."""
+    run = page_run(KERNELS)
+
+    table = page_of(run).table("part of vmm (ms)")
+
+    names = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
+    parts = json.loads(to_json(run))["summary"]["parts"]
+    assert {part["name"]: [f"={part[name]}" for name in names] for part in parts} == {
+        name: cells for name, cells in table.items() if cells[0].startswith("=")
+    }
+
+
 def test_exits_of_many_devices() -> None:
     """Those with most exits have a colour each, the rest share one; the table has all."""
     run = page_run(KERNELS)
@@ -179,7 +238,7 @@ def test_exits_of_many_devices() -> None:
 
     page = page_of(replace(run, profiles=(replace(known, counters=tuple(many)),)))
 
-    rows = page.data["charts"]["r0p0x0"]["datasets"]["counters"]
+    rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
     assert [*(f"d{i}" for i in range(5)), *["others"] * 3] == [row["device"] for row in rows]
     assert 1 + 8 == len(page.table("phase: device"))
 
@@ -199,14 +258,14 @@ def test_what_has_nothing_to_draw_has_no_chart() -> None:
 
 
 def test_exits_over_time() -> None:
-    """Below the phases of that boot, on their scale."""
+    """Below the phases of that boot, on their scale, up to its end."""
     charts = page_of(page_run(KERNELS)).data["charts"]
 
-    samples = [(32 * MS, 1), (39 * MS, 412_000)]
-    assert samples == [(s["time"], s["exits"]) for s in charts["r0p0x3"]["datasets"]["samples"]]
+    samples = [(32 * MS, 1), (39 * MS, 412_000), (160 * MS, 412_000)]
+    assert samples == [(s["time"], s["exits"]) for s in charts["r0x3"]["datasets"]["samples"]]
     scales = [
-        charts["r0p0x2"]["layer"][0]["encoding"]["x"]["scale"],
-        charts["r0p0x3"]["encoding"]["x"]["scale"],
+        charts["r0x2"]["layer"][0]["encoding"]["x"]["scale"],
+        charts["r0x3"]["encoding"]["x"]["scale"],
     ]
     assert [160, 160] == [scale["domainMax"] for scale in scales]
 
@@ -335,6 +394,40 @@ def test_a_png_is_one() -> None:
     content = exporter("png")([page_run([100, 104])])
 
     assert b"\x89PNG" == bytes(content[:4])  # type: ignore[arg-type]  # bytes
+
+
+def test_a_picture_of_an_a_and_a_b() -> None:
+    """The sentence and the shifts come first; what is not alike is told."""
+    slower = page_run([each + 30 for each in KERNELS], name="new")
+    pair = Pair(page_run(KERNELS), slower, ("another host",))
+
+    content = str(pair_exporter("svg")(pair))
+    pixels = pair_exporter("png")(pair)
+
+    texts = [each.partition("<")[0] for each in content.split(">")]
+    told = [text for text in texts if text.strip()]
+    assert "warning: another host" in told
+    assert told.index("second less first, ms") < told.index("kernel (ms)")
+    assert "var(" not in content
+    assert b"\x89PNG" == bytes(pixels[:4])  # type: ignore[arg-type]  # bytes
+
+
+def test_a_drawing_is_made_once_for_both_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pixels are those of the drawing."""
+    drawn = []
+
+    def draw(spec: object) -> str:
+        drawn.append(spec)
+        return "<svg/>"
+
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", draw)
+    monkeypatch.setattr("vl_convert.svg_to_png", lambda svg, scale: f"{svg} {scale}".encode())
+    runs = [page_run([100, 104])]
+
+    both = [exporter(name)(runs) for name in ("svg", "png")]
+
+    assert ["<svg/>", b"<svg/> 2"] == both
+    assert 1 == len(drawn)
 
 
 @pytest.mark.parametrize("name", ["svg", "png"])

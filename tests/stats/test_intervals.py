@@ -56,6 +56,19 @@ def test_which_values_bound_the_median(n: int, expected: tuple[int, int]) -> Non
     assert Interval(*expected) == median_interval(range(1, n + 1))
 
 
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+def test_of_any_number_of_values_the_ranks_are_those_of_scipy(confidence: float) -> None:
+    """Up to a million, where few of the sums that there could be are made."""
+    counts = [*range(11, 300), 1000, 1001, 9_999, 10_000, 1_000_000]
+    tail = (1 - confidence) / 2
+
+    found = [median_interval(range(n), confidence) for n in counts]
+
+    ranks = [int(scipy_stats.binom.ppf(tail, n, 0.5)) for n in counts]
+    ends = [Interval(rank - 1, n - rank) for n, rank in zip(counts, ranks, strict=True)]
+    assert ends == found
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_too_few_values_for_the_median(n: int) -> None:
     """Five values enclose the median in 94 of 100 samples even all together: no interval."""

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.model import Counter, ExitKind, Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exits import (
@@ -40,16 +40,26 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
     if not run.profiles:
         return
     summary = exits_of(run)
-    do = "does" if summary.boots == 1 else "do"
-    yield Text(f"exits: {_boots(summary.boots)} that {do} not count", style="bold")
-    if summary.failed:
-        bad = ", ".join(_bad(profile) for profile in run.profiles if not is_whole(profile))
-        yield Text(f"left out: {bad}")
-    yield from map(Text, _cost_lines(summary))
-    yield from (Text(sentence(phase)) for phase in summary.phases)
+    yield Text(exits_heading(summary), style="bold")
+    yield from map(Text, exits_lines(run, summary))
     for phase in summary.phases:
         yield from (Text(), _table(phase))
     yield from (Text(), *(Text(f"note: {printable(note)}") for note in summary.notes), Text())
+
+
+def exits_heading(summary: ExitSummary) -> str:
+    """Say how many boots the exits are of."""
+    do = "does" if summary.boots == 1 else "do"
+    return f"exits: {_boots(summary.boots)} that {do} not count"
+
+
+def exits_lines(run: Run, summary: ExitSummary) -> Iterator[str]:
+    """Say it in words: which boots are left out, what the profile cost, a sentence a phase."""
+    if summary.failed:
+        bad = ", ".join(_bad(profile) for profile in run.profiles if not is_whole(profile))
+        yield f"left out: {bad}"
+    yield from _cost_lines(summary)
+    yield from (printable(sentence(phase)) for phase in summary.phases)
 
 
 def _bad(profile: Profile) -> str:
@@ -115,6 +125,13 @@ def _owner(row: ExitRow) -> str:
     return f"{_PROCESSOR if row.kind in _MSRS else _NOBODY}{where}"
 
 
+def owner_of(counter: Counter) -> str:
+    """Name whose the exits of one boot are as its samples do: a device, none, or another reason."""
+    if counter.kind is ExitKind.OTHER:
+        return counter.device or counter.reason or str(counter.kind)
+    return counter.device or _NOBODY
+
+
 def _range(low: int, high: int) -> str:
     return f"{low:#x}" if low == high else f"{low:#x}-{high:#x}"
 
@@ -135,7 +152,7 @@ def _table(phase: PhaseExits) -> Table:
 def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
     share = phase.share(row.outside_ns)
     return (
-        printable(_called(row)),
+        printable(row_name(row)),
         _count(row.exits),
         _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
         ms(row.outside_ns.median) if row.outside_ns else "",
@@ -143,7 +160,8 @@ def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
     )
 
 
-def _called(row: ExitRow) -> str:
+def row_name(row: ExitRow) -> str:
+    """Name a row: the device and the kind of access, else the host's word for the exit."""
     if row.kind is ExitKind.OTHER:
         return f"{'idle ' * row.is_idle}{row.reason or 'reason not told'}"
     return f"{_owner(row)}, {row.kind}"

@@ -107,6 +107,8 @@ def more_boots(more: int | None) -> str:
 
 def printable(text: str) -> str:
     """Make text from a guest, a file or a program safe for a terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

@@ -5,17 +5,18 @@ Times are nanoseconds since the exec of QEMU. Text from elsewhere is made printa
 
 from collections import Counter as Counted
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from qemu_boot_time.model import Boot, Clock, Counter, Inside, Phase, Profile, Run, Span
+from qemu_boot_time.model import Boot, Clock, Inside, Phase, Profile, Run, Span
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.charts import COLOURS
+from qemu_boot_time.report.exits import owner_of
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.moves import Moves
-from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, main_total, phase_lengths
+from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, lengths_of, main_total
 
 MOST_POINTS = 1000
 """So many boots of a run are drawn; its numbers are of all."""
@@ -117,7 +118,7 @@ def longest_ns(bars: Iterable[Bar]) -> int:
 
 def typical(run: Run) -> Iterator[Typical]:
     """Give the boot in the middle, of an even number the faster one, and the slowest, by the total."""
-    found = phase_lengths(run.boots, run.clock)
+    found = lengths_of(run)
     place = main_total(found)
     if place is None:
         return
@@ -138,7 +139,7 @@ def quantities_of(runs: Sequence[Run], details: Sequence[Details]) -> list[Quant
 
     What took no time in any boot (often ``unaccounted``) is nothing to draw.
     """
-    lengths = [phase_lengths(run.boots, run.clock) for run in runs]
+    lengths = [lengths_of(run) for run in runs]
     places = list(dict.fromkeys(place for found in lengths for place in found))
     names = [place.name for place in places]
     return [
@@ -224,7 +225,7 @@ def devices_of(profile: Profile) -> list[str]:
     """
     exits: Counted[str] = Counted()
     for counter in profile.counters:
-        exits[_device(counter)] += counter.exits
+        exits[printable(owner_of(counter))] += counter.exits
     devices = [device for device, _ in exits.most_common()]
     most = len(COLOURS)
     return devices if len(devices) <= most else [*devices[: most - 1], _OTHERS]
@@ -235,7 +236,7 @@ def counters_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]
     return [
         {
             "name": printable(counter.phase),
-            "device": device if (device := _device(counter)) in devices else _OTHERS,
+            "device": device if (device := printable(owner_of(counter))) in devices else _OTHERS,
             "exits": counter.exits,
             "outside": (counter.outside_ns or 0) / _NS_PER_MS,
         }
@@ -244,17 +245,18 @@ def counters_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]
 
 
 def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
-    """Give a row a sample of one of these devices; what became of all others together nobody sampled."""
+    """Give a row a sample of one of these devices, and where the boot ended; all others have no line.
+
+    What they came to together nobody sampled.
+    """
+    told = {printable(sample.device): sample for sample in profile.samples}
+    end_ns = max((phase.end_ns for phase in profile.boot.phases), default=0)
+    last = [replace(each, time_ns=end_ns) for each in told.values() if each.time_ns < end_ns]
     return [
         {"time": sample.time_ns, "device": device, "exits": sample.exits}
-        for sample in profile.samples
+        for sample in [*profile.samples, *last]
         if (device := printable(sample.device)) in devices
     ]
-
-
-def _device(counter: Counter) -> str:
-    """Name a device; what is none goes by what the host calls it."""
-    return printable(counter.device or counter.reason or counter.kind)
 
 
 def is_timed(profile: Profile) -> bool:

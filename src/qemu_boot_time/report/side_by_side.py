@@ -7,6 +7,7 @@ from qemu_boot_time.report import comparison, exact
 from qemu_boot_time.stats import compare as by_ranks
 from qemu_boot_time.stats import exact as by_counts
 from qemu_boot_time.stats.moves import Moves, moves_between
+from qemu_boot_time.stats.once import once
 from qemu_boot_time.stats.verdict import Margin
 
 
@@ -25,6 +26,7 @@ class Sides:
     """What is not alike in the two."""
 
 
+@once
 def side_by_side(first: Run, second: Run, warnings: tuple[str, ...] = ()) -> Sides:
     """Compare two runs of one clock as ``qbt compare`` does, with its usual margins."""
     if first.clock is Clock.INSTRUCTIONS:

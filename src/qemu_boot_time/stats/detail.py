@@ -1,24 +1,35 @@
 """All that a run tells of each mark and phase: beyond the table's numbers, what a sceptic asks for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import fmean, median, stdev
 
-from qemu_boot_time.model import Boot, Clock
+from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.compare import change_of, judged_family
 from qemu_boot_time.stats.intervals import Interval, mean_interval, median_interval, percentile
 from qemu_boot_time.stats.modes import Modes, modes_of
 from qemu_boot_time.stats.oddities import Drift, Outlier, drift_of, outliers_of
-from qemu_boot_time.stats.quantities import Place, main_total, mark_times, phase_lengths
+from qemu_boot_time.stats.once import once
+from qemu_boot_time.stats.quantities import (
+    Place,
+    lengths_of,
+    main_total,
+    mark_times,
+    phase_lengths,
+)
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
 _MAJORITY = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Detail:
-    """One quantity over the boots that have it, in the unit of the clock."""
+    """One quantity over the boots that have it, in the unit of the clock.
+
+    What takes long is made when it is first asked for: pictures need none of it.
+    """
 
     n: int
     median: float
@@ -32,10 +43,20 @@ class Detail:
     p95: int | None
     p99: int | None
     median_interval: Interval | None
-    mean_interval: Interval | None
     outliers: tuple[Outlier, ...]
-    drift: Drift | None
     modes: Modes | None
+    values: Mapping[int, int] = field(repr=False)
+    """All of this is made of: boot's number to value."""
+
+    @cached_property
+    def mean_interval(self) -> Interval | None:
+        """None: so few boots do not tell."""
+        return mean_interval(list(self.values.values()))
+
+    @cached_property
+    def drift(self) -> Drift | None:
+        """None: there is none, or so few boots do not tell."""
+        return drift_of(self.values, self.outliers)
 
     @property
     def cv(self) -> float | None:
@@ -71,12 +92,16 @@ def details_of(boots: Iterable[Boot], clock: Clock = Clock.TIME) -> Details:
     """Look at each mark and phase of a run."""
     boots = list(boots)
     marks = {name: detail_of(values) for name, values in mark_times(boots, clock).items()}
-    return replace(phase_details_of(boots, clock), marks=marks)
+    return replace(_phase_details_of(phase_lengths(boots, clock), clock), marks=marks)
 
 
-def phase_details_of(boots: Iterable[Boot], clock: Clock = Clock.TIME) -> Details:
-    """Look at the phases alone, which takes half as long: ``marks`` is empty."""
-    lengths = phase_lengths(boots, clock)
+@once
+def phase_details_of(run: Run) -> Details:
+    """Look at the phases of a run alone, which takes half as long: ``marks`` is empty."""
+    return _phase_details_of(lengths_of(run), run.clock)
+
+
+def _phase_details_of(lengths: Mapping[Place, Mapping[int, int]], clock: Clock) -> Details:
     phases = {place: detail_of(values) for place, values in lengths.items()}
     total = main_total(lengths)
     modes = phases[total].modes if total else None
@@ -93,7 +118,6 @@ def detail_of(values: Mapping[int, int]) -> Detail:
     """Look at one quantity: at least one boot's number and value."""
     numbers = list(values.values())
     modes = modes_of(values)
-    outliers = outliers_of(values, modes)
     return Detail(
         n=len(numbers),
         median=median(numbers),
@@ -105,10 +129,9 @@ def detail_of(values: Mapping[int, int]) -> Detail:
         p95=percentile(numbers, 0.95),
         p99=percentile(numbers, 0.99),
         median_interval=median_interval(numbers),
-        mean_interval=mean_interval(numbers),
-        outliers=outliers,
-        drift=drift_of(values, outliers),
+        outliers=outliers_of(values, modes),
         modes=modes,
+        values=values,
     )
 
 

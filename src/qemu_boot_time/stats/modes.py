@@ -164,5 +164,6 @@ def _spread(ordered: Any) -> Any:
     if len(different) == len(ordered):
         return ordered
     step = np.diff(different).min()
-    within = np.concatenate([(np.arange(count) + 0.5) / count - 0.5 for count in counts])
-    return np.repeat(different, counts) + step * within
+    each = np.repeat(counts, counts)
+    place = np.arange(len(ordered)) - np.repeat(counts.cumsum() - counts, counts)
+    return np.repeat(different, counts) + step * ((place + 0.5) / each - 0.5)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from qemu_boot_time.model import Boot, Clock
+from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.stats.once import once
 from qemu_boot_time.stats.summary import unaccounted
 
 _MOST = 2 * 10**18
@@ -39,6 +40,12 @@ def phase_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[Place, dict[in
                 place = Place(phase.name, phase.begin, phase.end)
                 found.setdefault(place, {})[boot.number] = length
     return found
+
+
+@once
+def lengths_of(run: Run) -> Mapping[Place, Mapping[int, int]]:
+    """Give the same of a run, in its own clock; who asks again is given the same one."""
+    return phase_lengths(run.boots, run.clock)
 
 
 def named_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, int]]:

@@ -33,7 +33,7 @@ def exits(field: str, title: str, lines: int, devices: Sequence[str]) -> Spec:
         data={"name": "counters"},
         mark={"type": "bar"},
         encoding={
-            "x": {**amount, "axis": axis(form="~s")},
+            "x": {**amount, "axis": axis()},
             "y": named_lines(),
             "color": _colour(devices),
             "tooltip": [word("name", title="phase"), word("device"), {**amount, "format": ",~r"}],
@@ -54,7 +54,7 @@ def exits_over_time(most_ns: int, devices: Sequence[str]) -> Spec:
         mark={"type": "line", "interpolate": "step-after"},
         encoding={
             "x": since_exec("at", most_ns),
-            "y": number("exits", title="exits", axis=axis(4, "~s")),
+            "y": number("exits", title="exits", axis=axis(4)),
             "color": _colour(devices),
         },
     )

@@ -41,7 +41,7 @@ def waterfall(description: str, lines: int, most_ns: int) -> Spec:
             *calculated(length="datum.to - datum.from"),
             {"joinaggregate": [whole], "groupby": ["name"]},
             {"window": [{"op": "row_number", "as": "nth"}], "groupby": ["name"]},
-            *calculated(told="datum.name + ': ' + format(datum.whole, ',.3f') + ' ms'"),
+            *calculated(told="datum.name + ': ' + format(datum.whole, '.3f') + ' ms'"),
         ],
         layer=[_bars(since_exec("from", most_ns), y), _names(y)],
     )

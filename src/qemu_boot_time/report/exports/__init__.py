@@ -87,8 +87,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             pairs=Pairs.COMPARED,
             needs=Needs.LIBRARY,
         ),
-        "svg": Format("The page's charts as a picture: waterfall, distributions."),
-        "png": Format("The same, in pixels.", Holds.BYTES),
+        "svg": Format(
+            "The page's charts as a picture: waterfall, distributions.", pairs=Pairs.COMPARED
+        ),
+        "png": Format("The same, in pixels.", Holds.BYTES, pairs=Pairs.COMPARED),
     }
 )
 """Name of the option to format; the module of the same name in this package holds ``export``."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from qemu_boot_time.model import Run
+from qemu_boot_time.report.exports import Pair, svg
 from qemu_boot_time.report.exports.parts import lacks
-from qemu_boot_time.report.exports.svg import picture
 
 _SCALE = 2
 """Pixels a unit of the drawing: screens are that fine."""
@@ -12,8 +12,17 @@ _SCALE = 2
 
 def export(runs: Sequence[Run]) -> bytes:
     """Render runs; raises as the other one does."""
+    return _pixels(svg.export(runs))
+
+
+def export_pair(pair: Pair) -> bytes:
+    """Render two runs as an A and a B; raises as the other one does."""
+    return _pixels(svg.export_pair(pair))
+
+
+def _pixels(drawing: str) -> bytes:
     try:
         import vl_convert
     except ImportError as error:
         raise lacks("vl-convert-python") from error
-    return bytes(vl_convert.vegalite_to_png(picture(runs), scale=_SCALE))
+    return bytes(vl_convert.svg_to_png(drawing, scale=_SCALE))

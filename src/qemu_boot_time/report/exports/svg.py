@@ -1,32 +1,57 @@
-"""The charts as one picture: the waterfall of the median and the slowest boot, the spread of each phase."""
+"""The charts as one picture: what changed, the waterfall of the median and the slowest boot, the spread of each phase."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.charts import Spec, coloured, stacked
+from qemu_boot_time.report.exports import Pair
 from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.html import drawn
 from qemu_boot_time.report.html.tables import unit
 from qemu_boot_time.report.parts import number, printable
 from qemu_boot_time.report.rows import bars_of, clocks, longest_ns, quantities_of, typical
+from qemu_boot_time.report.side_by_side import Sides, side_by_side
 from qemu_boot_time.stats.detail import phase_details_of
+from qemu_boot_time.stats.once import once
 
 _WIDTH = 720
+_LETTERS = 105
+"""In a line of small print of that width."""
 
 
 def export(runs: Sequence[Run]) -> str:
     """Render runs. Raises InputError where no boot has a phase, HostError where a library is missing."""
+    return _drawn(*runs)
+
+
+def export_pair(pair: Pair) -> str:
+    """Render two runs as an A and a B; raises as :func:`export` does."""
+    return _drawn_pair(*pair)
+
+
+@once
+def _drawn(*runs: Run) -> str:
+    return _svg(picture(runs))
+
+
+@once
+def _drawn_pair(first: Run, second: Run, warnings: tuple[str, ...]) -> str:
+    return _svg(picture((first, second), side_by_side(first, second, warnings)))
+
+
+def _svg(spec: Spec) -> str:
     try:
         import vl_convert
     except ImportError as error:
         raise lacks("vl-convert-python") from error
-    return str(vl_convert.vegalite_to_svg(picture(runs)))
+    return str(vl_convert.vegalite_to_svg(spec))
 
 
-def picture(runs: Sequence[Run]) -> Spec:
+def picture(runs: Sequence[Run], sides: Sides | None = None) -> Spec:
     """Give all charts as one specification, in colours for a light ground."""
-    charts = [*_waterfalls(runs), *_distributions(runs)]
+    charts = [*_changes(sides), *_waterfalls(runs), *_distributions(runs)]
     if not charts:
         names = ", ".join(run.name for run in runs)
         raise InputError(
@@ -36,6 +61,21 @@ def picture(runs: Sequence[Run]) -> Spec:
     whole = coloured(stacked(charts, width=_WIDTH))
     whole["config"] = {**whole["config"], "background": "#ffffff"}
     return {**whole, "padding": 16}
+
+
+def _changes(sides: Sides | None) -> Iterator[Spec]:
+    """Draw how far each phase moved, below the sentence; where no phase is on both sides, nothing."""
+    if sides is None:
+        return
+    spec = drawn.changes(sides.moves)
+    if spec["datasets"]:
+        which = f"From {sides.first.name} to {sides.second.name}: {spec['description']}"
+        lines = [which, *(f"warning: {each}" for each in sides.warnings)]
+        yield {**spec, "title": {"text": _lines(sides.sentence), "subtitle": _lines(*lines)}}
+
+
+def _lines(*texts: str) -> list[str]:
+    return [line for text in texts for line in wrap(printable(text), _LETTERS)]
 
 
 def _waterfalls(runs: Sequence[Run]) -> Iterator[Spec]:
@@ -53,6 +93,6 @@ def _distributions(runs: Sequence[Run]) -> Iterator[Spec]:
     if len(clocks(runs)) > 1:
         return
     names = [printable(run.name) for run in runs]
-    details = [phase_details_of(run.boots, run.clock) for run in runs]
+    details = [phase_details_of(run) for run in runs]
     for quantity in quantities_of(runs, details):
         yield drawn.distribution(quantity, names, runs[0].clock)

@@ -11,6 +11,7 @@ from qemu_boot_time.errors import HostError
 from qemu_boot_time.model import Inside, Profile, Run
 from qemu_boot_time.report import charts
 from qemu_boot_time.report.charts import Spec
+from qemu_boot_time.report.exits import exits_heading, exits_lines
 from qemu_boot_time.report.html import drawn, tables
 from qemu_boot_time.report.inside import alignment_in_words
 from qemu_boot_time.report.parts import number, printable
@@ -25,6 +26,7 @@ from qemu_boot_time.report.rows import (
 )
 from qemu_boot_time.report.side_by_side import Sides
 from qemu_boot_time.stats.detail import Details, phase_details_of
+from qemu_boot_time.stats.exits import exits_of, is_whole
 
 
 class Chart(NamedTuple):
@@ -104,7 +106,7 @@ def _template() -> Any:
 
 
 def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
-    details = [phase_details_of(run.boots, run.clock) for run in runs]
+    details = [phase_details_of(run) for run in runs]
     specs: dict[str, Spec] = {}
     shown = {
         "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
@@ -169,10 +171,9 @@ def _run(run: Run, details: Details, prefix: str, specs: dict[str, Spec]) -> dic
         "phases": tables.phase_table(run, details),
         "marks": tables.mark_table(run),
         "lines": tables.lines_of(run, details),
+        "parts": tables.part_tables(run),
         "insides": [_inside(inside, f"{prefix}i{i}", specs) for i, inside in enumerate(run.inside)],
-        "profiles": [
-            _profile(profile, f"{prefix}p{i}", specs) for i, profile in enumerate(run.profiles)
-        ],
+        "exits": _exits(run, prefix, specs) if run.profiles else None,
         "facts": tables.facts(run),
         "host": tables.host_facts(run),
     }
@@ -201,13 +202,27 @@ def _inside(inside: Inside, name: str, specs: dict[str, Spec]) -> dict[str, Any]
     }
 
 
-def _profile(profile: Profile, name: str, specs: dict[str, Spec]) -> dict[str, Any]:
-    drawings = enumerate(drawn.exits(profile))
+def _exits(run: Run, prefix: str, specs: dict[str, Spec]) -> dict[str, Any]:
+    """Say why guests were left: all boots in words and numbers, one in charts."""
+    summary = exits_of(run)
+    shown = _typical_profile(run.profiles)
     placed = [
-        _placed(specs, Chart(f"{name}x{i}", str(spec["description"])), spec) for i, spec in drawings
+        _placed(specs, Chart(f"{prefix}x{i}", str(spec["description"])), spec)
+        for i, spec in enumerate(drawn.exits(shown))
     ]
     return {
+        "heading": exits_heading(summary).capitalize(),
+        "lines": list(exits_lines(run, summary)),
+        "notes": [printable(note) for note in summary.notes],
+        "table": tables.exit_table(summary),
+        "shown": shown.boot.number,
         "charts": [chart for chart in placed if chart],
-        "notes": [printable(note) for note in profile.notes],
-        "table": tables.counter_table(profile.counters),
+        "boots": [(each.boot.number, tables.counter_table(each.counters)) for each in run.profiles],
     }
+
+
+def _typical_profile(profiles: Sequence[Profile]) -> Profile:
+    """Give the one in the middle by its exits, of an even number the one with fewer; failed ones last."""
+    whole = [each for each in profiles if is_whole(each)] or profiles
+    ordered = sorted(whole, key=lambda each: sum(counter.exits for counter in each.counters))
+    return ordered[(len(ordered) - 1) // 2]

@@ -1,10 +1,12 @@
 """The numbers of the page, as a template takes them: text is printable, escaping is the template's."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from qemu_boot_time.model import Clock, Counter, Inside, Run
 from qemu_boot_time.report.detail import detail_lines
+from qemu_boot_time.report.exits import owner_of, row_name
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import number, printable
@@ -12,15 +14,20 @@ from qemu_boot_time.report.rows import place_name
 from qemu_boot_time.report.troubles import failure_lines, suspect_lines
 from qemu_boot_time.stats.compare import Change
 from qemu_boot_time.stats.detail import Detail, Details
+from qemu_boot_time.stats.exits import ExitRow, ExitSummary
 from qemu_boot_time.stats.intervals import Interval, median_interval, percentile
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import mark_times
+from qemu_boot_time.stats.start import PartSummary, summarise_parts
 from qemu_boot_time.stats.summary import Stats, stats_of
 
 COLUMNS = ("n", "median", "from", "to", "mean", "min", "max", "p95")
 """Of a quantity; from and to are the median's 95 % interval."""
 CHANGE_COLUMNS = ("first", "second", "shift", "from", "to", "%", "verdict")
+PART_COLUMNS = ("n", "median", "mean", "min", "max")
 SPAN_COLUMNS = ("begin", "end", "length")
+EXIT_COLUMNS = ("exits", "accesses", "outside ms")
+"""Medians over boots; a time is only known where the host tells."""
 MOST_SPANS = 3 * MOST
 """So many spans of a boot that looked inside are in the table."""
 
@@ -99,6 +106,25 @@ def span_table(inside: Inside) -> Table:
     ]
     of = f"the {len(slowest)} slowest of {len(others)}" if len(slowest) < len(others) else "all"
     return Table(f"{inside.purpose}, {of} (ms since exec)", SPAN_COLUMNS, tuple(rows))
+
+
+def part_tables(run: Run) -> list[Table]:
+    """Give the parts of QEMU's own start, a table for each phase that has parts."""
+    parted = groupby(summarise_parts(run.boots), key=lambda row: row.of)
+    return [
+        Table(f"part of {printable(of)} (ms)", PART_COLUMNS, tuple(map(_part, rows)))
+        for of, rows in parted
+    ]
+
+
+def exit_table(summary: ExitSummary) -> Table:
+    """Give the exits of the boots that were profiled, phase by phase."""
+    rows = [
+        Row(printable(f"{phase.phase}: {row_name(row)}"), tuple(_exit(row)))
+        for phase in summary.phases
+        for row in phase.rows
+    ]
+    return Table("exits of each phase", EXIT_COLUMNS, tuple(rows))
 
 
 def counter_table(counters: Sequence[Counter]) -> Table:
@@ -182,6 +208,19 @@ def _change(change: Change, clock: Clock) -> Iterator[Cell]:
     yield Cell(str(change.verdict))
 
 
+def _part(row: PartSummary) -> Row:
+    length = row.length
+    times = (length.median, length.mean, length.min, length.max)
+    cells = (Cell(str(length.n), length.n), *(_cell(ns, Clock.TIME) for ns in times))
+    return Row(printable(row.name), cells)
+
+
+def _exit(row: ExitRow) -> Iterator[Cell]:
+    for count in (row.exits, row.accesses):
+        yield Cell(f"{count.median:,}", count.median)
+    yield _cell(row.outside_ns.median if row.outside_ns else None, Clock.TIME)
+
+
 def _counter(counter: Counter) -> Row:
     outside = Cell("") if counter.outside_ns is None else _cell(counter.outside_ns, Clock.TIME)
     ends = "" if counter.addresses is None else "-".join(f"{each:#x}" for each in counter.addresses)
@@ -193,5 +232,4 @@ def _counter(counter: Counter) -> Row:
         Cell(f"{counter.accesses:,}", counter.accesses),
         outside,
     )
-    device = counter.device or counter.reason or "nobody's"
-    return Row(printable(f"{counter.phase}: {device}"), cells)
+    return Row(printable(f"{counter.phase}: {owner_of(counter)}"), cells)

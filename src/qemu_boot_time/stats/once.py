@@ -1,0 +1,39 @@
+"""Work that several files of one report ask for, done once: of the same value comes the same again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
+
+_MOST = 8
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Itself:
+    """A value that is equal to itself alone: to look whether 10,000 boots are equal takes too long."""
+
+    value: Any
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+
+def once(make: Callable[..., _Made]) -> Callable[..., _Made]:
+    """Keep what ``make`` gives for the last values that it was given, by their identity.
+
+    It takes values that nobody changes, in their places, and so must be what it gives.
+    """
+
+    @lru_cache(maxsize=_MOST)
+    def made(*values: _Itself) -> _Made:
+        return make(*(each.value for each in values))
+
+    @wraps(make)
+    def kept(*values: Any) -> _Made:
+        return made(*map(_Itself, values))
+
+    return kept

@@ -1,0 +1,46 @@
+"""Work that is done once for the same value."""
+
+from qemu_boot_time.stats.once import once
+
+
+def test_the_same_value_is_worked_on_once() -> None:
+    """Whoever asks again is given what was made."""
+    asked = []
+
+    @once
+    def length(values: tuple[int, ...]) -> list[int]:
+        asked.append(values)
+        return [len(values)]
+
+    values = (1, 2)
+    first, again = length(values), length(values)
+
+    assert [2] == first
+    assert first is again
+    assert 1 == len(asked)
+
+
+def test_an_equal_value_is_another_one() -> None:
+    """Nobody looks whether 10,000 boots are equal."""
+    asked = []
+
+    @once
+    def noted(values: list[int]) -> None:
+        asked.append(values)
+
+    for values in ([1], [1]):
+        noted(values)
+
+    assert [[1], [1]] == asked
+
+
+def test_of_several_values_each_counts() -> None:
+    """In its place."""
+    first, second = object(), object()
+
+    @once
+    def pair(one: object, other: object) -> tuple[object, object]:
+        return one, other
+
+    assert (first, second) == pair(first, second)
+    assert (second, first) == pair(second, first)
