@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -154,7 +155,7 @@ def test_no_request_leaves_and_no_error_is_told(name: str, browser: Browser) -> 
 
 
 def test_text_of_a_guest_runs_nowhere(browser: Browser) -> None:
-    """Not in a table, a chart, a tooltip or an option."""
+    """Not in a table, a chart or an option."""
     browser.show(pair())
     options = browser.texts("#boot option")
 
@@ -164,6 +165,20 @@ def test_text_of_a_guest_runs_nowhere(browser: Browser) -> None:
 
     assert browser.ask("return window.caught") is None
     assert any(EVIL in text for text in browser.texts("li"))
+    assert [] == browser.driver.find_elements("css selector", "img")
+
+
+def test_text_of_a_guest_runs_in_no_tooltip(browser: Browser) -> None:
+    """Whoever points at what a guest has named reads the name."""
+    browser.show(pair())
+    bars = browser.driver.find_elements("css selector", "#r0i0 path[role='graphics-symbol']")
+    (named,) = [bar for bar in bars if EVIL in str(bar.get_attribute("aria-label"))]
+
+    ActionChains(browser.driver).scroll_to_element(named).move_to_element(named).perform()
+
+    tooltip = browser.find("#vg-tooltip-element.visible")
+    assert f"name ↳ {EVIL}" == tooltip.text.splitlines()[0]
+    assert browser.ask("return window.caught") is None
     assert [] == browser.driver.find_elements("css selector", "img")
 
 
