@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Any
 
+import msgspec
+
 from boots import marks
 from qemu_boot_time.model import (
     Alignment,
@@ -22,6 +24,8 @@ from qemu_boot_time.model import (
     Span,
 )
 from qemu_boot_time.phases import Rules, boot_of_marks
+from qemu_boot_time.report.exits import row_name
+from qemu_boot_time.stats.exits import ExitRow
 
 MS = 10**6
 EVIL = "</script><script>window.caught = 1</script><img src=x onerror='window.caught = 1'>"
@@ -143,3 +147,56 @@ class Page(HTMLParser):
         """Give the first table whose first heading begins so: name of a row to its cells."""
         found = next(rows for rows in self.tables if rows[0][0].startswith(heading))
         return {name: cells for name, *cells in found}
+
+
+# --- numbers, on a page and in a document -------------------------------------------------------
+
+_NAMES = ("n", "median_ns", "median_low_ns", "median_high_ns", "mean_ns", "min_ns", "max_ns")
+_PART_NAMES = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
+_UNACCOUNTED = "unaccounted"
+_TABLES = ("phase (ms)", "mark (ms since exec)", "part of ", "exits of each phase")
+"""Headings: what they begin with."""
+
+Numbers = dict[str, dict[str, list[str]]]
+"""Table to name of a row to its cells."""
+
+
+def numbers_of_page(page: Page) -> Numbers:
+    """Give what the tables of one run hold, without the percentiles."""
+    found = {heading: _body(page, heading) for heading in _TABLES}
+    for heading in _TABLES[:2]:
+        found[heading] = {name: cells[:7] for name, cells in found[heading].items()}
+    # --json has no interval of it.
+    found[_TABLES[0]][_UNACCOUNTED][2:4] = ["", ""]
+    return found
+
+
+def _body(page: Page, heading: str) -> dict[str, list[str]]:
+    tables = [rows for rows in page.tables if rows[0][0].startswith(heading)]
+    return {name: cells for rows in tables for name, *cells in rows[1:]}
+
+
+def numbers_of_json(document: Any) -> Numbers:
+    """Give the same of what ``--json`` prints."""
+    summary = document["summary"]
+    rest = {"name": _UNACCOUNTED, **summary["unaccounted"]}
+    profile = document.get("profile") or {"phases": []}
+    return {
+        _TABLES[0]: {row["name"]: _exact(row, _NAMES) for row in [*summary["phases"], rest]},
+        _TABLES[1]: {row["name"]: _exact(row, _NAMES) for row in summary["marks"]},
+        _TABLES[2]: {row["name"]: _exact(row, _PART_NAMES) for row in summary["parts"]},
+        _TABLES[3]: {
+            f"{phase['phase']}: {row_name(msgspec.convert(row, ExitRow))}": _exits(row)
+            for phase in profile["phases"]
+            for row in phase["rows"]
+        },
+    }
+
+
+def _exact(row: Any, names: Sequence[str]) -> list[str]:
+    return ["" if row.get(name) is None else f"={row[name]}" for name in names]
+
+
+def _exits(row: Any) -> list[str]:
+    counts = [f"={row[name]['median']}" for name in ("exits", "accesses")]
+    return [*counts, f"={row['outside_ns']['median']}" if row["outside_ns"] else ""]

@@ -15,9 +15,12 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from page_runs import EVIL, page_run
+import exit_guest
+from page_runs import EVIL, Page, numbers_of_json, numbers_of_page, page_run
+from qbt_process import World, tiny_qemu
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
+from qemu_boot_time.sources import perf_event
 from qemu_boot_time.store.chart_library import chart_library
 from real_host import require
 
@@ -341,3 +344,26 @@ def test_a_page_of_10000_boots_can_be_used(browser: Browser) -> None:
 
     assert 10_001 == browser.ask("return document.getElementById('boot').options.length")
     assert "boot 9999 · reached" == browser.find("#picked-title").text
+
+
+# --- a real run -------------------------------------------------------------------------------
+
+
+def test_the_numbers_of_a_real_run_are_those_of_json(kvm: str, world: World) -> None:
+    """Phases, parts, marks and exits of a firmware that leaves the guest, to the nanosecond."""
+    probe = perf_event.probe()
+    require(probe.ok, probe.what)
+    bios = world.directory / "exits.bin"
+    bios.write_bytes(exit_guest.image())
+    command = (*tiny_qemu(bios, accelerator=kvm), *exit_guest.DEVICES)
+    measured = world.run(
+        *("-n", "8", "--profile-boots", "2", "--source", "perf_event"), "--", *command
+    )
+    assert 0 == measured.status, measured.stderr
+
+    done = world.qbt("report", str(world.runs[-1]), "--html", "-")
+
+    page = Page.of(done.stdout)
+    assert numbers_of_json(measured.document) == numbers_of_page(page)
+    assert all(table for table in numbers_of_page(page).values())
+    assert all(phase["words"] in page.text for phase in measured.document["profile"]["phases"])

@@ -5,12 +5,11 @@ import hashlib
 import json
 import sys
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from budgets import counted_run, run_of
-from page_runs import EVIL, MS, Page, boot, page_run
+from page_runs import EVIL, MS, Page, boot, numbers_of_json, numbers_of_page, page_run
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.model import CounterSample, Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
@@ -35,30 +34,13 @@ def compared(first: Run, second: Run, *warnings: str) -> Page:
 # --- numbers ----------------------------------------------------------------------------------
 
 
-def exact(row: dict[str, Any]) -> list[str]:
-    """Give the cells that a row of ``--json`` is on the page."""
-    names = ("n", "median_ns", "median_low_ns", "median_high_ns", "mean_ns", "min_ns", "max_ns")
-    return [f"={row[name]}" for name in names]
-
-
 def test_the_numbers_are_those_of_json() -> None:
-    """Of every phase and every mark, to the nanosecond."""
+    """Of every phase, part and mark, and of exits, to the nanosecond."""
     run = page_run(KERNELS)
-    summary = json.loads(to_json(run))["summary"]
 
     page = page_of(run)
 
-    phases, marks = page.table("phase (ms)"), page.table("mark (ms since exec)")
-    assert {r["name"]: exact(r) for r in summary["phases"]} == {
-        name: cells[:7]
-        for name, cells in phases.items()
-        if name not in {"phase (ms)", "unaccounted"}
-    }
-    assert {r["name"]: exact(r) for r in summary["marks"]} == {
-        name: cells[:7] for name, cells in marks.items() if name != "mark (ms since exec)"
-    }
-    rest = summary["unaccounted"]
-    assert [f"={rest['n']}", f"={rest['median_ns']}"] == phases["unaccounted"][:2]
+    assert numbers_of_json(json.loads(to_json(run))) == numbers_of_page(page)
 
 
 def test_numbers_are_shown_in_milliseconds() -> None:
@@ -114,6 +96,18 @@ def test_the_boot_in_the_middle_and_the_slowest() -> None:
     charts = page.data["charts"]
     tops = [charts[i]["layer"][0]["encoding"]["x"]["scale"]["domainMax"] for i in ("r0w0", "r0w1")]
     assert [460, 460] == tops
+
+
+def test_an_a_and_a_b_have_one_scale() -> None:
+    """That of the longest boot drawn, so that bars can be compared by eye."""
+    charts = compared(page_run([100, 104]), page_run([200, 300], name="new")).data["charts"]
+
+    scales = [
+        charts[f"r{run}w{i}"]["layer"][0]["encoding"]["x"]["scale"]
+        for run in (0, 1)
+        for i in (0, 1)
+    ]
+    assert [360] * 4 == [scale["domainMax"] for scale in scales]
 
 
 def test_every_boot_is_a_point() -> None:
@@ -215,19 +209,6 @@ def test_what_is_no_device() -> None:
     assert ["no device"] == [row["device"] for row in charts["r0x0"]["datasets"]["counters"]]
     assert {"no device"} == {row["device"] for row in charts["r0x3"]["datasets"]["samples"]}
     assert "firmware: no device" in page.table("phase: device")
-
-
-def test_the_parts_of_qemus_start() -> None:
-    """A table below that of the phases, as --json has them."""
-    run = page_run(KERNELS)
-
-    table = page_of(run).table("part of vmm (ms)")
-
-    names = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
-    parts = json.loads(to_json(run))["summary"]["parts"]
-    assert {part["name"]: [f"={part[name]}" for name in names] for part in parts} == {
-        name: cells for name, cells in table.items() if cells[0].startswith("=")
-    }
 
 
 def test_exits_of_many_devices() -> None:

@@ -131,6 +131,11 @@ def typical(run: Run) -> Iterator[Typical]:
         yield Typical(role, boots[number], total)
 
 
+def longest_of(runs: Iterable[Run]) -> int:
+    """Give where the last bar of the typical boots of these runs ends: one scale for all."""
+    return max((longest_ns(bars_of(each.boot)) for run in runs for each in typical(run)), default=1)
+
+
 # --- distributions ----------------------------------------------------------------------------
 
 

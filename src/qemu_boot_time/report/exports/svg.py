@@ -11,7 +11,7 @@ from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.html import drawn
 from qemu_boot_time.report.html.tables import unit
 from qemu_boot_time.report.parts import number, printable
-from qemu_boot_time.report.rows import bars_of, clocks, longest_ns, quantities_of, typical
+from qemu_boot_time.report.rows import bars_of, clocks, longest_of, quantities_of, typical
 from qemu_boot_time.report.side_by_side import Sides, side_by_side
 from qemu_boot_time.stats.detail import phase_details_of
 from qemu_boot_time.stats.once import once
@@ -79,13 +79,13 @@ def _lines(*texts: str) -> list[str]:
 
 
 def _waterfalls(runs: Sequence[Run]) -> Iterator[Spec]:
-    found = [(run, each) for run in runs for each in typical(run)]
-    most_ns = max((longest_ns(bars_of(each.boot)) for _, each in found), default=1)
-    for run, each in found:
-        title = f"{printable(run.name)}: {each.role}, boot {each.boot.number}"
-        spec = drawn.waterfall(title, bars_of(each.boot), most_ns)
-        total = f"{number(each.total, run.clock)} {unit(run.clock)}"
-        yield {**spec, "title": f"{title}, total {total}"}
+    most_ns = longest_of(runs)
+    for run in runs:
+        for each in typical(run):
+            title = f"{printable(run.name)}: {each.role}, boot {each.boot.number}"
+            spec = drawn.waterfall(title, bars_of(each.boot), most_ns)
+            total = f"{number(each.total, run.clock)} {unit(run.clock)}"
+            yield {**spec, "title": f"{title}, total {total}"}
 
 
 def _distributions(runs: Sequence[Run]) -> Iterator[Spec]:

@@ -55,7 +55,9 @@
       before = ns;
       return row(cells);
     });
-    document.getElementById("picked-marks").replaceChildren(...lines);
+    const body = document.getElementById("picked-marks");
+    body.replaceChildren(...lines);
+    body.closest(".wide").hidden = !lines.length;
     const rows = bars.map(([word, begin, end]) => {
       const [name, kind] = run.words[word];
       return { name, kind, begin, end };

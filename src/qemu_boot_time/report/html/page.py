@@ -20,7 +20,7 @@ from qemu_boot_time.report.rows import (
     Quantity,
     bars_of,
     clocks,
-    longest_ns,
+    longest_of,
     quantities_of,
     typical,
 )
@@ -108,6 +108,7 @@ def _template() -> Any:
 def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
     details = [phase_details_of(run) for run in runs]
     specs: dict[str, Spec] = {}
+    most_ns = longest_of(runs)
     shown = {
         "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
         "sides": None if sides is None else _compared(sides, specs),
@@ -115,7 +116,7 @@ def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
         "distributions": _distributions(quantities_of(runs, details), runs, specs),
         "sampled": _sampled(runs),
         "runs": [
-            _run(run, each, f"r{i}", specs)
+            _run(run, each, f"r{i}", most_ns, specs)
             for i, (run, each) in enumerate(zip(runs, details, strict=True))
         ],
     }
@@ -160,14 +161,16 @@ def _distributions(
     return found
 
 
-def _run(run: Run, details: Details, prefix: str, specs: dict[str, Spec]) -> dict[str, Any]:
+def _run(
+    run: Run, details: Details, prefix: str, most_ns: int, specs: dict[str, Spec]
+) -> dict[str, Any]:
     failed = sum(not boot.ok for boot in run.boots)
     return {
         "id": prefix,
         "name": printable(run.name),
         "boots": len(run.boots),
         "failed": failed,
-        "waterfalls": list(_typical(run, prefix, specs)),
+        "waterfalls": list(_typical(run, prefix, most_ns, specs)),
         "phases": tables.phase_table(run, details),
         "marks": tables.mark_table(run),
         "lines": tables.lines_of(run, details),
@@ -179,11 +182,9 @@ def _run(run: Run, details: Details, prefix: str, specs: dict[str, Spec]) -> dic
     }
 
 
-def _typical(run: Run, prefix: str, specs: dict[str, Spec]) -> Iterator[Chart]:
-    """Draw the boot in the middle and the slowest one, on one scale."""
-    found = list(typical(run))
-    most_ns = max((longest_ns(bars_of(each.boot)) for each in found), default=1)
-    for i, each in enumerate(found):
+def _typical(run: Run, prefix: str, most_ns: int, specs: dict[str, Spec]) -> Iterator[Chart]:
+    """Draw the boot in the middle and the slowest one, on the scale of all runs."""
+    for i, each in enumerate(typical(run)):
         total = f"{number(each.total, run.clock)} {tables.unit(run.clock)}"
         title = f"{each.role}: boot {each.boot.number}, total {total}"
         specs[f"{prefix}w{i}"] = drawn.waterfall(title, bars_of(each.boot), most_ns)
