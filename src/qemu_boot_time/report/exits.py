@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -46,7 +47,7 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
         bad = ", ".join(_bad(profile) for profile in run.profiles if not is_whole(profile))
         yield Text(f"left out: {bad}")
     yield from map(Text, _cost_lines(summary))
-    yield from (Text(sentence(phase)) for phase in summary.phases)
+    yield from (Text(printable(sentence(phase))) for phase in summary.phases)
     for phase in summary.phases:
         yield from (Text(), _table(phase))
     yield from (Text(), *(Text(f"note: {printable(note)}") for note in summary.notes), Text())
@@ -121,7 +122,7 @@ def _range(low: int, high: int) -> str:
 
 def _table(phase: PhaseExits) -> Table:
     length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
-    table = grid(printable(f"{phase.phase}{length}"), _COLUMNS)
+    table = grid(escape(printable(f"{phase.phase}{length}")), _COLUMNS)
     busy, idle = phase.busy, [row for row in phase.rows if row.is_idle]
     for row in busy[:MOST]:
         table.add_row(*_cells(row, phase))
@@ -135,7 +136,7 @@ def _table(phase: PhaseExits) -> Table:
 def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
     share = phase.share(row.outside_ns)
     return (
-        printable(_called(row)),
+        escape(printable(_called(row))),
         _count(row.exits),
         _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
         ms(row.outside_ns.median) if row.outside_ns else "",
