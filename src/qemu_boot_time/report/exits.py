@@ -27,9 +27,6 @@ MOST = 10
 """As many devices of a phase are shown; JSON has all."""
 
 _COLUMNS = ("exits", "accesses", "outside ms", "share")
-_NOBODY = "no device"
-_PROCESSOR = "processor"
-_MSRS = {ExitKind.MSR_READ, ExitKind.MSR_WRITE}
 _TOO_FEW = "too few to say how sure"
 _COSTS = {Quantity.CPU.value: "times the CPU time", TOTAL: "times as long"}
 """What is told of what profiling costs; JSON has every phase. Boots that come later may meet another host, so what
@@ -110,10 +107,9 @@ def _words(row: ExitRow) -> str:
 
 def _owner(row: ExitRow) -> str:
     """Name the device; where there is none, say where it would have been."""
-    if row.device:
-        return row.device
-    where = "" if row.addresses is None else f" at {_range(*row.addresses)}"
-    return f"{_PROCESSOR if row.kind in _MSRS else _NOBODY}{where}"
+    if row.device or row.addresses is None:
+        return row.owner
+    return f"{row.owner} at {_range(*row.addresses)}"
 
 
 def _range(low: int, high: int) -> str:
@@ -146,7 +142,7 @@ def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
 
 def _called(row: ExitRow) -> str:
     if row.kind is ExitKind.OTHER:
-        return f"{'idle ' * row.is_idle}{row.reason or 'reason not told'}"
+        return f"{'idle ' * row.is_idle}{row.owner}"
     return f"{_owner(row)}, {row.kind}"
 
 
