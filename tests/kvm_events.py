@@ -11,6 +11,7 @@ from qemu_boot_time.sources.exits.maps import Lookup, TimedMap
 from qemu_boot_time.sources.exits.pairing import FIELDS, KINDS, Exits, exits_of, stream_of
 
 PID, TID = 41, 42
+FILE = "boot-0001.exits.data"
 Line = tuple[int, str, dict[str, int]]
 """When, which event of kvm, its fields."""
 
@@ -59,7 +60,8 @@ def columns(*lines: Line, pid: int = PID, tid: int = TID) -> dict[str, Columns]:
             name: np.array([line[2].get(name, 0) for line in own], np.int64) for name in names
         }
         times = np.array([line[0] for line in own], np.int64)
-        found[event] = Columns(times, np.full(len(own), pid), np.full(len(own), tid), fields)
+        ids = [np.full(len(own), number) for number in (pid, tid)]
+        found[event] = Columns(times, ids[0], ids[1], fields, 100 + 8 * np.arange(len(own)))
     return found
 
 
@@ -71,6 +73,7 @@ def joined(*parts: Mapping[str, Columns]) -> dict[str, Columns]:
             np.concatenate([part[event].pid for part in parts]),
             np.concatenate([part[event].tid for part in parts]),
             {n: np.concatenate([part[event].fields[n] for part in parts]) for n in FIELDS[event]},
+            np.concatenate([part[event].at for part in parts]),
         )
         for event in FIELDS
     }
@@ -78,7 +81,7 @@ def joined(*parts: Mapping[str, Columns]) -> dict[str, Columns]:
 
 def exits(*lines: Line, lookup: Lookup | None = None) -> Exits:
     """Make exits of one thread's events."""
-    return exits_of(stream_of(columns(*lines), PID), (lookup or Lookup(())).served_by_kvm)
+    return exits_of(stream_of(columns(*lines), PID, FILE), (lookup or Lookup(())).served_by_kvm)
 
 
 def told(found: Exits) -> list[tuple[Any, ...]]:

@@ -21,14 +21,16 @@ from boots import (
     times,
     wrote,
 )
-from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Mark, Outcome
+from qemu_boot_time.model import Boot, Bound, EndedBy, Event, EventKind, Mark, Outcome, Phase
 from qemu_boot_time.phases import (
     Ending,
     Rules,
     boot_of,
     boot_of_marks,
     boots_of,
+    gaps,
     phases_of,
+    split_at_total,
     split_vms,
 )
 from qemu_boot_time.protocol import RANK, Names
@@ -565,3 +567,26 @@ def test_the_order_of_events_does_not_matter(events: list[Event]) -> None:
 def test_phases_of_nothing() -> None:
     """No mark, no phase; also where the exec is known."""
     assert ((), ()) == tuple(phases_of([], Rules(), from_exec=known) for known in (True, False))
+
+
+def test_what_stands_before_the_total_parts_it() -> None:
+    """What comes after it is the user's own; without a total nobody can tell."""
+    first, total, own = (Phase(name, "exec", "end", 0, 9) for name in ("vmm", "total", "own"))
+
+    assert ((first,), total, (own,)) == split_at_total((first, total, own))
+    assert ((first, own), None, ()) == split_at_total((first, own))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([], [(0, 10)]),
+        ([(0, 10)], []),
+        ([(6, 8), (2, 4)], [(0, 2), (4, 6), (8, 10)]),
+        ([(1, 9), (2, 4)], [(0, 1), (9, 10)]),
+        ([(12, 15)], [(0, 10)]),
+    ],
+)
+def test_gaps(parts: list[tuple[int, int]], expected: list[tuple[int, int]]) -> None:
+    """What no part covers, inside the whole alone; parts may overlap and stick out."""
+    assert expected == list(gaps((0, 10), parts))

@@ -274,6 +274,22 @@ class ExitKind(StrEnum):
     """Whatever else; ``Counter.reason`` is the host's own word."""
 
 
+NO_DEVICE = "no device"
+PROCESSOR = "processor"
+NO_REASON = "reason not told"
+_MSRS = frozenset({ExitKind.MSR_READ, ExitKind.MSR_WRITE})
+
+
+def owner_of(device: str, kind: ExitKind, reason: str) -> str:
+    """Say what exits are of, wherever they are shown: the device, else who else would have answered.
+
+    What is no access is of the host's word for it.
+    """
+    if kind is ExitKind.OTHER:
+        return reason or NO_REASON
+    return device or (PROCESSOR if kind in _MSRS else NO_DEVICE)
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
     """The exits of one kind to one device in one phase of one boot."""
@@ -295,6 +311,11 @@ class Counter:
     outside_ns: int | None = None
     """Time from these exits to the guest's next entry; None: this host does not tell."""
 
+    @property
+    def owner(self) -> str:
+        """What they are of, in the words of every report (:func:`owner_of`)."""
+        return owner_of(self.device, self.kind, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class CounterSample:
@@ -303,7 +324,7 @@ class CounterSample:
     time_ns: int
     """Since the exec of QEMU."""
     device: str
-    """As in :class:`Counter`, or the reason where there is no device."""
+    """As in :attr:`Counter.owner`."""
     exits: int
     """So far."""
 

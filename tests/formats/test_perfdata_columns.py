@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from build import PIO, Builder
+from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.formats.perfdata import Sample, open_recording, writer
 from qemu_boot_time.formats.perfdata.abi import AttrFlag, Feature, ReadFormat, RecordType
 from qemu_boot_time.formats.perfdata.columns import Table, read_columns
@@ -85,6 +86,28 @@ def test_a_torn_end_is_told(tmp_path: Path, cut: int) -> None:
 
     assert [(1, 42, 2, 3)] == rows(found)
     assert "the file ends inside it" in found.damage
+
+
+@pytest.mark.parametrize(("cut", "has"), [(8, 56), (16, 48)])
+def test_a_sample_that_is_shorter_than_its_event(tmp_path: Path, cut: int, has: int) -> None:
+    """What lies behind it is another record's, and no field of it."""
+    whole = sample(4, 5, 6)
+    short = B.record(RecordType.SAMPLE, whole[8:-cut])
+
+    with pytest.raises(CorruptFileError) as damaged:
+        table(tmp_path, sample(1, 2, 3), short, sample(7, 8, 9))
+
+    at = len(HEAD) + len(whole)
+    assert f"sample at byte {at}: its event takes 60 bytes, it has {has}" in damaged.value.what
+
+
+def test_a_sample_whose_data_are_shorter_than_its_event(tmp_path: Path) -> None:
+    """The record has room for them, and something else may be there."""
+    fixed = struct.pack("<QiiQII", 31, 41, 42, 4, 3, 0)
+    short = B.record(RecordType.SAMPLE, fixed + struct.pack("<I12x", 4))
+
+    with pytest.raises(CorruptFileError, match="sample at byte"):
+        table(tmp_path, sample(1, 2, 3), short)
 
 
 def test_nothing_happened(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """One boot on one clock: what was seen, what nobody can tell, and how far off it may be."""
 
+from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from boots import booted, passed, started
 from qemu_boot_time.model import (
     Alignment,
     Boot,
-    CounterSample,
+    Counter,
+    ExitKind,
     Inside,
     Profile,
     Purpose,
@@ -22,6 +27,9 @@ from qemu_boot_time.phases.timeline import (
     unaccounted_rows,
 )
 from qemu_boot_time.stats.summary import unaccounted
+from qemu_boot_time.store.load import load_run
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def boot() -> Boot:
@@ -101,15 +109,39 @@ def test_a_clock_that_was_not_tied_has_no_error() -> None:
 
 
 def test_the_exits_of_each_phase_by_device() -> None:
-    """From how many there had been at its begin and at its end."""
-    counts = [(22, "fw_cfg", 5), (29, "fw_cfg", 7), (35, "fw_cfg", 9), (55, "serial", 1)]
-    samples = tuple(CounterSample(*count) for count in counts)
+    """All that were counted, and what nobody owns by the word of every report."""
+    counters = (
+        Counter("firmware", ExitKind.PORT_READ, 5, 5, "fw_cfg"),
+        Counter("firmware", ExitKind.PORT_WRITE, 2, 2, "fw_cfg"),
+        Counter("loader", ExitKind.PORT_READ, 2000, 2000, "fw_cfg"),
+        Counter("kernel", ExitKind.MSR_READ, 1, 1),
+        Counter("kernel", ExitKind.PORT_READ, 2, 2),
+        Counter("unaccounted", ExitKind.OTHER, 3, 0, reason="EXIT_NPF"),
+    )
 
-    rows = timeline_of_profile(Profile(boot(), samples=samples))
+    rows = timeline_of_profile(Profile(boot(), counters))
 
     exits = [(r.name, r.begin_ns, r.detail) for r in rows if r.kind is RowKind.EXITS]
     assert [
+        ("EXIT_NPF", 10, "3 exits, unaccounted"),
         ("fw_cfg", 20, "7 exits"),
-        ("fw_cfg", 30, "2 exits"),
-        ("serial", 50, "1 exit"),
+        ("fw_cfg", 30, "2,000 exits"),
+        ("processor", 50, "1 exit"),
+        ("no device", 50, "2 exits"),
     ] == exits
+
+
+@pytest.mark.parametrize("run", ["exits-svm", "exits-software"])
+def test_no_exit_of_a_recording_is_left_out(run: str) -> None:
+    """The rows of a real profile add up to its counters, and its samples end at as many."""
+    for profile in load_run(DATA / run).profiles:
+        exits: dict[str, int] = defaultdict(int)
+        for row in timeline_of_profile(profile):
+            if row.kind is RowKind.EXITS:
+                exits[row.name] += int(row.detail.split()[0].replace(",", ""))
+
+        counted: dict[str, int] = defaultdict(int)
+        for counter in profile.counters:
+            counted[counter.owner] += counter.exits
+        assert counted == exits
+        assert counted == {sample.device: sample.exits for sample in profile.samples}

@@ -10,6 +10,7 @@ from qemu_boot_time.report.text import to_text
 
 MS = 10**6
 WIDTH = 80
+EVIL = "\x1b[31m\u202e\r\n[red]x[/red]"
 
 
 def section(run: Run) -> list[str]:
@@ -63,6 +64,22 @@ def test_a_table_a_phase() -> None:
     assert "device 00, port read 11 (10-12) 11 (10-12) 0.030 0.1%" in cells
     assert ["1 more 20 20 0.020 0.1%", "idle EXIT_HLT 4 5.000 25.0%"] == cells[-2:]
     assert max(map(len, lines)) <= WIDTH
+
+
+def test_names_from_elsewhere_are_shown_as_they_are() -> None:
+    """A phase is the user's word, a device QEMU's, a message anybody's: none of them is obeyed."""
+    counters = [
+        replace(counter(EVIL, 2), phase=EVIL),
+        replace(counter(EVIL, 1, kind=ExitKind.OTHER, reason=EVIL), phase=EVIL),
+    ]
+    bad = Profile(replace(failed(9).boot, message=EVIL), notes=(EVIL,))
+    run = profiled(counters)
+
+    text = to_text(replace(run, profiles=(*run.profiles, bad)))
+
+    assert [] == [c for c in text if not c.isprintable() and c != "\n"]
+    shown = "".join(text.split())
+    assert 7 == shown.count("[red]x[/red]")
 
 
 def test_a_boot_that_is_left_out_says_why() -> None:

@@ -183,6 +183,20 @@ def test_exits_over_time() -> None:
     assert 2 * MS + 999 == of_it[-1].time_ns
 
 
+def test_a_sample_is_called_as_its_counter() -> None:
+    """Whoever draws both needs one word for what nobody owns."""
+    found = profile(
+        *(pio(ZERO + 2 * MS, 0x700), msr(ZERO + 3 * MS, 0xC0000081), to_qemu(ZERO + 4 * MS, 10)),
+        mmio(ZERO + 5 * MS, 1 << 40, 2),
+    )
+
+    owners = {counter.owner: counter.exits for counter in found.counters}
+    assert ["KVM_EXIT_INTR", "no device", "processor"] == sorted(owners)
+    assert {"no device": 2, "processor": 1, "KVM_EXIT_INTR": 1} == {
+        sample.device: sample.exits for sample in found.samples
+    }
+
+
 def test_what_cannot_be_told_is_said() -> None:
     """No exits, no map: one note each."""
     nothing = profile()

@@ -1,7 +1,13 @@
 """KVM's events become exits: each once, with what it accessed, how long the guest was outside."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
 import kvm_events
-from kvm_events import PID, back, entered, left, mmio, msr, pio, ports, to_qemu, told
+from kvm_events import FILE, PID, back, entered, left, mmio, msr, pio, ports, to_qemu, told
+from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.sources.exits.maps import Lookup
 from qemu_boot_time.sources.exits.pairing import exits_of, stream_of
 
@@ -116,7 +122,7 @@ def test_vcpus_are_told_apart() -> None:
     one = kvm_events.columns(pio(10, 0x3F8), to_qemu(14, IO), back(30), tid=42)
     other = kvm_events.columns(pio(11, 0x1F0), to_qemu(13, IO), back(15), tid=43)
 
-    found = exits_of(stream_of(kvm_events.joined(one, other), PID), Lookup(()).served_by_kvm)
+    found = exits_of(stream_of(kvm_events.joined(one, other), PID, FILE), Lookup(()).served_by_kvm)
 
     assert [
         (10, "port write", 0x3F8, 1, "KVM_EXIT_IO", 16),
@@ -129,7 +135,7 @@ def test_a_trip_of_another_vcpu_serves_nothing_of_this_one() -> None:
     one = kvm_events.columns(pio(10, 0x40), tid=42)
     other = kvm_events.columns(to_qemu(20, IO), back(25), tid=43)
 
-    found = exits_of(stream_of(kvm_events.joined(one, other), PID), Lookup(()).served_by_kvm)
+    found = exits_of(stream_of(kvm_events.joined(one, other), PID, FILE), Lookup(()).served_by_kvm)
 
     assert [
         (10, "port write", 0x40, 1, "", -1),
@@ -142,6 +148,47 @@ def test_other_vms_are_left_out() -> None:
     ours = kvm_events.columns(pio(10, 0x3F8))
     theirs = kvm_events.columns(pio(11, 0x3F8), left(12, 0x78), pid=77, tid=78)
 
-    found = exits_of(stream_of(kvm_events.joined(ours, theirs), PID), Lookup(()).served_by_kvm)
+    found = exits_of(
+        stream_of(kvm_events.joined(ours, theirs), PID, FILE), Lookup(()).served_by_kvm
+    )
 
     assert [(10, "port write", 0x3F8, 1, "", -1)] == told(found)
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "value", "said"),
+    [
+        ("kvm:kvm_pio", "rw", 2, "kvm:kvm_pio at byte 108: rw is 2"),
+        ("kvm:kvm_mmio", "type", -1, "kvm:kvm_mmio at byte 100: type is -1"),
+        ("kvm:kvm_msr", "write", 1 << 31, "kvm:kvm_msr at byte 100: write is 2147483648"),
+        ("kvm:kvm_pio", "port", None, "kvm:kvm_pio at byte 100: this recording has no number port"),
+    ],
+)
+def test_what_kvm_cannot_have_written_is_damage(
+    event: str, field: str, value: int | None, said: str
+) -> None:
+    """A number that chooses none of its meanings, a field that is not there."""
+    events = kvm_events.columns(pio(10, 0x3F8), pio(20, 0x3F8), mmio(30, 0xA0000, 1), msr(40, 0xFE))
+    fields = dict(events[event].fields)
+    if value is None:
+        del fields[field]
+    else:
+        fields[field][-1] = value
+    events[event] = replace(events[event], fields=fields)
+
+    with pytest.raises(CorruptFileError) as damaged:
+        stream_of(events, PID, FILE)
+
+    assert f"{FILE}: {said}" in damaged.value.what
+
+
+def test_a_kernel_that_does_not_say_whose_reasons_they_are() -> None:
+    """They are Intel's: kvm_exit has ``isa`` since the other ones came."""
+    events = kvm_events.columns(left(10, 12), entered(20))
+    events["kvm:kvm_exit"] = replace(
+        events["kvm:kvm_exit"], fields={"exit_reason": np.array([12], np.int64)}
+    )
+
+    found = exits_of(stream_of(events, PID, FILE), Lookup(()).served_by_kvm)
+
+    assert [(10, "other", -1, 0, "EXIT_HLT", 10)] == told(found)

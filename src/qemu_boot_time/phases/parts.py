@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 from qemu_boot_time.model import EXEC, Bound, Mark, Phase
 from qemu_boot_time.protocol import (
@@ -21,6 +22,8 @@ from qemu_boot_time.protocol import (
 )
 
 TOTAL = "total"
+UNACCOUNTED = "unaccounted"
+"""What no phase explains."""
 USER = "user"
 
 _NAMED = {
@@ -40,7 +43,7 @@ _NAMED = {
 PHASES = frozenset(_NAMED.values()) | {USER, TOTAL}
 """The names of the phases that every boot may have."""
 
-_UNACCOUNTED = {(QEMU_INIT_END, FW_START), (FW_DO_BOOT, FW_DO_BOOT)}
+_UNEXPLAINED = {(QEMU_INIT_END, FW_START), (FW_DO_BOOT, FW_DO_BOOT)}
 """Neighbours with no phase between them by design: before the firmware's first code, and from the
 first device tried to the last."""
 
@@ -54,6 +57,40 @@ class Rules:
     """The mark at which a boot has got there; None: it ends by itself."""
     phases: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The user's own phases, name to (begin, end) marks; they may overlap the others."""
+
+
+class Split(NamedTuple):
+    """The phases of a boot by what they are to its total."""
+
+    parts: tuple[Phase, ...]
+    """What parts it; all there are where it is not known."""
+    total: Phase | None
+    own: tuple[Phase, ...]
+    """The user's own, which may overlap the others."""
+
+
+def split_at_total(phases: Sequence[Phase]) -> Split:
+    """Tell the phases that part the total from the user's own: they stand before it."""
+    at = next((i for i, phase in enumerate(phases) if phase.name == TOTAL), None)
+    if at is None:
+        return Split(tuple(phases), None, ())
+    return Split(tuple(phases[:at]), phases[at], tuple(phases[at + 1 :]))
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def gaps(
+    whole: tuple[_Number, _Number], parts: Iterable[tuple[_Number, _Number]]
+) -> Iterator[tuple[_Number, _Number]]:
+    """Give what of a stretch none of its parts covers, in order; all of them are begin and end."""
+    at, end = whole
+    for begins, ends in sorted(parts):
+        if at < min(begins, end):
+            yield at, min(begins, end)
+        at = max(at, ends)
+    if at < end:
+        yield at, end
 
 
 def in_order(marks: Sequence[Mark]) -> bool:
@@ -89,7 +126,7 @@ def phases_of(marks: Sequence[Mark], rules: Rules, *, from_exec: bool) -> tuple[
     wanted = _up_to(marks, rules.until)
     chain = _most_in_order([first, *_chain(mark for mark in wanted if mark.time_ns >= 0)])
     chain = chain if from_exec else chain[1:]
-    found = [_between(a, b) for a, b in pairwise(chain) if (a.name, b.name) not in _UNACCOUNTED]
+    found = [_between(a, b) for a, b in pairwise(chain) if (a.name, b.name) not in _UNEXPLAINED]
     found += _user_phase(chain, wanted, rules)
     if from_exec:
         found += _total(first, wanted, rules.until)

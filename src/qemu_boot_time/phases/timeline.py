@@ -4,24 +4,23 @@ Standard library only. A row lies within the phase that it is told below; what n
 how far off times may be, are rows like all others.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter as Counted
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby, pairwise
 
 from qemu_boot_time.model import (
     EXEC,
     Alignment,
     Boot,
     Bound,
-    CounterSample,
     Inside,
     Mark,
     Phase,
     Profile,
     Span,
 )
-from qemu_boot_time.phases.parts import TOTAL
+from qemu_boot_time.phases.parts import UNACCOUNTED, gaps, split_at_total
 
 
 class RowKind(StrEnum):
@@ -36,7 +35,7 @@ class RowKind(StrEnum):
     SPAN = "span"
     """What the guest told: an initcall, a unit."""
     EXITS = "exits"
-    """The exits to one device during one phase."""
+    """The exits to one device, or of one reason, during one phase."""
     MARK_ERROR = "mark error"
     """Where a mark may have been, as far as its source knows."""
     ALIGNMENT_ERROR = "alignment error"
@@ -80,22 +79,15 @@ def timeline_of_profile(profile: Profile) -> tuple[Row, ...]:
 
 def unaccounted_rows(boot: Boot) -> tuple[Row, ...]:
     """Give each time within the total that no phase explains; together they are ``unaccounted``."""
-    total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
+    parts, total, _ = split_at_total(boot.phases)
     if total is None:
         return ()
-    known = sorted(_explaining(boot), key=lambda phase: phase.begin_ns)
-    first = Phase("", EXEC, EXEC, total.begin_ns, total.begin_ns)
-    last = Phase("", total.end, total.end, total.end_ns, total.end_ns)
+    begins = {part.begin_ns: part.begin for part in parts} | {total.end_ns: total.end}
+    ends = {total.begin_ns: EXEC} | {part.end_ns: part.end for part in parts}
+    extents = [(part.begin_ns, part.end_ns) for part in parts]
     return tuple(
-        Row(
-            RowKind.UNACCOUNTED,
-            str(RowKind.UNACCOUNTED),
-            before.end_ns,
-            after.begin_ns,
-            f"{before.end}..{after.begin}",
-        )
-        for before, after in pairwise([first, *known, last])
-        if before.end_ns < after.begin_ns
+        Row(RowKind.UNACCOUNTED, UNACCOUNTED, begin, end, f"{ends[begin]}..{begins[end]}")
+        for begin, end in gaps((total.begin_ns, total.end_ns), extents)
     )
 
 
@@ -134,21 +126,14 @@ def _mark_error(mark: Mark) -> Row:
     )
 
 
-def _explaining(boot: Boot) -> Iterator[Phase]:
-    """Give the phases that part the total: those before it."""
-    for phase in boot.phases:
-        if phase.name == TOTAL:
-            return
-        yield phase
-
-
 def _outside(boot: Boot) -> Iterator[Row]:
-    for phase in _explaining(boot):
-        yield _of(RowKind.PHASE, phase)
+    parts, total, _ = split_at_total(boot.phases)
+    yield from (_of(RowKind.PHASE, phase) for phase in parts)
     yield from (_of(RowKind.PART, part) for part in boot.parts)
     yield from unaccounted_rows(boot)
     yield from mark_errors(boot.marks)
-    yield from (_of(RowKind.TOTAL, phase) for phase in boot.phases if phase.name == TOTAL)
+    if total is not None:
+        yield _of(RowKind.TOTAL, total)
 
 
 def _of(kind: RowKind, phase: Phase) -> Row:
@@ -160,18 +145,24 @@ def _span(span: Span) -> Row:
 
 
 def _exits(profile: Profile) -> Iterator[Row]:
-    by_device = sorted(profile.samples, key=lambda sample: (sample.device, sample.time_ns))
-    for device, samples in groupby(by_device, key=lambda sample: sample.device):
-        counted = list(samples)
-        for phase in _explaining(profile.boot):
-            exits = _up_to(counted, phase.end_ns) - _up_to(counted, phase.begin_ns)
-            if exits > 0:
-                detail = f"{exits:,} exit{'s' * (exits != 1)}"
-                yield Row(RowKind.EXITS, device, phase.begin_ns, phase.end_ns, detail)
+    extents = _extents(profile.boot)
+    exits: Counted[tuple[str, str]] = Counted()
+    for counter in profile.counters:
+        exits[counter.phase, counter.owner] += counter.exits
+    for (phase, owner), n in exits.items():
+        begin_ns, end_ns = extents[phase]
+        where = f", {phase}" if phase == UNACCOUNTED else ""
+        yield Row(RowKind.EXITS, owner, begin_ns, end_ns, f"{n:,} exit{'s' * (n != 1)}{where}")
 
 
-def _up_to(samples: Sequence[CounterSample], time_ns: int) -> int:
-    return max((sample.exits for sample in samples if sample.time_ns <= time_ns), default=0)
+def _extents(boot: Boot) -> Mapping[str, tuple[int, int]]:
+    """Give where phases lie; what none explains, from the first such time to the last."""
+    parts, total, _ = split_at_total(boot.phases)
+    rest = unaccounted_rows(boot) or (() if total is None else (total,))
+    return {
+        **({UNACCOUNTED: (rest[0].begin_ns, rest[-1].end_ns)} if rest else {}),
+        **{part.name: (part.begin_ns, part.end_ns) for part in parts},
+    }
 
 
 _RANK = {kind: rank for rank, kind in enumerate(RowKind)}

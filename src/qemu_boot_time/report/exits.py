@@ -5,10 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import Counter, ExitKind, Profile, Run
+from qemu_boot_time.model import ExitKind, Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exits import (
@@ -26,9 +27,6 @@ MOST = 10
 """As many devices of a phase are shown; JSON has all."""
 
 _COLUMNS = ("exits", "accesses", "outside ms", "share")
-_NOBODY = "no device"
-_PROCESSOR = "processor"
-_MSRS = {ExitKind.MSR_READ, ExitKind.MSR_WRITE}
 _TOO_FEW = "too few to say how sure"
 _COSTS = {Quantity.CPU.value: "times the CPU time", TOTAL: "times as long"}
 """What is told of what profiling costs; JSON has every phase. Boots that come later may meet another host, so what
@@ -119,17 +117,9 @@ def _words(row: ExitRow) -> str:
 
 def _owner(row: ExitRow) -> str:
     """Name the device; where there is none, say where it would have been."""
-    if row.device:
-        return row.device
-    where = "" if row.addresses is None else f" at {_range(*row.addresses)}"
-    return f"{_PROCESSOR if row.kind in _MSRS else _NOBODY}{where}"
-
-
-def owner_of(counter: Counter) -> str:
-    """Name whose the exits of one boot are as its samples do: a device, none, or another reason."""
-    if counter.kind is ExitKind.OTHER:
-        return counter.device or counter.reason or str(counter.kind)
-    return counter.device or _NOBODY
+    if row.device or row.addresses is None:
+        return row.owner
+    return f"{row.owner} at {_range(*row.addresses)}"
 
 
 def _range(low: int, high: int) -> str:
@@ -138,7 +128,7 @@ def _range(low: int, high: int) -> str:
 
 def _table(phase: PhaseExits) -> Table:
     length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
-    table = grid(printable(f"{phase.phase}{length}"), _COLUMNS)
+    table = grid(escape(printable(f"{phase.phase}{length}")), _COLUMNS)
     busy, idle = phase.busy, [row for row in phase.rows if row.is_idle]
     for row in busy[:MOST]:
         table.add_row(*_cells(row, phase))
@@ -152,7 +142,7 @@ def _table(phase: PhaseExits) -> Table:
 def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
     share = phase.share(row.outside_ns)
     return (
-        printable(row_name(row)),
+        escape(printable(row_name(row))),
         _count(row.exits),
         _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
         ms(row.outside_ns.median) if row.outside_ns else "",
@@ -163,7 +153,7 @@ def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
 def row_name(row: ExitRow) -> str:
     """Name a row: the device and the kind of access, else the host's word for the exit."""
     if row.kind is ExitKind.OTHER:
-        return f"{'idle ' * row.is_idle}{row.reason or 'reason not told'}"
+        return f"{'idle ' * row.is_idle}{row.owner}"
     return f"{_owner(row)}, {row.kind}"
 
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from qemu_boot_time.model import Boot, Clock, Inside, Phase, Profile, Run, Span
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.charts import COLOURS
-from qemu_boot_time.report.exits import owner_of
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
@@ -230,7 +229,7 @@ def devices_of(profile: Profile) -> list[str]:
     """
     exits: Counted[str] = Counted()
     for counter in profile.counters:
-        exits[printable(owner_of(counter))] += counter.exits
+        exits[printable(counter.owner)] += counter.exits
     devices = [device for device, _ in exits.most_common()]
     most = len(COLOURS)
     return devices if len(devices) <= most else [*devices[: most - 1], _OTHERS]
@@ -241,7 +240,7 @@ def counters_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]
     return [
         {
             "name": printable(counter.phase),
-            "device": device if (device := printable(owner_of(counter))) in devices else _OTHERS,
+            "device": device if (device := printable(counter.owner)) in devices else _OTHERS,
             "exits": counter.exits,
             "outside": (counter.outside_ns or 0) / _NS_PER_MS,
         }

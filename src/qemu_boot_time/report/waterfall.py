@@ -5,7 +5,7 @@ the median of the phase itself, as in the table. The two need not agree to the l
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from qemu_boot_time.model import EXEC, Boot, Clock, Phase
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import TOTAL, gaps, split_at_total
 from qemu_boot_time.report.parts import BLOCKS, Screen, Signs, number, printable
 from qemu_boot_time.stats.quantities import UNACCOUNTED, Place
 from qemu_boot_time.stats.summary import Summary
@@ -113,22 +113,24 @@ def _extents(boots: Iterable[Boot], clock: Clock) -> _Extents:
     ends: dict[Place, list[tuple[int, int]]] = defaultdict(list)
     parts: set[Place] = set()
     for boot in (boot for boot in boots if boot.ok):
-        before_total = True
+        parts |= {_place(phase) for phase in split_at_total(boot.phases).parts}
         for phase in boot.phases:
-            place = Place(phase.name, phase.begin, phase.end)
-            before_total = before_total and phase.name != TOTAL
-            parts |= {place} if before_total else set()
+            place = _place(phase)
             begin, length = _begin(boot, phase, clock), phase.length(clock)
             if begin is not None and length is not None:
                 ends[place].append((begin, begin + length))
     found = {place: _middle(lie) for place, lie in ends.items()}
     covered = [extent for place, extent in found.items() if place in parts]
-    gaps = {
-        place._replace(name=UNACCOUNTED): tuple(_gaps(extent, covered))
+    rest = {
+        place._replace(name=UNACCOUNTED): tuple(_Extent(*gap) for gap in gaps(extent, covered))
         for place, extent in found.items()
         if place.name == TOTAL
     }
-    return {**{place: (extent,) for place, extent in found.items()}, **gaps}
+    return {**{place: (extent,) for place, extent in found.items()}, **rest}
+
+
+def _place(phase: Phase) -> Place:
+    return Place(phase.name, phase.begin, phase.end)
 
 
 def _begin(boot: Boot, phase: Phase, clock: Clock) -> int | None:
@@ -141,16 +143,6 @@ def _begin(boot: Boot, phase: Phase, clock: Clock) -> int | None:
 
 def _middle(ends: Sequence[tuple[int, int]]) -> _Extent:
     return _Extent(median(begin for begin, _ in ends), median(end for _, end in ends))
-
-
-def _gaps(whole: _Extent, parts: Iterable[_Extent]) -> Iterator[_Extent]:
-    at = whole.begin
-    for part in sorted(parts):
-        if part.begin > at:
-            yield _Extent(at, min(part.begin, whole.end))
-        at = max(at, part.end)
-    if at < whole.end:
-        yield _Extent(at, whole.end)
 
 
 # --- drawing ----------------------------------------------------------------------------------

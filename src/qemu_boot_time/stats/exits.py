@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from qemu_boot_time.model import Boot, Counter, ExitKind, Profile, Run
+from qemu_boot_time.model import Boot, Counter, ExitKind, Profile, Run, owner_of
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.overhead import Quantity, Ratio, ratio_of
 
@@ -42,6 +42,11 @@ class ExitRow:
     """None: this host does not tell."""
     addresses: tuple[int, int] | None
     """The lowest and the highest of all boots; None: there are none."""
+
+    @property
+    def owner(self) -> str:
+        """What they are of, as in :attr:`qemu_boot_time.model.Counter.owner`."""
+        return owner_of(self.device, self.kind, self.reason)
 
     @property
     def is_idle(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from qemu_boot_time.model import Boot, Clock, Mark, Phase
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import TOTAL, split_at_total
 
 _GROUP_OF_TOTAL = 1
 
@@ -94,11 +94,11 @@ def summarise(boots: Iterable[Boot], clock: Clock = Clock.TIME) -> Summary:
 
 def unaccounted(boot: Boot, clock: Clock = Clock.TIME) -> int | None:
     """Give the part of the total that no phase explains; None where one of them is not known."""
-    total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
-    if total is None:
+    split = split_at_total(boot.phases)
+    if split.total is None:
         return None
-    parts = [phase.length(clock) for phase in boot.phases[: boot.phases.index(total)]]
-    whole = total.length(clock)
+    parts = [phase.length(clock) for phase in split.parts]
+    whole = split.total.length(clock)
     known = [part for part in parts if part is not None]
     if not parts or whole is None or len(known) < len(parts):
         return None

@@ -17,12 +17,14 @@ def read_profile(raw: Path, boot: Boot, names: Names) -> Profile:
     from qemu_boot_time.sources.exits.maps import Lookup, read_maps
     from qemu_boot_time.sources.exits.pairing import FIELDS, exits_of, stream_of
 
+    file = exits_file(raw, boot.index)
     try:
-        table = read_columns(exits_file(raw, boot.index), FIELDS)
+        table = read_columns(file, FIELDS)
         lookup = Lookup(read_maps(maps_file(raw, boot.index)))
+        stream = stream_of(table.events, boot.pid, str(file))
     except QbtError as error:
         return Profile(boot, notes=(error.what,))
     if table.lost or table.damage:
         return Profile(boot, notes=(table.damage or _LOST.format(table.lost),))
-    exits = exits_of(stream_of(table.events, boot.pid), lookup.served_by_kvm)
+    exits = exits_of(stream, lookup.served_by_kvm)
     return profile_of(boot, exits, lookup, names)

@@ -30,6 +30,8 @@ _PEEK = struct.Struct("<I2xHQ")
 _SAMPLE = int(RecordType.SAMPLE)
 _WORD, _KIND, _SIZE_SHIFT = 8, 0xFFFFFFFF, 48
 """The first word of a record has its type in the low half, its size in the highest sixteen bits."""
+_SIZE = 6
+"""Where a record's size lies in it."""
 _RAW_SIZE_BYTES = 4
 _NEEDED = Bit.IDENTIFIER | Bit.TID | Bit.TIME | Bit.RAW
 _INTEGERS = {1: "i1", 2: "i2", 4: "i4", 8: "i8"}
@@ -43,7 +45,10 @@ class Columns:
     pid: "Numbers"
     tid: "Numbers"
     fields: "Mapping[str, Numbers]"
-    """Of 64 bits, so that a field of 64 bits without a sign may turn out negative."""
+    """Of 64 bits, so that a field of 64 bits without a sign may turn out negative. Those alone that are
+    numbers in the recording's own description of the event."""
+    at: "Numbers"
+    """Where each sample lies in the file, in bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +67,7 @@ def read_columns(file: Path, wanted: Mapping[str, Sequence[str]]) -> Table:
     """Read these events (``system:name``) with these fields, where the kernel had them.
 
     What is torn at the end is left out, and told. Raises InputError for what is no such recording,
-    CorruptFileError where it is damaged before its first record.
+    CorruptFileError where it is damaged before its first record, or a sample is shorter than its event.
     """
     described = open_recording(file, wanted=(), tracefs=None).events
     known = [event for event in described if event.name in wanted and event.format is not None]
@@ -73,7 +78,7 @@ def read_columns(file: Path, wanted: Mapping[str, Sequence[str]]) -> Table:
     torn = CorruptFileError(str(file), records.pos, "record", "the file ends inside it").what
     return Table(
         {
-            event.name: _columns(data, _of(event, ids, at), event, wanted[event.name])
+            event.name: _columns(file, data, _of(event, ids, at), event, wanted[event.name])
             for event in known
         },
         max(records.told, records.in_all),  # both count the same losses
@@ -169,7 +174,9 @@ class _Records:
         self.pos += size
 
 
-def _columns(data: bytes, at: "Numbers", event: EventDesc, names: Sequence[str]) -> Columns:
+def _columns(
+    file: Path, data: bytes, at: "Numbers", event: EventDesc, names: Sequence[str]
+) -> Columns:
     attr = event.attr
     if attr.sample_type & _NEEDED != _NEEDED or attr.sample_type & (Bit.READ | Bit.CALLCHAIN):
         raise InputError(
@@ -183,23 +190,35 @@ def _columns(data: bytes, at: "Numbers", event: EventDesc, names: Sequence[str])
     ]
     width = max((raw + field.offset + field.size for field in wanted), default=raw)
     rows = _rows(data, at, width)
+    _require_whole(file, rows, at, raw)
     return Columns(
         _number(rows, head_offset(attr, Bit.TIME), "<u8"),
         _number(rows, tid, "<i4"),
         _number(rows, tid + 4, "<i4"),
         {field.name: _number(rows, raw + field.offset, _type(field)) for field in wanted},
+        at,
     )
 
 
 def _rows(data: bytes, at: "Numbers", width: int) -> "Bytes":
-    """Take so many bytes of each record, one row a record; what is cut short has none."""
+    """Take so many bytes of each record, one row a record; beyond the file's end there are zeros."""
     import numpy as np
 
-    whole = np.frombuffer(data, dtype=np.uint8)
-    if len(whole) < width:
-        return np.empty((0, width), dtype=np.uint8)
-    windows = np.lib.stride_tricks.sliding_window_view(whole, width)
-    return windows[at[at + width <= len(whole)]]
+    beyond = max(0, int(at.max(initial=0)) + width - len(data))
+    whole = np.frombuffer(data + bytes(beyond) if beyond else data, dtype=np.uint8)
+    return np.lib.stride_tricks.sliding_window_view(whole, width)[at]
+
+
+def _require_whole(file: Path, rows: "Bytes", at: "Numbers", raw: int) -> None:
+    """Hold samples against their own sizes: what lies behind one is another record's."""
+    record_bytes = _number(rows, _SIZE, "<u2")
+    raw_bytes = _number(rows, raw - _RAW_SIZE_BYTES, "<u4")
+    needed = rows.shape[1]
+    short = (record_bytes < raw + raw_bytes) | (raw + raw_bytes < needed)
+    for i in short.nonzero()[0][:1].tolist():
+        has = min(int(record_bytes[i]), raw + int(raw_bytes[i]))
+        trouble = f"its event takes {needed} bytes, it has {has}"
+        raise CorruptFileError(str(file), int(at[i]), "sample", trouble)
 
 
 def _type(field: Field) -> str:

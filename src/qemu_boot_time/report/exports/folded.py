@@ -9,11 +9,10 @@ ns``.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
 from typing import NamedTuple
 
 from qemu_boot_time.model import Boot, Inside, Phase, Run, Span
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import split_at_total
 from qemu_boot_time.report.exports.parts import totals_of
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.quantities import UNACCOUNTED
@@ -50,20 +49,18 @@ def _stack(frames: Sequence[str], value_ns: int) -> Iterator[str]:
         yield f"{';'.join(names)} {value_ns}"
 
 
-def _parts(boot: Boot) -> list[Phase]:
-    """Give the phases that part the total: they stand before it."""
-    return list(takewhile(lambda phase: phase.name != TOTAL, boot.phases))
-
-
 def _means(boots: Iterable[Boot]) -> dict[str, int]:
-    whole = [boot for boot in boots if boot.ok and any(p.name == TOTAL for p in boot.phases)]
     sums: Counter[str] = Counter()
-    for boot in whole:
-        for phase in _parts(boot):
-            sums[phase.name] += phase.duration_ns
-        rest = unaccounted(boot)
-        sums[UNACCOUNTED] += boot.phases[len(_parts(boot))].duration_ns if rest is None else rest
-    return {name: round(sum_ns / len(whole)) for name, sum_ns in sums.items()}
+    whole = 0
+    for boot in (boot for boot in boots if boot.ok):
+        parts, total, _ = split_at_total(boot.phases)
+        if total is not None:
+            whole += 1
+            for phase in parts:
+                sums[phase.name] += phase.duration_ns
+            rest = unaccounted(boot)
+            sums[UNACCOUNTED] += total.duration_ns if rest is None else rest
+    return {name: round(sum_ns / whole) for name, sum_ns in sums.items()}
 
 
 class _Frame(NamedTuple):
@@ -78,7 +75,7 @@ def _inside(inside: Inside, root: str) -> Iterator[str]:
     """Render the stages that the guest told of, else the phases, and what lies in each of them."""
     spans = list(inside.spans)
     frames = [_frame(span) for span in spans if _is_stage(span)]
-    frames = frames or [_frame(phase) for phase in _parts(inside.boot)]
+    frames = frames or [_frame(phase) for phase in split_at_total(inside.boot.phases).parts]
     held: dict[str, list[tuple[Span, tuple[str, ...]]]] = {}
     for span in spans:
         if not _is_stage(span):

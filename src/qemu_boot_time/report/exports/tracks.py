@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from qemu_boot_time.model import Boot, Bound, Inside, Mark, Phase, Profile, Run, Span
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import split_at_total
 from qemu_boot_time.phases.timeline import (
     Row,
     RowKind,
@@ -75,10 +75,10 @@ def _called(boot: Boot) -> str:
 
 
 def _tracks(boot: Boot) -> tuple[Track, ...]:
-    total = next((i for i, phase in enumerate(boot.phases, 1) if phase.name == TOTAL), None)
-    parts, own = (boot.phases, ()) if total is None else (boot.phases[:total], boot.phases[total:])
+    parts, total, own = split_at_total(boot.phases)
+    known = parts if total is None else (*parts, total)
     return (
-        *_laid_out(PHASES, map(_phase, parts)),
+        *_laid_out(PHASES, map(_phase, known)),
         *_laid_out("own phases", map(_phase, own)),
         *_laid_out(MARKS, map(_mark, boot.marks)),
         *_laid_out("earlier attempts", map(_mark, boot.other_attempts)),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from qemu_boot_time.model import Clock, Counter, Inside, Run
 from qemu_boot_time.report.detail import detail_lines
-from qemu_boot_time.report.exits import owner_of, row_name
+from qemu_boot_time.report.exits import row_name
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import number, printable
@@ -232,4 +232,4 @@ def _counter(counter: Counter) -> Row:
         Cell(f"{counter.accesses:,}", counter.accesses),
         outside,
     )
-    return Row(printable(f"{counter.phase}: {owner_of(counter)}"), cells)
+    return Row(printable(f"{counter.phase}: {counter.owner}"), cells)

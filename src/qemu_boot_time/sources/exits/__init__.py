@@ -6,6 +6,7 @@ threads: so it is imported where a run has such boots, and not by whoever is yet
 """
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -18,11 +19,14 @@ MAP_COMMAND = "info mtree -f"
 """What the human monitor is asked for a map."""
 
 
+_Time = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+
+
 class MapRecord(msgspec.Struct, frozen=True):
     """One map. Times are absolute: CLOCK_MONOTONIC, in ns."""
 
-    asked_ns: int
-    answered_ns: int
+    asked_ns: _Time
+    answered_ns: _Time
     text: str
     """As QEMU prints it."""
 

@@ -4,19 +4,18 @@ A phase begins and ends where a mark was written, and that write is an exit itse
 known which exits came before it, whichever source saw the mark, and however late.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qemu_boot_time.model import Boot, Counter, CounterSample, ExitKind, Phase, Profile
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.protocol import PORTS, Names
 from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
 from qemu_boot_time.sources.exits.maps import Accessed, Lookup
 from qemu_boot_time.sources.exits.pairing import KINDS, UNKNOWN, Exits, Numbers, distinct
 
-UNACCOUNTED = "unaccounted"
 _PORT_WRITE = KINDS.index(ExitKind.PORT_WRITE)
 _MSRS = {KINDS.index(ExitKind.MSR_READ), KINDS.index(ExitKind.MSR_WRITE)}
 _SAME_MARK_NS = 50_000_000
@@ -45,14 +44,13 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
         *lookup.accessed(exits.kind[kept], exits.address[kept], exits.time_ns[kept])
     )
     groups, group = distinct(parted.phase[kept], exits.kind[kept], owner, exits.reason[kept])
+    members = _members(kept, group, len(groups))
     counters = [
-        _counter(parted.names[phase], KINDS[kind], owners[who], exits.reasons[why], exits, members)
-        for (phase, kind, who, why), members in zip(
-            groups, _members(kept, group, len(groups)), strict=True
-        )
+        _counter(parted.names[phase], KINDS[kind], owners[who], exits.reasons[why], exits, each)
+        for (phase, kind, who, why), each in zip(groups, members, strict=True)
     ]
     ordered = sorted(counters, key=lambda each: _rank(each, parted.names))
-    samples = _samples(exits, kept, owner, owners, parted.zero_ns)
+    samples = _samples(zip(counters, members, strict=True), exits, parted.zero_ns)
     return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(exits, kept, lookup)))
 
 
@@ -82,8 +80,9 @@ class _Parted:
     @classmethod
     def of(cls, boot: Boot, exits: Exits, names: Names) -> "_Parted":
         zero_ns = boot.exec_ns or 0
-        parts, total = _parts(boot)
-        ends = _ends((*parts, *total), _moved(boot, exits, names, zero_ns), zero_ns)
+        parts, total, _ = split_at_total(boot.phases)
+        known = parts if total is None else (*parts, total)
+        ends = _ends(known, _moved(boot, exits, names, zero_ns), zero_ns)
         phase = np.full(len(exits.time_ns), -1, dtype=np.int64)
         for begin_ns, end_ns in ends[len(parts) :]:
             phase[_within(exits, begin_ns, end_ns) | (exits.time_ns == end_ns)] = len(parts)
@@ -111,14 +110,6 @@ def _within(
     exits: Exits, begin_ns: int, end_ns: int
 ) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     return (exits.time_ns >= begin_ns) & (exits.time_ns < end_ns)
-
-
-def _parts(boot: Boot) -> tuple[Sequence[Phase], Sequence[Phase]]:
-    """Give the phases that do not overlap, and the whole, where it is known."""
-    at = next((i for i, phase in enumerate(boot.phases) if phase.name == TOTAL), None)
-    if at is None:
-        return boot.phases, ()
-    return boot.phases[:at], (boot.phases[at],)
 
 
 def _moved(boot: Boot, exits: Exits, names: Names, zero_ns: int) -> Mapping[int, int]:
@@ -188,30 +179,23 @@ def _rank(counter: Counter, phases: Sequence[str]) -> tuple[int, int, int]:
 
 
 def _samples(
-    exits: Exits, kept: Numbers, owner: Numbers, owners: Sequence[_Owner], zero_ns: int
+    counted: Iterable[tuple[Counter, Numbers]], exits: Exits, zero_ns: int
 ) -> list[CounterSample]:
     """Count the exits to each device over time, in as many steps as a picture shows."""
     times: dict[str, list[Numbers]] = {}
-    is_other = exits.kind[kept] == KINDS.index(ExitKind.OTHER)
-    for number, (device, _) in enumerate(owners):
-        of_it = kept[(owner == number) & ~is_other]
-        if len(of_it):
-            times.setdefault(device or "no device", []).append(exits.time_ns[of_it])
-    for number, reason in enumerate(exits.reasons):
-        of_it = kept[is_other & (exits.reason[kept] == number)]
-        if len(of_it):
-            times.setdefault(reason, []).append(exits.time_ns[of_it])
+    for counter, members in counted:
+        times.setdefault(counter.owner, []).append(exits.time_ns[members])
     found = [
         s for name, parts in times.items() for s in _steps(name, np.concatenate(parts), zero_ns)
     ]
     return sorted(found, key=lambda sample: sample.time_ns)
 
 
-def _steps(device: str, times_ns: Numbers, zero_ns: int) -> Iterator[CounterSample]:
+def _steps(owner: str, times_ns: Numbers, zero_ns: int) -> Iterator[CounterSample]:
     ordered = np.sort(times_ns)
     steps = np.unique(np.linspace(0, len(ordered) - 1, _MOST_SAMPLES).round().astype(np.int64))
     for step in steps.tolist():
-        yield CounterSample(int(ordered[step]) - zero_ns, device, step + 1)
+        yield CounterSample(int(ordered[step]) - zero_ns, owner, step + 1)
 
 
 def _notes(exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:

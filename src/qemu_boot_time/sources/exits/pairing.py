@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.formats.perfdata.columns import Columns
 from qemu_boot_time.model import ExitKind
 from qemu_boot_time.sources import kvm_exits, kvm_stock, kvm_trace
@@ -38,6 +39,13 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     kvm_trace.FPU: ("load",),
 }
 """What is read of a recording."""
+_OPTIONAL = {"isa"}
+_CHOICES: Mapping[tuple[str, str], int] = {
+    (kvm_trace.PIO, "rw"): 1,
+    (kvm_exits.MMIO, "type"): kvm_exits.MMIO_WRITE,
+    (kvm_stock.MSR, "write"): 1,
+}
+"""Fields that say which of several things an event is, to the highest number that has a meaning."""
 
 
 class Code(IntEnum):
@@ -91,12 +99,33 @@ class Exits:
     """Whether the host has ``kvm_exit``."""
 
 
-def stream_of(events: Mapping[str, Columns], pid: int) -> Stream:
-    """Put the events of one process in order; an announced read that is not answered is left out."""
-    parts = [_part(name, columns, pid) for name, columns in events.items() if name in _SHAPES]
+def stream_of(events: Mapping[str, Columns], pid: int, file: str) -> Stream:
+    """Put the events of one process in order; an announced read that is not answered is left out.
+
+    Raises CorruptFileError where ``file``, which they are of, holds what KVM cannot have written.
+    """
+    came = ((name, columns) for name, columns in events.items() if len(columns.time_ns))
+    known = [(name, columns) for name, columns in came if name in _SHAPES]
+    for name, columns in known:
+        _require_sane(name, columns, file)
+    parts = [_part(name, columns, pid) for name, columns in known]
     joined = np.concatenate([np.empty((0, 6), dtype=np.int64), *parts])
     joined = joined[np.lexsort((joined[:, 0], joined[:, 1]))]
     return Stream(*np.ascontiguousarray(joined.T))
+
+
+def _require_sane(name: str, columns: Columns, file: str) -> None:
+    """Check what is taken apart below: which fields there are, and numbers that choose among some."""
+    for field in FIELDS[name]:
+        if field not in columns.fields and field not in _OPTIONAL:
+            trouble = f"this recording has no number {field} of it"
+            raise CorruptFileError(file, int(columns.at[0]), name, trouble)
+        values = columns.fields.get(field)
+        most = _CHOICES.get((name, field))
+        if most is not None and values is not None:
+            for i in np.flatnonzero((values < 0) | (values > most))[:1].tolist():
+                trouble = f"{field} is {values[i]}, and at most {most} has a meaning"
+                raise CorruptFileError(file, int(columns.at[i]), name, trouble)
 
 
 def _part(name: str, columns: Columns, pid: int) -> Numbers:
