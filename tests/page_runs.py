@@ -154,7 +154,7 @@ class Page(HTMLParser):
 _NAMES = ("n", "median_ns", "median_low_ns", "median_high_ns", "mean_ns", "min_ns", "max_ns")
 _PART_NAMES = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
 _UNACCOUNTED = "unaccounted"
-_TABLES = ("phase (ms)", "mark (ms since exec)", "part of ", "exits of each phase")
+_TABLES = ("phase (ms)", "mark (ms since exec)", "part of ", "exits in ")
 """Headings: what they begin with."""
 
 Numbers = dict[str, dict[str, list[str]]]
@@ -164,8 +164,8 @@ Numbers = dict[str, dict[str, list[str]]]
 def numbers_of_page(page: Page) -> Numbers:
     """Give what the tables of one run hold, without the percentiles."""
     found = {heading: _body(page, heading) for heading in _TABLES}
-    for heading in _TABLES[:2]:
-        found[heading] = {name: cells[:7] for name, cells in found[heading].items()}
+    for heading, counted in ((_TABLES[0], 7), (_TABLES[1], 7), (_TABLES[3], 3)):
+        found[heading] = {name: cells[:counted] for name, cells in found[heading].items()}
     # --json has no interval of it.
     found[_TABLES[0]][_UNACCOUNTED][2:4] = ["", ""]
     return found
@@ -173,7 +173,15 @@ def numbers_of_page(page: Page) -> Numbers:
 
 def _body(page: Page, heading: str) -> dict[str, list[str]]:
     tables = [rows for rows in page.tables if rows[0][0].startswith(heading)]
-    return {name: cells for rows in tables for name, *cells in rows[1:]}
+    return {_row_of(rows, name): cells for rows in tables for name, *cells in rows[1:]}
+
+
+def _row_of(rows: list[list[str]], name: str) -> str:
+    """Name a row of exits by its phase, too."""
+    heading = rows[0][0]
+    if not heading.startswith(_TABLES[3]):
+        return name
+    return f"{heading.removeprefix(_TABLES[3]).partition(' (')[0]}: {name}"
 
 
 def numbers_of_json(document: Any) -> Numbers:
@@ -198,5 +206,9 @@ def _exact(row: Any, names: Sequence[str]) -> list[str]:
 
 
 def _exits(row: Any) -> list[str]:
-    counts = [f"={row[name]['median']}" for name in ("exits", "accesses")]
-    return [*counts, f"={row['outside_ns']['median']}" if row["outside_ns"] else ""]
+    exits, accesses = (f"={row[name]['median']}" for name in ("exits", "accesses"))
+    return [
+        exits,
+        accesses if row["kind"] != ExitKind.OTHER else "",
+        f"={row['outside_ns']['median']}" if row["outside_ns"] else "",
+    ]

@@ -150,23 +150,32 @@ def test_of_many_boots_that_are_equal_as_few_are_drawn(kernels: list[float]) -> 
     assert [] == [title for title, boots in drawn.items() if len(boots) > MOST_POINTS + 2]
 
 
+def profiled(*exits: int, device: str = "fw_cfg", address: int = 0x511) -> tuple[Profile, ...]:
+    """Make profiles of boots 21 and on, each with so many exits to one device."""
+    (known,) = page_run(KERNELS).profiles
+    counter = replace(known.counters[0], device=device, addresses=(0x510, address))
+    return tuple(
+        replace(known, boot=boot(20 + i, 100), counters=(replace(counter, exits=count),))
+        for i, count in enumerate(exits)
+    )
+
+
 def test_exits_by_device() -> None:
-    """Stacked by device, counted in a table; what has no device goes by the host's word."""
+    """Stacked by device, counted in a table a phase; what has no device goes by the host's word."""
     page = page_of(page_run(KERNELS))
 
     rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
-    assert [("firmware", "fw_cfg", 412_000), ("kernel", "EXIT_HLT", 7)] == [
-        (row["name"], row["device"], row["exits"]) for row in rows
+    assert [("firmware", "fw_cfg", 412_000, 5), ("kernel", "EXIT_HLT", 7, 0)] == [
+        (row["name"], row["device"], row["exits"], row["outside"]) for row in rows
     ]
-    table = page.table("phase: device")
-    assert ["port read", "fwcfg", "0x510-0x511", "=412000", "=824000", "=5000000"] == table[
-        "firmware: fw_cfg"
-    ]
-    assert ["other", "", "", "=7", "=7", "=3"] == table["kernel: EXIT_HLT"]
+    firmware = page.table("exits in firmware (8.000 ms)")
+    counts = ["=412000", "=824000", "=5000000", "62.5%", "0x510-0x511"]
+    assert counts == firmware["fw_cfg, port read"]
+    assert ["=7", "", "=3", "0.0%", ""] == page.table("exits in kernel")["idle EXIT_HLT"]
 
 
 def test_exits_in_words() -> None:
-    """As the terminal has them: a sentence a phase, then the medians of all boots."""
+    """As the terminal has them: a sentence a phase."""
     run = page_run(KERNELS)
 
     page = page_of(run)
@@ -175,40 +184,54 @@ def test_exits_in_words() -> None:
     assert "Exits: 1 boot that does not count" in text
     words = json.loads(to_json(run))["profile"]["phases"]
     assert 2 == len([phase for phase in words if phase["words"] in text])
-    rows = page.table("exits of each phase")
-    assert ["=412000", "=824000", "=5000000"] == rows["firmware: fw_cfg, port read"]
 
 
-def test_the_boot_in_the_middle_has_its_exits_drawn() -> None:
-    """By how many there were; the numbers of all are there."""
-    run = page_run(KERNELS)
-    (known,) = run.profiles
-    profiles = [
-        replace(known, boot=boot(20 + i, 100), counters=(replace(known.counters[0], exits=exits),))
-        for i, exits in enumerate((9, 1, 5))
-    ]
-
-    page = page_of(replace(run, profiles=tuple(profiles)))
+def test_exits_are_medians_over_boots() -> None:
+    """In one section, however many boots were profiled; the one in the middle is drawn over time."""
+    page = page_of(replace(page_run(KERNELS), profiles=profiled(9, 1, 5)))
 
     rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
     assert [5] == [row["exits"] for row in rows]
-    assert {f"Exits of boot {n}" for n in (21, 22, 23)} < set(page.text)
-    assert "Of boot 23" in page.text
+    assert "=5" == page.table("exits in firmware")["fw_cfg, port read"][0]
+    assert 1 == sum("that do not count" in text for text in page.text)
+    assert "exits so far of boot 23, by device" in page.text
+    assert not any("boot 21" in text for text in page.text)
+
+
+def test_a_profiled_boot_that_failed_is_left_out() -> None:
+    """It is named, and nothing else of it is on the page, whatever was counted."""
+    (known,) = page_run(KERNELS).profiles
+    stuck = replace(known, boot=page_run([]).boots[0])
+
+    page = page_of(replace(page_run(KERNELS), profiles=(stuck,)))
+
+    text = "".join(page.text)
+    assert "Exits: 0 boots that do not count" in text
+    assert f"left out: boot 1 (timeout: stuck {EVIL})" in text
+    assert not any(name.startswith("r0x") for name in page.data["charts"])
+    assert [] == [rows for rows in page.tables if rows[0][0].startswith("exits")]
+
+
+def test_one_address_stands_alone() -> None:
+    """As in the terminal."""
+    profiles = profiled(1, device="serial", address=0x510)
+
+    page = page_of(replace(page_run(KERNELS), profiles=profiles))
+
+    assert "0x510" == page.table("exits in firmware")["serial, port read"][-1]
 
 
 def test_what_is_no_device() -> None:
     """Goes by one name in the table, the bars and the lines."""
-    run = page_run(KERNELS)
-    (known,) = run.profiles
-    nobody = replace(known.counters[0], device="", reason="KVM_EXIT_IO")
+    (known,) = profiled(7, device="", address=0x510)
     sample = CounterSample(33 * MS, "no device", 7)
 
-    page = page_of(replace(run, profiles=(replace(known, counters=(nobody,), samples=(sample,)),)))
+    page = page_of(replace(page_run(KERNELS), profiles=(replace(known, samples=(sample,)),)))
 
     charts = page.data["charts"]
     assert ["no device"] == [row["device"] for row in charts["r0x0"]["datasets"]["counters"]]
     assert {"no device"} == {row["device"] for row in charts["r0x3"]["datasets"]["samples"]}
-    assert "firmware: no device" in page.table("phase: device")
+    assert "no device at 0x510, port read" in page.table("exits in firmware")
 
 
 def test_exits_of_many_devices() -> None:
@@ -221,7 +244,7 @@ def test_exits_of_many_devices() -> None:
 
     rows = page.data["charts"]["r0x0"]["datasets"]["counters"]
     assert [*(f"d{i}" for i in range(5)), *["others"] * 3] == [row["device"] for row in rows]
-    assert 1 + 8 == len(page.table("phase: device"))
+    assert 1 + 8 == len(page.table("exits in firmware"))
 
 
 def test_what_has_nothing_to_draw_has_no_chart() -> None:

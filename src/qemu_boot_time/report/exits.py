@@ -26,7 +26,8 @@ from qemu_boot_time.stats.overhead import Quantity
 MOST = 10
 """As many devices of a phase are shown; JSON has all."""
 
-_COLUMNS = ("exits", "accesses", "outside ms", "share")
+COLUMNS = ("exits", "accesses", "outside ms", "share")
+"""Of a phase's table: medians over boots, and from where to where they differ."""
 _TOO_FEW = "too few to say how sure"
 _COSTS = {Quantity.CPU.value: "times the CPU time", TOTAL: "times as long"}
 """What is told of what profiling costs; JSON has every phase. Boots that come later may meet another host, so what
@@ -119,30 +120,40 @@ def _owner(row: ExitRow) -> str:
     """Name the device; where there is none, say where it would have been."""
     if row.device or row.addresses is None:
         return row.owner
-    return f"{row.owner} at {_range(*row.addresses)}"
+    return f"{row.owner} at {address_range(*row.addresses)}"
 
 
-def _range(low: int, high: int) -> str:
+def address_range(low: int, high: int) -> str:
+    """Say from where to where; one address stands alone."""
     return f"{low:#x}" if low == high else f"{low:#x}-{high:#x}"
 
 
 def _table(phase: PhaseExits) -> Table:
-    length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
-    table = grid(escape(printable(f"{phase.phase}{length}")), _COLUMNS)
+    table = grid(escape(phase_heading(phase)), COLUMNS)
     busy, idle = phase.busy, [row for row in phase.rows if row.is_idle]
     for row in busy[:MOST]:
-        table.add_row(*_cells(row, phase))
+        table.add_row(*_escaped(row, phase))
     if rest := busy[MOST:]:
         table.add_row(*_rest(rest, phase))
     for row in idle:
-        table.add_row(*_cells(row, phase), style="dim")
+        table.add_row(*_escaped(row, phase), style="dim")
     return table
 
 
-def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
+def _escaped(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
+    return escape(printable(row_name(row))), *row_cells(row, phase)
+
+
+def phase_heading(phase: PhaseExits) -> str:
+    """Name a phase, with its length where that is known."""
+    length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
+    return printable(f"{phase.phase}{length}")
+
+
+def row_cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
+    """Give the cells of a row, one for each of :data:`COLUMNS`; empty: nobody knows, or there is none."""
     share = phase.share(row.outside_ns)
     return (
-        escape(printable(row_name(row))),
         _count(row.exits),
         _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
         ms(row.outside_ns.median) if row.outside_ns else "",

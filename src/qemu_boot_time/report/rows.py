@@ -14,6 +14,7 @@ from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
+from qemu_boot_time.stats.exits import Middle, PhaseExits, is_whole
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, lengths_of, main_total
 
@@ -222,30 +223,36 @@ def changes_of(moves: Moves) -> list[dict[str, Any]]:
     ]
 
 
-def devices_of(profile: Profile) -> list[str]:
-    """Name the devices that the guest was left for most often: as many as there are colours.
+def devices_of(phases: Iterable[PhaseExits]) -> list[str]:
+    """Name the devices that guests were left for most often: as many as there are colours.
 
     Where there are more, the last one is ``others``.
     """
     exits: Counted[str] = Counted()
-    for counter in profile.counters:
-        exits[printable(counter.owner)] += counter.exits
+    for phase in phases:
+        for row in phase.rows:
+            exits[printable(row.owner)] += row.exits.median
     devices = [device for device, _ in exits.most_common()]
     most = len(COLOURS)
     return devices if len(devices) <= most else [*devices[: most - 1], _OTHERS]
 
 
-def counters_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
-    """Give a row a counter, each of one of these devices."""
+def counters_of(phases: Iterable[PhaseExits], devices: Sequence[str]) -> list[dict[str, Any]]:
+    """Give a row of medians a kind of exit, each of one of these devices; idle ones took no time."""
     return [
         {
-            "name": printable(counter.phase),
-            "device": device if (device := printable(counter.owner)) in devices else _OTHERS,
-            "exits": counter.exits,
-            "outside": (counter.outside_ns or 0) / _NS_PER_MS,
+            "name": printable(phase.phase),
+            "device": device if (device := printable(row.owner)) in devices else _OTHERS,
+            "exits": row.exits.median,
+            "outside": 0 if row.is_idle else _median(row.outside_ns) / _NS_PER_MS,
         }
-        for counter in profile.counters
+        for phase in phases
+        for row in phase.rows
     ]
+
+
+def _median(number: Middle | None) -> int:
+    return number.median if number else 0
 
 
 def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
@@ -263,9 +270,16 @@ def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]
     ]
 
 
-def is_timed(profile: Profile) -> bool:
-    """Whether the host told for how long the guest was left."""
-    return any(counter.outside_ns is not None for counter in profile.counters)
+def is_timed(phases: Iterable[PhaseExits]) -> bool:
+    """Whether the host told for how long guests that did something were left."""
+    return any(phase.outside_ns is not None for phase in phases)
+
+
+def typical_profile(profiles: Iterable[Profile]) -> Profile | None:
+    """Give the one in the middle by its exits, of an even number the one with fewer; None: none is whole."""
+    whole = [each for each in profiles if is_whole(each)]
+    ordered = sorted(whole, key=lambda each: sum(counter.exits for counter in each.counters))
+    return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 
 def clocks(runs: Iterable[Run]) -> set[Clock]:

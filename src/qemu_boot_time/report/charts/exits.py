@@ -41,13 +41,13 @@ def exits(field: str, title: str, lines: int, devices: Sequence[str]) -> Spec:
     )
 
 
-def exits_over_time(most_ns: int, devices: Sequence[str]) -> Spec:
-    """Draw how many exits to each device there had been, on the time scale of a waterfall.
+def exits_over_time(boot: int, most_ns: int, devices: Sequence[str]) -> Spec:
+    """Draw how many exits to each device there had been in one boot, on the time scale of a waterfall.
 
     Data ``samples``: ``time``, ``device``, ``exits`` (so far).
     """
     return chart(
-        "exits so far, by device",
+        f"exits so far of boot {boot}, by device",
         height=_OVER_TIME,
         data={"name": "samples"},
         transform=calculated(at="datum.time / 1e6"),

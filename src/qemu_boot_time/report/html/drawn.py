@@ -25,6 +25,7 @@ from qemu_boot_time.report.rows import (
     points_of,
     samples_of,
 )
+from qemu_boot_time.stats.exits import PhaseExits
 from qemu_boot_time.stats.moves import Moves
 
 _BOUNDS = {Bound.EXACT: "", Bound.GE: "not before", Bound.LE: "not after"}
@@ -60,18 +61,21 @@ def timeline(inside: Inside) -> Spec:
     return waterfall(f"inside: {inside.purpose}", bars, longest_ns(bars))
 
 
-def exits(profile: Profile) -> Iterator[Spec]:
-    """Draw exits by phase and device; the time that they took, and when they were, as far as is known."""
-    devices = devices_of(profile)
-    rows = {"counters": counters_of(profile, devices)}
-    lines = len({counter.phase for counter in profile.counters})
+def exits(phases: Sequence[PhaseExits], shown: Profile | None) -> Iterator[Spec]:
+    """Draw exits by phase and device, and the time that they took as far as is known: medians over boots.
+
+    Of one boot, ``shown``, when they were.
+    """
+    devices = devices_of(phases)
+    rows = {"counters": counters_of(phases, devices)}
+    lines = len(phases)
     yield filled(charts.exits("exits", "exits", lines, devices), rows)
-    if is_timed(profile):
-        yield filled(charts.exits("outside", "ms outside the guest", lines, devices), rows)
-    if samples := samples_of(profile, devices):
-        bars = bars_of(profile.boot)
-        yield waterfall("phases of that boot", bars, longest_ns(bars))
-        over_time = charts.exits_over_time(longest_ns(bars), devices)
+    if is_timed(phases):
+        yield filled(charts.exits("outside", "ms outside the guest while not idle", lines, devices), rows)
+    if shown and (samples := samples_of(shown, devices)):
+        bars, number = bars_of(shown.boot), shown.boot.number
+        yield waterfall(f"phases of boot {number}", bars, longest_ns(bars))
+        over_time = charts.exits_over_time(number, longest_ns(bars), devices)
         yield filled(over_time, {"samples": samples})
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.model import Inside, Profile, Run
+from qemu_boot_time.model import Inside, Run
 from qemu_boot_time.report import charts
 from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.exits import exits_heading, exits_lines
@@ -23,10 +23,11 @@ from qemu_boot_time.report.rows import (
     longest_of,
     quantities_of,
     typical,
+    typical_profile,
 )
 from qemu_boot_time.report.side_by_side import Sides
 from qemu_boot_time.stats.detail import Details, phase_details_of
-from qemu_boot_time.stats.exits import exits_of, is_whole
+from qemu_boot_time.stats.exits import exits_of
 
 
 class Chart(NamedTuple):
@@ -204,26 +205,17 @@ def _inside(inside: Inside, name: str, specs: dict[str, Spec]) -> dict[str, Any]
 
 
 def _exits(run: Run, prefix: str, specs: dict[str, Spec]) -> dict[str, Any]:
-    """Say why guests were left: all boots in words and numbers, one in charts."""
+    """Say why guests were left: words, numbers and bars of all boots, and when of the one in the middle."""
     summary = exits_of(run)
-    shown = _typical_profile(run.profiles)
+    drawings = drawn.exits(summary.phases, typical_profile(run.profiles))
     placed = [
         _placed(specs, Chart(f"{prefix}x{i}", str(spec["description"])), spec)
-        for i, spec in enumerate(drawn.exits(shown))
+        for i, spec in enumerate(drawings)
     ]
     return {
         "heading": exits_heading(summary).capitalize(),
         "lines": list(exits_lines(run, summary)),
-        "notes": [printable(note) for note in summary.notes],
-        "table": tables.exit_table(summary),
-        "shown": shown.boot.number,
+        "tables": tables.exit_tables(summary),
         "charts": [chart for chart in placed if chart],
-        "boots": [(each.boot.number, tables.counter_table(each.counters)) for each in run.profiles],
+        "notes": [printable(note) for note in summary.notes],
     }
-
-
-def _typical_profile(profiles: Sequence[Profile]) -> Profile:
-    """Give the one in the middle by its exits, of an even number the one with fewer; failed ones last."""
-    whole = [each for each in profiles if is_whole(each)] or profiles
-    ordered = sorted(whole, key=lambda each: sum(counter.exits for counter in each.counters))
-    return ordered[(len(ordered) - 1) // 2]

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from qemu_boot_time.model import Clock, Counter, Inside, Run
+from qemu_boot_time.model import Clock, Inside, Run
 from qemu_boot_time.report.detail import detail_lines
-from qemu_boot_time.report.exits import row_name
+from qemu_boot_time.report.exits import COLUMNS as _OF_EXITS
+from qemu_boot_time.report.exits import address_range, phase_heading, row_cells, row_name
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import number, printable
@@ -14,7 +15,7 @@ from qemu_boot_time.report.rows import place_name
 from qemu_boot_time.report.troubles import failure_lines, suspect_lines
 from qemu_boot_time.stats.compare import Change
 from qemu_boot_time.stats.detail import Detail, Details
-from qemu_boot_time.stats.exits import ExitRow, ExitSummary
+from qemu_boot_time.stats.exits import ExitRow, ExitSummary, PhaseExits
 from qemu_boot_time.stats.intervals import Interval, median_interval, percentile
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import mark_times
@@ -26,8 +27,7 @@ COLUMNS = ("n", "median", "from", "to", "mean", "min", "max", "p95")
 CHANGE_COLUMNS = ("first", "second", "shift", "from", "to", "%", "verdict")
 PART_COLUMNS = ("n", "median", "mean", "min", "max")
 SPAN_COLUMNS = ("begin", "end", "length")
-EXIT_COLUMNS = ("exits", "accesses", "outside ms")
-"""Medians over boots; a time is only known where the host tells."""
+EXIT_COLUMNS = (*_OF_EXITS, "addresses")
 MOST_SPANS = 3 * MOST
 """So many spans of a boot that looked inside are in the table."""
 
@@ -117,20 +117,16 @@ def part_tables(run: Run) -> list[Table]:
     ]
 
 
-def exit_table(summary: ExitSummary) -> Table:
-    """Give the exits of the boots that were profiled, phase by phase."""
-    rows = [
-        Row(printable(f"{phase.phase}: {row_name(row)}"), tuple(_exit(row)))
+def exit_tables(summary: ExitSummary) -> list[Table]:
+    """Give the exits of the boots that were profiled, a table a phase, as the terminal has them."""
+    return [
+        Table(
+            f"exits in {phase_heading(phase)}",
+            EXIT_COLUMNS,
+            tuple(_exit(row, phase) for row in phase.rows),
+        )
         for phase in summary.phases
-        for row in phase.rows
     ]
-    return Table("exits of each phase", EXIT_COLUMNS, tuple(rows))
-
-
-def counter_table(counters: Sequence[Counter]) -> Table:
-    """Give the exits of one boot, by phase, kind and device."""
-    columns = ("kind", "region", "addresses", "exits", "accesses", "outside, ms")
-    return Table("phase: device", columns, tuple(map(_counter, counters)))
 
 
 def unit(clock: Clock) -> str:
@@ -215,21 +211,11 @@ def _part(row: PartSummary) -> Row:
     return Row(printable(row.name), cells)
 
 
-def _exit(row: ExitRow) -> Iterator[Cell]:
-    for count in (row.exits, row.accesses):
-        yield Cell(f"{count.median:,}", count.median)
-    yield _cell(row.outside_ns.median if row.outside_ns else None, Clock.TIME)
-
-
-def _counter(counter: Counter) -> Row:
-    outside = Cell("") if counter.outside_ns is None else _cell(counter.outside_ns, Clock.TIME)
-    ends = "" if counter.addresses is None else "-".join(f"{each:#x}" for each in counter.addresses)
-    cells = (
-        Cell(str(counter.kind)),
-        Cell(printable(counter.region)),
-        Cell(ends),
-        Cell(f"{counter.exits:,}", counter.exits),
-        Cell(f"{counter.accesses:,}", counter.accesses),
-        outside,
-    )
-    return Row(printable(f"{counter.phase}: {counter.owner}"), cells)
+def _exit(row: ExitRow, phase: PhaseExits) -> Row:
+    numbers = (row.exits, row.accesses, row.outside_ns, None)
+    cells = [
+        Cell(text, number.median if text and number else None)
+        for text, number in zip(row_cells(row, phase), numbers, strict=True)
+    ]
+    addresses = "" if row.addresses is None else address_range(*row.addresses)
+    return Row(printable(row_name(row)), (*cells, Cell(addresses)))
