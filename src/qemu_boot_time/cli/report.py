@@ -1,6 +1,7 @@
 """``qbt report``: runs as files that others read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -130,17 +131,21 @@ def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
 def _rendered(
     files: Mapping[str, Path], runs: Sequence[Run], insisted: Iterable[str]
 ) -> Iterator[tuple[Path, str | bytes]]:
-    """Render each file; two runs side by side where the format compares them."""
+    """Render each file; two runs side by side where the format compares them.
+
+    Two files at a time, because pictures are drawn without Python, which goes on with the others.
+    """
     compared = {name for name in files if FORMATS[name].pairs is Pairs.COMPARED}
     pair = None
     if compared and len(runs) == 2:  # noqa: PLR2004  # sides
         first, second = runs
         pair = Pair(first, second, require_alike(first, second, insisted=insisted))
-    for name, path in files.items():
-        if pair and name in compared:
-            yield path, pair_exporter(name)(pair)
-        else:
-            yield path, exporter(name)(runs)
+
+    def render(name: str) -> str | bytes:
+        return pair_exporter(name)(pair) if pair and name in compared else exporter(name)(runs)
+
+    with ThreadPoolExecutor(max_workers=2) as renderers:
+        yield from zip(files.values(), renderers.map(render, files), strict=True)
 
 
 # --- afterwards -------------------------------------------------------------------------------
