@@ -79,7 +79,7 @@ def command(
 
     RUN is whatever `qbt show` and `qbt analyze` take: a run, `last`, a recording, a CSV, a list, a
     file that `--json` printed. All files are written, or none. Two runs are an A and a B where the format
-    compares them (--html, --markdown), and refused where they do not mean the same.
+    compares them (--html, --markdown, --svg, --png), and refused where they do not mean the same.
     """
     _check(files, runs)
     how = Options(unit, rules, options.vmm(comm))
