@@ -1,5 +1,8 @@
 """Work that is done once for the same value."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 from qemu_boot_time.stats.once import once
 
 
@@ -44,3 +47,21 @@ def test_of_several_values_each_counts() -> None:
 
     assert (first, second) == pair(first, second)
     assert (second, first) == pair(second, first)
+
+
+def test_who_asks_meanwhile_waits() -> None:
+    """Two threads that ask at once are given one answer."""
+    asked = []
+
+    @once
+    def slow(value: object) -> object:
+        asked.append(value)
+        time.sleep(0.05)
+        return object()
+
+    value = object()
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        first, second = threads.map(slow, [value, value])
+
+    assert first is second
+    assert 1 == len(asked)

@@ -83,7 +83,7 @@ def command(
 
     RUN is whatever `qbt show` and `qbt analyze` take: a run, `last`, a recording, a CSV, a list, a
     file that `--json` printed. All files are written, or none. Two runs are an A and a B where the format
-    compares them (--html, --markdown), and refused where they do not mean the same.
+    compares them (--html, --markdown, --svg, --png), and refused where they do not mean the same.
     """
     _check(files, runs)
     how = Options(unit, rules, options.vmm(comm))
@@ -142,19 +142,25 @@ def _rendered(
     insisted: Iterable[str],
     made: Mapping[Needs, Future[str]],
 ) -> Iterator[tuple[Path, str | bytes]]:
-    """Render each file; two runs side by side where the format compares them."""
+    """Render each file; two runs side by side where the format compares them.
+
+    Two files at a time, because pictures are drawn without Python, which goes on with the others.
+    """
     compared = {name for name in files if FORMATS[name].pairs is Pairs.COMPARED}
     pair = None
     if compared and len(runs) == 2:  # noqa: PLR2004  # sides
         first, second = runs
         pair = Pair(first, second, require_alike(first, second, insisted=insisted))
-    for name, path in files.items():
+
+    def render(name: str) -> str | bytes:
         need = FORMATS[name].needs
         handed = {str(need): made[need].result()} if need in made else {}
         if pair and name in compared:
-            yield path, pair_exporter(name, **handed)(pair)
-        else:
-            yield path, exporter(name, **handed)(runs)
+            return pair_exporter(name, **handed)(pair)
+        return exporter(name, **handed)(runs)
+
+    with ThreadPoolExecutor(max_workers=2) as renderers:
+        yield from zip(files.values(), renderers.map(render, files), strict=True)
 
 
 # --- afterwards -------------------------------------------------------------------------------

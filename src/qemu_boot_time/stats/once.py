@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
+from threading import Lock
 from typing import Any, TypeVar
 
 _MOST = 8
@@ -25,8 +26,10 @@ class _Itself:
 def once(make: Callable[..., _Made]) -> Callable[..., _Made]:
     """Keep what ``make`` gives for the last values that it was given, by their identity.
 
-    It takes values that nobody changes, in their places, and so must be what it gives.
+    It takes values that nobody changes, in their places, and so must be what it gives. Who asks while
+    another thread makes it waits for that.
     """
+    one_at_a_time = Lock()
 
     @lru_cache(maxsize=_MOST)
     def made(*values: _Itself) -> _Made:
@@ -34,6 +37,7 @@ def once(make: Callable[..., _Made]) -> Callable[..., _Made]:
 
     @wraps(make)
     def kept(*values: Any) -> _Made:
-        return made(*map(_Itself, values))
+        with one_at_a_time:
+            return made(*map(_Itself, values))
 
     return kept

@@ -71,7 +71,9 @@ def exits(phases: Sequence[PhaseExits], shown: Profile | None) -> Iterator[Spec]
     lines = len(phases)
     yield filled(charts.exits("exits", "exits", lines, devices), rows)
     if is_timed(phases):
-        yield filled(charts.exits("outside", "ms outside the guest while not idle", lines, devices), rows)
+        yield filled(
+            charts.exits("outside", "ms outside the guest while not idle", lines, devices), rows
+        )
     if shown and (samples := samples_of(shown, devices)):
         bars, number = bars_of(shown.boot), shown.boot.number
         yield waterfall(f"phases of boot {number}", bars, longest_ns(bars))
