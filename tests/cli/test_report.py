@@ -163,6 +163,23 @@ def test_two_runs_in_a_picture_are_an_a_and_a_b(tmp_path: Path) -> None:
     assert "From a.csv to b.csv: how far each phase moved" in done.text
 
 
+@pytest.mark.parametrize("option", ["--same-definition", "--anyway"])
+@pytest.mark.parametrize(
+    ("sides", "name"), [(2, "bmf"), (1, "html"), (3, "html")], ids=["format", "one", "three"]
+)
+def test_nothing_is_insisted_on_where_nothing_is_compared(
+    sides: int, name: str, option: str, tmp_path: Path
+) -> None:
+    """Neither in a format that compares nothing, nor of one run or of three; before anything is read."""
+    runs = [tmp_path / f"nothing{i}" for i in range(sides)]
+
+    done = report(*runs, f"--{name}", "-", option)
+
+    assert 2 == done.status
+    assert f"{option} is of two runs in a format that compares them" == done.text
+    assert "--html" in done.hint
+
+
 def test_what_is_not_compared_takes_any_two_runs(tmp_path: Path) -> None:
     """A table of points says nothing of a difference."""
     first = make_run(tmp_path / "a")

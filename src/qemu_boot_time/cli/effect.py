@@ -10,6 +10,8 @@ from qemu_boot_time.inputs import brings_definitions
 
 _OF_READING = {"comm", "until", "marks", "phases", "config", "unit"}
 """Parameters that say how what was recorded elsewhere is read."""
+_OF_INSISTING = {"same_definition", "anyway"}
+"""Parameters that say what may differ where two runs are compared."""
 _OF_COMPARING = {
     *("inputs", "margin", "same_definition", "anyway", "unit", "as_json"),
     *("comm", "until", "marks", "phases", "config"),
@@ -47,6 +49,17 @@ def refuse_reading(context: click.Context, inputs: Iterable[str]) -> None:
             why="says how recordings and tables are read: a kept run and a --json file know themselves",
             hint="leave it out; or measure again with it",
         )
+
+
+def refuse_insisting(context: click.Context, formats: Iterable[str]) -> None:
+    """Raise UsageError for options that insist on a comparison, where none is made; ``formats`` make one."""
+    options = [f"--{name}" for name in formats]
+    _refuse(
+        context,
+        _OF_INSISTING,
+        why="is of two runs in a format that compares them",
+        hint=f"leave it out, or give two runs and one of {', '.join(options)}",
+    )
 
 
 def _refuse(context: click.Context, names: Collection[str], *, why: str, hint: str) -> None:

@@ -11,6 +11,7 @@ import click
 
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.alike import ANYWAY, SAME_DEFINITION, insisting_options, require_alike
+from qemu_boot_time.cli.effect import refuse_insisting
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
@@ -86,6 +87,9 @@ def command(
     compares them (--html, --markdown, --svg, --png), and refused where they do not mean the same.
     """
     _check(files, runs)
+    if not _compared(files, runs):
+        comparing = [name for name, form in FORMATS.items() if form.pairs is Pairs.COMPARED]
+        refuse_insisting(click.get_current_context(), comparing)
     how = Options(unit, rules, options.vmm(comm))
     given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
     insisted = [option for option, is_given in given.items() if is_given]
@@ -123,6 +127,13 @@ def _check(files: Mapping[str, Path], runs: Sequence[str]) -> None:
     _refuse_twice(runs, "given twice", "name each run once")
 
 
+def _compared(files: Iterable[str], runs: Sequence[object]) -> set[str]:
+    """Name the formats in which these runs are an A and a B: there must be two."""
+    if len(runs) != 2:  # noqa: PLR2004  # sides
+        return set()
+    return {name for name in files if FORMATS[name].pairs is Pairs.COMPARED}
+
+
 def _refuse_twice(words: Sequence[object], trouble: str, hint: str) -> None:
     twice = next((word for word in words if words.count(word) > 1), None)
     if twice is not None:
@@ -146,9 +157,9 @@ def _rendered(
 
     Two files at a time, because pictures are drawn without Python, which goes on with the others.
     """
-    compared = {name for name in files if FORMATS[name].pairs is Pairs.COMPARED}
+    compared = _compared(files, runs)
     pair = None
-    if compared and len(runs) == 2:  # noqa: PLR2004  # sides
+    if compared:
         first, second = runs
         pair = Pair(first, second, require_alike(first, second, insisted=insisted))
 
