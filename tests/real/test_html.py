@@ -39,6 +39,14 @@ _PHONE, _DESK = 390, 1280
 _DRAWN = "return document.documentElement.dataset.drawn || ''"
 _OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
 
+_BEYOND = """
+const beyond = (inner, outer) => inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1);
+return [...document.querySelectorAll(".chart svg")].flatMap((chart) =>
+  [...chart.querySelectorAll("text")]
+    .filter((text) => beyond(text.getBoundingClientRect(), chart.getBoundingClientRect()))
+    .map((text) => text.textContent));
+"""
+
 
 class Browser:
     """A page in Chromium."""
@@ -295,6 +303,26 @@ def test_the_page_fits_a_phone_and_a_desk(width: int, scheme: str, browser: Brow
         "return [...document.querySelectorAll('.chart svg')].map(s => s.getBoundingClientRect().right)"
     )
     assert width >= max(charts)
+
+
+_AT_AN_EDGE = [113.6, 98.6, 168.9, 150.1, 197.8, 130.8, 117.4, 187.5, 83.9, 90.6, 88.8, 82.4]
+"""Kernels, in ms, of which the axis ends at a round number."""
+
+
+@pytest.mark.parametrize("width", [_PHONE, 420, 460, 500])
+def test_the_ends_of_an_axis_are_not_cut(width: int, browser: Browser) -> None:
+    """Its numbers stay below it, and what is above it stays in its place."""
+    browser.show(page_of(page_run(_AT_AN_EDGE)), width=width)
+
+    assert [] == browser.ask(_BEYOND)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_chart_is_cut_on_a_phone(name: str, browser: Browser) -> None:
+    """No word of one reaches beyond it, however long a guest's names are."""
+    browser.show(PAGES[name](), width=_PHONE)
+
+    assert [] == browser.ask(_BEYOND)
 
 
 def test_numbers_can_be_read_without_scripts(browser: Browser) -> None:

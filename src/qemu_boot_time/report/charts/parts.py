@@ -46,6 +46,8 @@ _CONFIG: Spec = {
         "tickColor": "var(--line)",
         "labelOverlap": "greedy",
     },
+    # Half a number that reaches over an edge would shift the chart, whose other edge is cut then.
+    "axisX": {"labelFlush": 24},
     "legend": {"labelColor": INK, "titleColor": INK, "orient": "bottom"},
 }
 _FIT: Spec = {"autosize": {"type": "fit-x", "contains": "padding"}, "width": "container"}

@@ -20,6 +20,8 @@ KINDS = {
 }
 """What a bar may be, and its colour: a phase, what no phase explains, a part of a phase, the user's own
 phase, something that the guest told of."""
+_WHOLE = {"expr": "width"}
+"""What is longer than the chart is wide is cut with an ellipsis: it would take its width from the bars."""
 STEP = 34
 """Height of a line."""
 
@@ -73,6 +75,6 @@ def _bars(x: Spec, y: Spec) -> Spec:
 def _names(y: Spec) -> Spec:
     return {
         "transform": [{"filter": "datum.nth === 1"}],
-        "mark": {"type": "text", "align": "left", "dy": -7, "fontSize": 12, "limit": 640},
+        "mark": {"type": "text", "align": "left", "dy": -7, "fontSize": 12, "limit": _WHOLE},
         "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "told"}},
     }
