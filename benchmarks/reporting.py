@@ -61,7 +61,7 @@ def bench(rounds: int, forms: Sequence[str]) -> None:
             progress(f"round {each + 1} of {rounds}: {form}")
             for boots in _AIMS_S:
                 took.setdefault((boots, form), []).append(_report(directory, boots, form))
-    print(f"{host_line()}, load {os.getloadavg()[0]:.1f}")
+    print(host_line())
     headings = ["format", *(f"{n} boots, s (aim: {aim:g})" for n, aim in _AIMS_S.items())]
     print(table(headings, [[f, *(_cell(took[n, f]) for n in _AIMS_S)] for f in forms]))
 
