@@ -3,11 +3,11 @@
 import re
 import selectors
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -145,8 +145,16 @@ def register(
             selector.register(fd, selectors.EVENT_READ, partial(_take, watch, source, read))
 
 
-def drain(selector: selectors.BaseSelector, idle: Iterable[Session]) -> None:
-    """Have the recorders of other sides emptied: what they see of this boot is none of theirs.
+class Emptied(Protocol):
+    """What is read for the sake of its file, or so that it does not fill up."""
+
+    def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
+        """Give the descriptors to wait on, and what to call when one is readable."""
+        ...
+
+
+def drain(selector: selectors.BaseSelector, idle: Iterable[Emptied]) -> None:
+    """Have recorders emptied which tell nothing of this boot: those of other sides, and of exits.
 
     One that nobody reads is full at some time, and then misses what its own side does (``perf``,
     whose output nobody took while another guest's console was recorded).
