@@ -1,7 +1,9 @@
 """Boots whose exits are counted: their command, and the maps that are taken while they run."""
 
+import os
+import selectors
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,16 +17,18 @@ from qemu_boot_time.cli.output import Form
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.measure import Plan, Side, Silence, measure
-from qemu_boot_time.measure.mapper import Mapper
+from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.profile import check, profiled
 from qemu_boot_time.measure.series import Series
-from qemu_boot_time.model import Event, EventKind, Run
+from qemu_boot_time.measure.watch import Watch, step
+from qemu_boot_time.model import EndedBy, Event, EventKind, Run
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import POWER_OFF
 from qemu_boot_time.sources.exits import MapRecord, recorder
 from qemu_boot_time.sources.exits.maps import read_maps
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import load_run
+from qemu_boot_time.vm.boot import RunningVm
 from qemu_boot_time.vm.command import parse
 from qemu_boot_time.vm.qmp import Qmp
 from runs import run_facts
@@ -120,6 +124,37 @@ def test_an_answer_that_never_comes(
     monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 11 * 10**9)
 
     assert (False, True) == (before, taker.is_overdue)
+
+
+@dataclass
+class Vm:
+    """A QEMU that may have left."""
+
+    qmp: Monitor
+    ended: bool
+    leader_ended: bool = False
+
+
+@pytest.mark.parametrize(("left", "by"), [(False, EndedBy.TIMEOUT), (True, EndedBy.ITSELF)])
+def test_a_monitor_that_we_gave_up_on_is_no_end_of_qemus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, left: bool, by: EndedBy
+) -> None:
+    """It is we who end that boot, and it is said why; QEMU may have left all the same."""
+    monitor = Monitor()
+    taker = Mapper(tmp_path / "x.mtree", paused=True)
+    taker.ask(cast("Qmp", monitor))
+    now_ns = time.monotonic_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 11 * 10**9)
+    vm = cast("RunningVm", Vm(monitor, left))
+    watch = Watch(vm, plan("-accel", "kvm"), time.monotonic() + 60, mapper=taker)
+
+    with selectors.DefaultSelector() as selector:
+        selector.register(readable := os.eventfd(1), selectors.EVENT_READ, lambda: None)
+        step(selector, watch)
+    os.close(readable)
+
+    assert by is watch.ended_by
+    assert ("" if left else NO_ANSWER) == watch.message
 
 
 def test_an_error_is_no_map(tmp_path: Path, monitor: Monitor) -> None:

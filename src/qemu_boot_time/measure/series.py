@@ -242,7 +242,7 @@ class Series:
             accelerator=watch.accelerator,
             resets_ns=tuple(watch.resets_ns),
             start=watch.start,
-            message=self._message(index, ended_by, status),
+            message=watch.message or self._message(index, ended_by, status),
         )
 
     def _message(self, index: int, ended_by: EndedBy, status: int | None) -> str:

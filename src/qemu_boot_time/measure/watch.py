@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from qemu_boot_time import process
-from qemu_boot_time.measure.mapper import Mapper
+from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.model import EndedBy, Event
 from qemu_boot_time.sources.base import Session, Source
@@ -49,6 +49,8 @@ class Watch:
     start: StartFacts = field(default_factory=StartFacts)
     mapper: Mapper | None = None
     """Who takes QEMU's memory maps; None: nobody asks for any."""
+    message: str = ""
+    """Why we ended it; empty: QEMU's own words say why it did."""
 
     def saw(self, source: Source, events: Iterable[Event]) -> None:
         """Take live events; the mark asked for ends the boot."""
@@ -179,9 +181,10 @@ def step(selector: selectors.BaseSelector, watch: Watch) -> None:
     nobody_tells = watch.vm.leader_ended and not watch.vm.qmp.connected
     for key, _ in selector.select(min(left_s, _ORPHAN_POLL_S) if nobody_tells else left_s):
         key.data()
-    hangs = watch.mapper is not None and watch.mapper.is_overdue
-    if watch.ended_by is None and (hangs or watch.vm.ended):
+    if watch.ended_by is None and watch.vm.ended:
         watch.ended_by = EndedBy.ITSELF
+    if watch.ended_by is None and watch.mapper is not None and watch.mapper.is_overdue:
+        watch.ended_by, watch.message = EndedBy.TIMEOUT, NO_ANSWER
     if watch.ended_by is None and time.monotonic() >= watch.deadline:
         watch.ended_by = EndedBy.TIMEOUT
 
