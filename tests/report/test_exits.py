@@ -10,6 +10,7 @@ from qemu_boot_time.report.text import to_text
 
 MS = 10**6
 WIDTH = 80
+BAD = "x\udc80"
 EVIL = "\x1b[31m\u202e\r\n[red]x[/red]"
 
 
@@ -121,6 +122,21 @@ def test_json_has_all() -> None:
     assert ["CPU time", "total", "exec..fw_start", "firmware"] == [
         each["name"] for each in document["cost"]
     ]
+
+
+def test_a_name_that_is_no_text_is_one_in_json() -> None:
+    """A device's is QEMU's command line's, a phase's the user's: any bytes."""
+    run = profiled([replace(counter(BAD, 7, region=BAD), phase=BAD)])
+    (profile,) = run.profiles
+
+    text = to_json(replace(run, profiles=(replace(profile, notes=(BAD,)),)))
+
+    document = json.loads(text)["profile"]
+    (boot,) = document["boots"]
+    (counted,), (phase,) = boot["counters"], document["phases"]
+    found = [counted["phase"], counted["device"], counted["region"], *boot["notes"]]
+    assert [r"x\udc80"] * 6 == [*found, phase["phase"], phase["rows"][0]["device"]]
+    assert r"7 port reads of x\udc80" in phase["words"]
 
 
 def test_a_run_without_a_profile_says_nothing_of_it() -> None:
