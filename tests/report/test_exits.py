@@ -67,6 +67,17 @@ def test_a_table_a_phase() -> None:
     assert max(map(len, lines)) <= WIDTH
 
 
+def test_a_share_of_busy_time_goes_with_busy_exits() -> None:
+    """What a guest was idle is told by itself; a phase that was idle alone has its exits all the same."""
+    hlt = counter("", 4, 5 * MS, kind=ExitKind.OTHER, reason="EXIT_HLT")
+
+    busy, idle = (section(profiled(each)) for each in ([hlt, counter("ide", 1, MS)], [hlt]))
+
+    said = "firmware: 5.0% of its time outside, in 1 exit; 5.0% in 1 port read of ide; idle for 5.000 ms"
+    assert said in " ".join(busy)
+    assert "firmware: 4 exits; idle for 5.000 ms" in idle
+
+
 def test_names_from_elsewhere_are_shown_as_they_are() -> None:
     """A phase is the user's word, a device QEMU's, a message anybody's: none of them is obeyed."""
     counters = [

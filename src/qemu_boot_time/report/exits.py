@@ -1,6 +1,6 @@
 """Where boots leave the guest, for a terminal and for a program: words first, then a table a phase."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -13,18 +13,17 @@ from qemu_boot_time.model import ExitKind, Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exits import (
+    MOST,
     ExitRow,
     ExitSummary,
     Middle,
     PhaseExits,
     Slowdown,
+    Sums,
     exits_of,
     is_whole,
 )
 from qemu_boot_time.stats.overhead import Quantity
-
-MOST = 10
-"""As many devices of a phase are shown; JSON has all."""
 
 _COLUMNS = ("exits", "accesses", "outside ms", "share")
 _TOO_FEW = "too few to say how sure"
@@ -83,19 +82,20 @@ def _ratio(cost: Slowdown) -> str:
 
 def sentence(phase: PhaseExits) -> str:
     """Say in words where a phase leaves the guest most."""
-    exits = f"{phase.exits.median:,} exit{'s' * (phase.exits.median != 1)}"
     idle = f"; idle for {ms(phase.idle_ns.median)} ms" if phase.idle_ns else ""
-    busy = phase.busy
-    if not busy:
-        return f"{phase.phase}: {exits}{idle}"
-    share = phase.share(busy[0].outside_ns)
-    if share is not None:
-        whole = phase.share(phase.outside_ns) or 0
+    if not phase.busy_rows:
+        return f"{phase.phase}: {_exits(phase.exits)}{idle}"
+    exits, first = _exits(phase.busy.exits), phase.busy_rows[0]
+    if phase.busy.share is not None and first.share is not None:
         return (
-            f"{phase.phase}: {whole:.1%} of its time outside, in {exits}; "
-            f"{share:.1%} in {_words(busy[0])}{idle}"
+            f"{phase.phase}: {phase.busy.share:.1%} of its time outside, in {exits}; "
+            f"{first.share:.1%} in {_words(first)}{idle}"
         )
-    return f"{phase.phase}: {exits}, {_words(busy[0])}{idle}"
+    return f"{phase.phase}: {exits}, {_words(first)}{idle}"
+
+
+def _exits(number: Middle) -> str:
+    return f"{number.median:,} exit{'s' * (number.median != 1)}"
 
 
 def _words(row: ExitRow) -> str:
@@ -119,24 +119,28 @@ def _range(low: int, high: int) -> str:
 def _table(phase: PhaseExits) -> Table:
     length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
     table = grid(escape(printable(f"{phase.phase}{length}")), _COLUMNS)
-    busy, idle = phase.busy, [row for row in phase.rows if row.is_idle]
-    for row in busy[:MOST]:
-        table.add_row(*_cells(row, phase))
-    if rest := busy[MOST:]:
-        table.add_row(*_rest(rest, phase))
-    for row in idle:
-        table.add_row(*_cells(row, phase), style="dim")
+    for row in phase.busy_rows[:MOST]:
+        table.add_row(*_cells(row))
+    if phase.rest is not None:
+        table.add_row(f"{len(phase.busy_rows) - MOST} more", *_numbers(phase.rest))
+    for row in phase.rows:
+        if row.is_idle:
+            table.add_row(*_cells(row), style="dim")
     return table
 
 
-def _cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
-    share = phase.share(row.outside_ns)
+def _cells(row: ExitRow) -> tuple[str, ...]:
+    exits, accesses, *times = _numbers(row)
+    name = escape(printable(_called(row)))
+    return (name, exits, "" if row.kind is ExitKind.OTHER else accesses, *times)
+
+
+def _numbers(sums: Sums) -> tuple[str, str, str, str]:
     return (
-        escape(printable(_called(row))),
-        _count(row.exits),
-        _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
-        ms(row.outside_ns.median) if row.outside_ns else "",
-        "" if share is None else f"{share:.1%}",
+        _count(sums.exits),
+        _count(sums.accesses),
+        ms(sums.outside_ns.median) if sums.outside_ns else "",
+        "" if sums.share is None else f"{sums.share:.1%}",
     )
 
 
@@ -151,18 +155,6 @@ def _count(number: Middle) -> str:
     if number.least == number.most:
         return f"{number.median:,}"
     return f"{number.median:,} ({number.least:,}-{number.most:,})"
-
-
-def _rest(rows: Sequence[ExitRow], phase: PhaseExits) -> tuple[str, ...]:
-    outside = [row.outside_ns.median for row in rows if row.outside_ns]
-    share = phase.share(Middle(sum(outside), 0, 0)) if outside else None
-    return (
-        f"{len(rows)} more",
-        f"{sum(row.exits.median for row in rows):,}",
-        f"{sum(row.accesses.median for row in rows):,}",
-        ms(sum(outside)) if outside else "",
-        "" if share is None else f"{share:.1%}",
-    )
 
 
 def exits_document(run: Run) -> dict[str, Any]:
@@ -186,5 +178,19 @@ def exits_document(run: Run) -> dict[str, Any]:
             }
             for cost in summary.cost
         ],
-        "phases": [{**asdict(phase), "words": sentence(phase)} for phase in summary.phases],
+        "phases": [_phase(phase) for phase in summary.phases],
+    }
+
+
+def _phase(phase: PhaseExits) -> dict[str, Any]:
+    return {
+        "phase": phase.phase,
+        "length_ns": phase.length_ns,
+        "exits": phase.exits,
+        "busy_exits": phase.busy.exits,
+        "outside_ns": phase.busy.outside_ns,
+        "share": phase.busy.share,
+        "idle_ns": phase.idle_ns,
+        "rows": [asdict(row) for row in phase.rows],
+        "words": sentence(phase),
     }
