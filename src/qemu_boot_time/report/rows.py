@@ -15,7 +15,13 @@ from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.moves import Moves
-from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, main_total, phase_lengths
+from qemu_boot_time.stats.quantities import (
+    UNACCOUNTED,
+    Place,
+    main_total,
+    median_boot,
+    phase_lengths,
+)
 
 MOST_POINTS = 1000
 """So many boots of a run are drawn; its numbers are of all."""
@@ -116,18 +122,18 @@ def longest_ns(bars: Iterable[Bar]) -> int:
 
 
 def typical(run: Run) -> Iterator[Typical]:
-    """Give the boot in the middle, of an even number the faster one, and the slowest, by the total."""
+    """Give the boot in the middle (:func:`median_boot`), and the slowest, by the total."""
     found = phase_lengths(run.boots, run.clock)
     place = main_total(found)
     if place is None:
         return
     boots = {boot.number: boot for boot in run.boots}
-    ordered = sorted(found[place].items(), key=lambda pair: pair[1])
-    for role, (number, total) in (
-        ("median boot", ordered[(len(ordered) - 1) // 2]),
-        ("slowest boot", ordered[-1]),
+    totals = found[place]
+    for role, number in (
+        ("median boot", median_boot(totals)),
+        ("slowest boot", max(totals, key=lambda number: totals[number])),
     ):
-        yield Typical(role, boots[number], total)
+        yield Typical(role, boots[number], totals[number])
 
 
 # --- distributions ----------------------------------------------------------------------------
