@@ -2,7 +2,7 @@
 
 import kvm_events
 from boots import marks
-from kvm_events import Line, back, mmio, msr, pio, ports, to_qemu
+from kvm_events import Line, back, entered, left, mmio, msr, pio, ports, to_qemu
 from qemu_boot_time.model import Boot, Counter, ExitKind, Outcome, Profile
 from qemu_boot_time.phases import Rules, phases_of
 from qemu_boot_time.protocol import Names
@@ -160,6 +160,21 @@ def test_time_that_qemu_took_for_a_map_is_not_the_guests() -> None:
     found = profile(pio(at, 0x510), to_qemu(at, 2), back(at + 60), maps=(drawn,))
 
     assert [10] == [counter.outside_ns for counter in found.counters]
+
+
+def test_an_exit_that_kvm_serves_waits_for_no_map() -> None:
+    """Its time is all its own, although QEMU was at work meanwhile."""
+    at = ZERO + 2 * MS
+    drawn = ports((0x510, 0x511, "fwcfg"), at_ns=at + 2, took_ns=500)
+
+    found = profile(
+        *(left(at, 0x78), entered(at + 60)),
+        *(left(at + 100, 0x7B), pio(at + 101, 0x510), to_qemu(at + 102, 2), back(at + 509)),
+        entered(at + 510),
+        maps=(drawn,),
+    )
+
+    assert {"EXIT_HLT": 60, "fw_cfg": 8} == {c.owner: c.outside_ns for c in found.counters}
 
 
 def test_a_phase_has_no_time_of_the_next_one() -> None:

@@ -62,7 +62,8 @@ def _within_phases(exits: Exits, parted: "_Parted") -> Exits:
 def _without_maps(exits: Exits, lookup: Lookup) -> Exits:
     drawn_ns = lookup.drawing_ns(exits.time_ns, exits.outside_ns)
     left_ns = np.maximum(exits.outside_ns - drawn_ns, 0)
-    return replace(exits, outside_ns=np.where(exits.outside_ns >= 0, left_ns, UNKNOWN))
+    waited = exits.by_qemu & (exits.outside_ns >= 0)
+    return replace(exits, outside_ns=np.where(waited, left_ns, exits.outside_ns))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

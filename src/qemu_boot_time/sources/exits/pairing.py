@@ -8,7 +8,7 @@ read after that, since only then there is a value (``complete_emulator_pio_in()`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import numpy as np
@@ -94,6 +94,8 @@ class Exits:
     """Numbers of ``reasons``."""
     outside_ns: Numbers
     """UNKNOWN: the host does not tell."""
+    by_qemu: Mask
+    """Whether QEMU served it, so that the guest waited for whatever else QEMU did."""
     reasons: tuple[str, ...]
     by_kvm_exit: bool
     """Whether the host has ``kvm_exit``."""
@@ -188,8 +190,9 @@ def exits_of(stream: Stream, served_by_kvm: ServedByKvm) -> Exits:
     found = _of_hardware(stream) if np.any(stream.code == Code.EXIT) else None
     exits = found or _of_software(stream, served_by_kvm)
     order = np.argsort(exits.time_ns, kind="stable")
-    arrays = ("time_ns", "tid", "kind", "address", "accesses", "value", "reason", "outside_ns")
-    return replace(exits, **{name: getattr(exits, name)[order] for name in arrays})
+    arrays = {field.name: getattr(exits, field.name) for field in fields(exits)}
+    moved = {n: array[order] for n, array in arrays.items() if isinstance(array, np.ndarray)}
+    return replace(exits, **moved)
 
 
 def _of_hardware(stream: Stream) -> Exits:
@@ -201,6 +204,7 @@ def _of_hardware(stream: Stream) -> Exits:
     accesses = np.bincount(within[is_access], stream.extra[is_access], len(at)).astype(np.int64)
     first = _firsts(within, is_access, len(at))
     entry = _firsts(within, belongs & (stream.code == Code.ENTRY), len(at))
+    to_qemu = _firsts(within, belongs & (stream.code == Code.TO_QEMU), len(at))
     has, entered = first >= 0, entry >= 0
     reasons, reason = _named(stream.extra[at], stream.detail[at], kvm_exits.exit_reason)
     return Exits(
@@ -212,6 +216,7 @@ def _of_hardware(stream: Stream) -> Exits:
         value=np.where(has, stream.value[first], 0),
         reason=reason,
         outside_ns=np.where(entered, stream.time_ns[entry] - stream.time_ns[at], UNKNOWN),
+        by_qemu=to_qemu >= 0,
         reasons=reasons,
         by_kvm_exit=True,
     )
@@ -248,6 +253,7 @@ def _of_software(stream: Stream, served_by_kvm: ServedByKvm) -> Exits:
         value=np.where(is_access, stream.value[at], 0),
         reason=np.where(by >= 0, reason, nobody),
         outside_ns=np.where(by >= 0, _outside_ns(stream)[by], UNKNOWN),
+        by_qemu=by >= 0,
         reasons=(*reasons, ""),
         by_kvm_exit=False,
     )
