@@ -101,8 +101,8 @@ class EventKind(StrEnum):
     """The guest passed a place that the source knows without the guest's help. ``name`` (of the
     trace point), ``event`` (what was seen), ``bound``, ``error_ns``, ``instructions``."""
     STARTED = "started"
-    """QEMU got to a place of its own start, before its guest runs. ``place`` (``phases.start``),
-    ``event`` (what was seen)."""
+    """QEMU got to a place of its own start, before its guest runs. ``place`` (one of
+    ``protocol.START_PLACES``), ``event`` (what was seen)."""
     RESET = "reset"
     """The guest was reset."""
     LOST = "lost"
