@@ -7,12 +7,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 from boots import marks
+from qemu_boot_time.exits import Counter, CounterSample, ExitKind
 from qemu_boot_time.model import (
     Alignment,
     Boot,
-    Counter,
-    CounterSample,
-    ExitKind,
     Inside,
     Outcome,
     Phase,

@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 from profiles import counter, failed, profiled
-from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.exits import ExitKind
+from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import to_text
 

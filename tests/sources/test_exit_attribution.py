@@ -3,7 +3,8 @@
 import kvm_events
 from boots import marks
 from kvm_events import Line, back, entered, left, mmio, msr, pio, ports, to_qemu
-from qemu_boot_time.model import Boot, Counter, ExitKind, Outcome, Profile
+from qemu_boot_time.exits import Counter, ExitKind
+from qemu_boot_time.model import Boot, Outcome, Profile
 from qemu_boot_time.phases import Rules, phases_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.exits.attribution import profile_of

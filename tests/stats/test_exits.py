@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from profiles import MS, boot, counter, failed, profiled
-from qemu_boot_time.model import ExitKind, Profile
+from qemu_boot_time.exits import ExitKind
+from qemu_boot_time.model import Profile
 from qemu_boot_time.stats.exits import MOST, Middle, exits_of
 
 

@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.exits import ExitKind
+from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exits import (

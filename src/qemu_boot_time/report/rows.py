@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from qemu_boot_time.model import Boot, Clock, Counter, Inside, Phase, Profile, Run, Span
+from qemu_boot_time.exits import Counter
+from qemu_boot_time.model import Boot, Clock, Inside, Phase, Profile, Run, Span
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted

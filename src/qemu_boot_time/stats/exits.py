@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Self
 
-from qemu_boot_time.model import Boot, Counter, ExitKind, Profile, Run, owner_of
+from qemu_boot_time.exits import Counter, ExitKind, owner_of
+from qemu_boot_time.model import Boot, Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.overhead import Quantity, Ratio, ratio_of
 
@@ -73,7 +74,7 @@ class ExitRow(Sums):
 
     @property
     def owner(self) -> str:
-        """What they are of, as in :attr:`qemu_boot_time.model.Counter.owner`."""
+        """What they are of, as in :attr:`qemu_boot_time.exits.Counter.owner`."""
         return owner_of(self.device, self.kind, self.reason)
 
     @property

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from qemu_boot_time.model import Clock, Counter, Inside, Run
+from qemu_boot_time.exits import Counter
+from qemu_boot_time.model import Clock, Inside, Run
 from qemu_boot_time.report.detail import detail_lines
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.report.inside import MOST, parted

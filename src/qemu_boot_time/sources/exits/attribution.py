@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qemu_boot_time.model import Boot, Counter, CounterSample, ExitKind, Phase, Profile
+from qemu_boot_time.exits import Counter, CounterSample, ExitKind
+from qemu_boot_time.model import Boot, Phase, Profile
 from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.protocol import PORTS, Names
 from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.formats.perfdata.columns import Columns
-from qemu_boot_time.model import ExitKind
 from qemu_boot_time.sources import kvm_exits, kvm_stock, kvm_trace
 
 Numbers = NDArray[np.int64]
