@@ -18,19 +18,10 @@ from qemu_boot_time.sources.exits.recorder import ExitRecorder
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import parse
-from real_host import require
 
 pytestmark = pytest.mark.real
 
 PROFILE = ("--profile-boots", "2", "--source", "perf_event")
-
-
-@pytest.fixture
-def traced(kvm: str) -> str:
-    """Give KVM, where we may record its tracepoints ourselves."""
-    probe = perf_event.probe()
-    require(probe.ok, probe.what)
-    return kvm
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 import click
 
 from qemu_boot_time import process
-from qemu_boot_time.cli import completing, options
+from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.output import note, screen
 from qemu_boot_time.cli.quoting import overhead_of
@@ -30,13 +30,7 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 
 
 @click.command("overhead", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument(
-    "qemu",
-    nargs=-1,
-    type=click.UNPROCESSED,
-    metavar="[--] QEMU...",
-    shell_complete=completing.files,
-)
+@options.qemu_argument
 @click.option(
     "-n",
     "--boots",
