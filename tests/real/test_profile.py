@@ -129,6 +129,22 @@ def test_qemus_own_time_is_told(command: tuple[str, ...], world: World) -> None:
     assert 0 < serial["outside_ns"]["median"] <= phase["outside_ns"]["median"]
 
 
+@pytest.mark.parametrize(("words", "profiled"), [((), []), (("--keep-going",), ["timeout"])])
+def test_a_guest_that_never_gets_there_is_not_profiled(
+    traced: str, world: World, words: tuple[str, ...], profiled: list[str]
+) -> None:
+    """Its boots would take their whole time for nothing; --keep-going has them all the same."""
+    endless = tiny_qemu(world.bios(tiny.Hang()), accelerator=traced)
+    once = ("-n", "1", "--timeout", "2", "--profile-boots", "1", *words)
+
+    done = world.run("--source", "perf_event", *once, "--", *endless)
+
+    assert (4, ["timeout"]) == (done.status, done.outcomes), done.stderr
+    boots = done.document.get("profile", {}).get("boots", [])
+    assert profiled == [boot["outcome"] for boot in boots]
+    assert (not profiled) is any("none was profiled" in n for n in done.document["run"]["notes"])
+
+
 def test_without_kvm_there_is_nothing_to_count(world: World) -> None:
     """One error, with what else there is."""
     bios = world.bios(*tiny.marks(*tiny.PROTOCOL), tiny.DebugExit())
