@@ -21,7 +21,7 @@ from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.profile import check, profiled
 from qemu_boot_time.measure.series import Series
 from qemu_boot_time.measure.watch import Watch, step
-from qemu_boot_time.model import EndedBy, Event, EventKind, Run
+from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Outcome, Run
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import POWER_OFF
 from qemu_boot_time.sources.exits import MapRecord, recorder
@@ -34,6 +34,7 @@ from qemu_boot_time.vm.qmp import Qmp
 from runs import run_facts
 
 QEMU = "qemu-system-x86_64"
+REACHED = Boot(0, 7, Outcome.REACHED)
 ANSWER = {"id": "human-monitor-command", "return": "FlatView #0\r\n"}
 
 
@@ -194,11 +195,11 @@ def test_a_recorder_that_is_refused_in_the_end_costs_no_table(
     side = Side(replace(plan("-accel", "kvm"), profiles=2), writer(tmp_path), Silence())
 
     with process.Guard() as guard:
-        Series(side, side.plan, [], guard, tmp_path).profile()
+        Series(side, side.plan, [], guard, tmp_path, boots=[REACHED]).profile()
 
     run = load_run(tmp_path / "run")
     assert () == run.profiles
-    assert "boot 1 and later ones have no profile: no locked memory is left" in run.notes
+    assert "boot 2 and later ones have no profile: no locked memory is left" in run.notes
 
 
 def test_a_recorder_that_is_refused_is_so_before_the_first_boot(

@@ -64,6 +64,15 @@ def test_the_page_shows_the_same_boot() -> None:
     assert boots[0] == next(typical(run)).boot
 
 
+def test_a_boot_of_which_nothing_was_seen_has_no_rows() -> None:
+    """It left before its first mark: a line says so."""
+    run = Run("night", (Boot(0, 1, Outcome.QEMU_FAILED),))
+
+    text = to_text(run, Showing(timelines=timelines_of(run, 1)))
+
+    assert "boot 1: nothing was seen of it" in text.splitlines()
+
+
 def test_boots_that_looked_inside_have_timelines_of_their_own() -> None:
     """They are other boots: what they saw lies on their own clock."""
     run = Run(

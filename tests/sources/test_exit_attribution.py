@@ -1,5 +1,7 @@
 """Exits find their phases and their devices."""
 
+from dataclasses import replace
+
 import kvm_events
 from boots import marks
 from kvm_events import Line, back, entered, left, mmio, msr, pio, ports, to_qemu
@@ -211,6 +213,11 @@ def test_a_sample_is_called_as_its_counter() -> None:
     assert {"no device": 2, "processor": 1, "KVM_EXIT_INTR": 1} == {
         sample.device: sample.exits for sample in found.samples
     }
+
+
+def test_a_boot_that_failed_before_its_first_exit_needs_no_note() -> None:
+    """Interrupted, or left by QEMU: nothing is said of KVM."""
+    assert () == profile(of=replace(USUAL, outcome=Outcome.INTERRUPTED)).notes
 
 
 def test_what_cannot_be_told_is_said() -> None:

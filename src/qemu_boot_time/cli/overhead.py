@@ -6,12 +6,12 @@ from dataclasses import replace
 import click
 
 from qemu_boot_time import process
-from qemu_boot_time.cli import completing, options
+from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, screen
 from qemu_boot_time.cli.quoting import overhead_of
 from qemu_boot_time.cli.side_by_side import Labels, measure_plans
-from qemu_boot_time.cli.wanted import Wanted, measuring_options, plan_for
+from qemu_boot_time.cli.wanted import Wanted, a_number, measuring_options, plan_for
 from qemu_boot_time.errors import ExitStatus, UsageError
 from qemu_boot_time.measure import Beside, Plan
 from qemu_boot_time.report.overhead import Overhead, document, to_text
@@ -30,13 +30,7 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 
 
 @click.command("overhead", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument(
-    "qemu",
-    nargs=-1,
-    type=click.UNPROCESSED,
-    metavar="[--] QEMU...",
-    shell_complete=completing.files,
-)
+@options.qemu_argument
 @click.option(
     "-n",
     "--boots",
@@ -56,6 +50,7 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
     "--settle",
     "settle_s",
     type=click.FloatRange(0, 3600),
+    callback=a_number,
     default=2.0,
     show_default=True,
     metavar="S",
@@ -97,7 +92,7 @@ def command(
         beside = Beside(_split(observer), settle_s)
         watched = replace(plan, sources=(), armed=Armed.EACH_BOOT, beside=beside)
     found = _measured(watched, notes, wanted, margin)
-    click.echo(_document(found) if as_json else to_text(found), nl=as_json)
+    click.echo(_document(found) if as_json else to_text(found, screen()), nl=as_json)
     return _status(found)
 
 
@@ -128,7 +123,9 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -> Overhead:
-    alone = replace(watched, sources=(), armed=Armed.ONCE, beside=None)
+    # A host that had rested before a boot may be faster: both sides wait alike.
+    waits = replace(watched.beside, argv=()) if watched.beside else None
+    alone = replace(watched, sources=(), beside=waits)
     first, second = measure_plans([(alone, []), (watched, notes)], wanted, _LABELS)
     note(f"both runs are kept: qbt show {shlex.quote(str(second))}")
     return overhead_of(first, second, margin)

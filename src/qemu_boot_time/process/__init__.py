@@ -32,6 +32,7 @@ __all__ = [
     "children",
     "cpu_of_the_ended_ns",
     "end_group",
+    "end_left_behind",
     "has_ended",
     "reap",
     "require",
@@ -278,11 +279,25 @@ def reap(pid: int) -> bool:
         return True
 
 
-def has_ended(pid: int) -> bool:
-    """Say whether a child has ended, and leave it for whoever reaps it."""
+def end_left_behind(others: Collection[int]) -> None:
+    """Kill all our children but ``others``, and what they leave to us in turn; whom we may not kill stays.
+
+    What a child has left behind is among them after :func:`adopt_orphans`.
+    """
+    seen = set(others)
+    while left := children() - seen:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        seen |= left
+
+
+def has_ended(pid: int, *, within_s: float = 0) -> bool:
+    """Say whether a child has ended, or does within so many seconds; leave it for whoever reaps it."""
     descriptor = os.pidfd_open(pid)
     try:
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return bool(select.select([descriptor], [], [], within_s)[0])
     finally:
         os.close(descriptor)
 
