@@ -1,6 +1,7 @@
 """Profiles, made without a VM."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from boots import marks
 from qemu_boot_time.model import Boot, Counter, ExitKind, Outcome, Profile, Run
@@ -12,7 +13,7 @@ MS = 10**6
 def boot(index: int, firmware_ms: int) -> Boot:
     """Make a boot whose firmware takes so long."""
     seen = marks(fw_start=1 * MS, fw_do_boot=(1 + firmware_ms) * MS)
-    return boot_of_marks(seen, index=index, rules=Rules())
+    return replace(boot_of_marks(seen, index=index, rules=Rules()), cpu_ns=firmware_ms * MS)
 
 
 def counter(

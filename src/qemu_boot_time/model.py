@@ -216,6 +216,8 @@ class Boot:
     """The same marks as seen by further sources, for comparing sources."""
     message: str = ""
     """Why it failed, in the words of QEMU or of the kernel: one line."""
+    cpu_ns: int | None = None
+    """CPU time of all that was started, its guest's included; None: nobody knows."""
 
     @property
     def number(self) -> int:

@@ -13,7 +13,7 @@ from qemu_boot_time import host
 from qemu_boot_time.doctor.probe_boot import boot as probe_boot
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import stock
-from real_host import require
+from real_host import kvm_to_itself, require
 
 
 @pytest.fixture
@@ -33,10 +33,11 @@ def kvm_boots() -> bool:
 
 
 @pytest.fixture
-def kvm(kvm_boots: bool) -> str:  # noqa: FBT001  # a fixture
-    """Give KVM, where it boots a tiny guest."""
+def kvm(kvm_boots: bool) -> Iterator[str]:  # noqa: FBT001  # a fixture
+    """Give KVM, where it boots a tiny guest, to this test alone."""
     require(kvm_boots, "no KVM that boots a tiny guest here")
-    return "kvm"
+    with kvm_to_itself():
+        yield "kvm"
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ def test_words_come_first() -> None:
 
     assert "exits: 1 boot that does not count" == headline
     assert (
-        "the profile's own cost: its boots took 1.91 times as long (too few boots to say "
-        "how sure; 1 and 3 boots measured)"
+        "the profile's own cost: its boots took 2.00 times the CPU time and 1.91 times as "
+        "long (1 profiled, 3 measured before; too few to say how sure)"
     ) == f"{cost} {more}"
     assert (
         "firmware: 65.0% of its time outside, in 413,000 exits; 60.0% in 412,000 port "
@@ -101,7 +101,9 @@ def test_json_has_all() -> None:
         phase["length_ns"],
         phase["exits"],
     )
-    assert ["total", "exec..fw_start", "firmware"] == [each["name"] for each in document["cost"]]
+    assert ["CPU time", "total", "exec..fw_start", "firmware"] == [
+        each["name"] for each in document["cost"]
+    ]
 
 
 def test_a_run_without_a_profile_says_nothing_of_it() -> None:

@@ -91,7 +91,7 @@ def test_a_comparison_says_in_which_part_a_phase_has_moved() -> None:
     document = comparison.document(compared(first, second))
 
     (line,) = (line for line in text.splitlines() if line.startswith("in vmm"))
-    assert line.startswith("in vmm: +4.0 ms [4.0, 4.0] in qemu_devices")
+    assert line.startswith("in vmm, each interval by itself: +4.0 ms [4.0, 4.0] in qemu_devices")
     assert "qemu_reset" not in line
     shifts = {part["name"]: part["shift_ns"] for part in document["parts"]}
     assert {"exec..kernel_read": 0, "qemu_devices": 4 * MS, "qemu_reset": 0} == shifts

@@ -62,13 +62,14 @@ def test_a_boot_that_failed_or_is_not_whole_is_left_out() -> None:
 
 @pytest.mark.parametrize(("n", "is_sure"), [(3, False), (6, True)])
 def test_what_profiling_costs(n: int, is_sure: bool) -> None:  # noqa: FBT001  # a parameter
-    """The total and each phase against the measured boots; few boots give no interval."""
+    """CPU time, the total and each phase against the measured boots; few boots give no interval."""
     counters = [counter("ide", 1, 10)]
     run = profiled(*(counters for _ in range(n)), measured_ms=[10] * n)
 
     cost = {each.name: each for each in exits_of(run).cost}
 
-    assert ["total", "exec..fw_start", "firmware"] == list(cost)
+    assert ["CPU time", "total", "exec..fw_start", "firmware"] == list(cost)
+    assert pytest.approx(2.0) == cost["CPU time"].ratio.estimate
     assert (n, n) == cost["firmware"].n
     assert pytest.approx(2.0) == cost["firmware"].ratio.estimate
     assert pytest.approx(21 / 11) == cost["total"].ratio.estimate

@@ -8,7 +8,7 @@ import click
 from qemu_boot_time import process
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.choosing import AUTO
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, screen
 from qemu_boot_time.cli.quoting import overhead_of
 from qemu_boot_time.cli.side_by_side import Labels, measure_plans
 from qemu_boot_time.cli.wanted import Wanted, measuring_options, plan_for
@@ -97,7 +97,7 @@ def command(
         beside = Beside(_split(observer), settle_s)
         watched = replace(plan, sources=(), armed=Armed.EACH_BOOT, beside=beside)
     found = _measured(watched, notes, wanted, margin)
-    click.echo(_document(found) if as_json else to_text(found), nl=as_json)
+    click.echo(_document(found) if as_json else to_text(found, screen()), nl=as_json)
     return _status(found)
 
 
@@ -128,7 +128,9 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -> Overhead:
-    alone = replace(watched, sources=(), armed=Armed.ONCE, beside=None)
+    # A host that had rested before a boot may be faster: both sides wait alike.
+    waits = replace(watched.beside, argv=()) if watched.beside else None
+    alone = replace(watched, sources=(), beside=waits)
     first, second = measure_plans([(alone, []), (watched, notes)], wanted, _LABELS)
     note(f"both runs are kept: qbt show {shlex.quote(str(second))}")
     return overhead_of(first, second, margin)

@@ -11,6 +11,7 @@ from pathlib import Path
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError
 from qemu_boot_time.measure.plan import Beside
+from qemu_boot_time.process.signals import deferred_signals
 
 LOG = "observer.log"
 """What it says, in the directory of the boot's raw files."""
@@ -22,23 +23,30 @@ _HINT = "it must run until it is interrupted, and say why where it does not: {}"
 def running(beside: Beside, directory: Path, guard: process.Guard) -> Iterator[None]:
     """Have it run in ``directory``, where its own files go, for as long as the block lasts.
 
-    It is given ``beside.settle_s`` seconds to get going, and is ended as Ctrl-C would end it.
+    It is given ``beside.settle_s`` seconds to get going, and is ended as Ctrl-C would end it. Where
+    there is no program, the wait is all there is.
     Raises BootError where it ends by itself, HostError where it cannot be started.
     """
+    if not beside.argv:
+        time.sleep(beside.settle_s)
+        yield
+        return
     log = directory / LOG
-    with log.open("wb") as sink:
-        child, _ = process.start(
-            process.Start(beside.argv, stdout=sink, stderr=sink, cwd=directory)
-        )
-    guard.watch("group", child.pid)
-    try:
+    with contextlib.ExitStack() as stack:
+        with deferred_signals():
+            child = _started(beside, log)
+            stack.callback(_end, child, guard)
+            guard.watch("group", child.pid)
         time.sleep(beside.settle_s)
         _require_running(child, beside, log)
         yield
         _require_running(child, beside, log)
-    finally:
-        _end(child)
-        guard.release("group", child.pid)
+
+
+def _started(beside: Beside, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as sink:
+        request = process.Start(beside.argv, stdout=sink, stderr=sink, cwd=log.parent)
+        return process.start(request)[0]
 
 
 def _require_running(child: subprocess.Popen[bytes], beside: Beside, log: Path) -> None:
@@ -50,8 +58,10 @@ def _require_running(child: subprocess.Popen[bytes], beside: Beside, log: Path) 
     raise BootError(what, hint=_HINT.format(log))
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes], guard: process.Guard) -> None:
     process.signal_group(child.pid, signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(_ENDS_WITHIN_S)
-    process.end_group(child)
+    process.has_ended(child.pid, within_s=_ENDS_WITHIN_S)
+    # It is not reaped yet, so its number still names its group and no other.
+    process.signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+    guard.release("group", child.pid)

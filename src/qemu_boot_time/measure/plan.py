@@ -20,6 +20,7 @@ class Beside:
     """A program that watches each boot from outside, as no source of ours."""
 
     argv: tuple[str, ...]
+    """Empty: nothing does, and a boot only waits as long as one that is watched."""
     settle_s: float
     """How long it is given to get going before the boot begins."""
 

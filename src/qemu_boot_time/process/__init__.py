@@ -276,11 +276,11 @@ def reap(pid: int) -> bool:
         return True
 
 
-def has_ended(pid: int) -> bool:
-    """Say whether a child has ended, and leave it for whoever reaps it."""
+def has_ended(pid: int, *, within_s: float = 0) -> bool:
+    """Say whether a child has ended, or does within so many seconds; leave it for whoever reaps it."""
     descriptor = os.pidfd_open(pid)
     try:
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return bool(select.select([descriptor], [], [], within_s)[0])
     finally:
         os.close(descriptor)
 

@@ -190,7 +190,7 @@ def _within_phases(compared: Compared) -> Iterator[str]:
     for of, parts in groupby(shifts, key=lambda part: part.of):
         each = [_part_in_words(part) for part in parts if part.excludes_zero]
         if of in moved and each:
-            yield f"in {printable(of)}: {', '.join(each)}"
+            yield f"in {printable(of)}, each interval by itself: {', '.join(each)}"
 
 
 def _part_in_words(part: PartShift) -> str:

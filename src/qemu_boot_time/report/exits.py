@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exits import (
     ExitRow,
@@ -19,6 +20,7 @@ from qemu_boot_time.stats.exits import (
     exits_of,
     is_whole,
 )
+from qemu_boot_time.stats.overhead import Quantity
 
 MOST = 10
 """As many devices of a phase are shown; JSON has all."""
@@ -27,7 +29,10 @@ _COLUMNS = ("exits", "accesses", "outside ms", "share")
 _NOBODY = "no device"
 _PROCESSOR = "processor"
 _MSRS = {ExitKind.MSR_READ, ExitKind.MSR_WRITE}
-_TOO_FEW = "too few boots to say how sure"
+_TOO_FEW = "too few to say how sure"
+_COSTS = {Quantity.CPU.value: "times the CPU time", TOTAL: "times as long"}
+"""What is told of what profiling costs; JSON has every phase. Boots that come later may meet another host, so what
+they take of the clock says less."""
 
 
 def exits_parts(run: Run) -> Iterator[RenderableType]:
@@ -58,16 +63,24 @@ def _boots(n: int) -> str:
 
 
 def _cost_lines(summary: ExitSummary) -> Iterator[str]:
-    for total in summary.cost[:1]:
-        yield f"the profile's own cost: its boots took {_ratio(total)}"
+    costs = {cost.name: cost for cost in summary.cost}
+    found = [(costs[name], what) for name, what in _COSTS.items() if name in costs]
+    if not found:
+        return
+    measured, profiled = found[0][0].n
+    took = " and ".join(f"{_ratio(cost)} {what}" for cost, what in found)
+    unsure = any(cost.ratio.low is None for cost, _ in found)
+    counted = f"{profiled} profiled, {measured} measured before" + (
+        f"; {_TOO_FEW}" if unsure else ""
+    )
+    yield f"the profile's own cost: its boots took {took} ({counted})"
 
 
 def _ratio(cost: Slowdown) -> str:
-    sure = _TOO_FEW
-    if cost.ratio.low is not None and cost.ratio.high is not None:
-        sure = f"95 %: {cost.ratio.low:.2f} to {cost.ratio.high:.2f}"
-    measured, profiled = cost.n
-    return f"{cost.ratio.estimate:.2f} times as long ({sure}; {profiled} and {measured} boots measured)"
+    ratio = cost.ratio
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.estimate:.2f}"
+    return f"{ratio.estimate:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
 
 
 def sentence(phase: PhaseExits) -> str:

@@ -1,17 +1,25 @@
 """What watching costs, for a person and for a program."""
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from qemu_boot_time.model import Clock, Outcome, Run
 from qemu_boot_time.report.json import plain
-from qemu_boot_time.report.parts import fitting_width, grid, more_boots, ms, number, printable
+from qemu_boot_time.report.parts import (
+    PIPE,
+    Screen,
+    fitting_width,
+    grid,
+    more_boots,
+    ms,
+    number,
+    printable,
+    rendered,
+)
 from qemu_boot_time.stats.overhead import Cost
 from qemu_boot_time.stats.verdict import Verdict
 
@@ -35,17 +43,16 @@ class Overhead:
     """What watched: sources, or the command that ran beside."""
 
 
-def to_text(found: Overhead) -> str:
-    """Render for a terminal of 80 columns: each quantity, then what it comes to in one sentence."""
+def to_text(found: Overhead, screen: Screen = PIPE) -> str:
+    """Render for the screen that it is shown on: each quantity, then what it comes to in one sentence."""
     table = _table(found.costs)
-    stream = io.StringIO()
-    Console(file=stream, width=fitting_width(table), no_color=True, highlight=False).print(table)
+    text = rendered([table], fitting_width(table, screen=screen), screen)
     sides = (("alone", found.alone), ("watched", found.watched))
     lines = [
         f"alone:   {_side(found.alone, ())}",
         f"watched: {_side(found.watched, found.watchers)}",
         "",
-        *([*stream.getvalue().rstrip().splitlines(), ""] if found.costs else []),
+        *([*text.rstrip().splitlines(), ""] if found.costs else []),
         sentence(found),
         *(line for cost in found.costs for line in _undecided(cost)),
         *(line for title, run in sides for line in _failures(title, run)),

@@ -7,7 +7,7 @@ from statistics import median
 
 from qemu_boot_time.model import Boot, Counter, ExitKind, Profile, Run
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.stats.overhead import Ratio, ratio_of
+from qemu_boot_time.stats.overhead import Quantity, Ratio, ratio_of
 
 IDLE = frozenset({"EXIT_HLT", "EXIT_IDLE_HLT", "EXIT_MWAIT", "KVM_EXIT_HLT"})
 """Reasons with which a guest waits for time to pass: it would have been as long without the exit."""
@@ -80,7 +80,7 @@ class Slowdown:
     """How many times as long something takes in the boots that were profiled."""
 
     name: str
-    """A phase, or ``total``."""
+    """``CPU time``, ``total``, or a phase."""
     n: tuple[int, int]
     """Boots measured and profiled."""
     ratio: Ratio
@@ -95,7 +95,7 @@ class ExitSummary:
     failed: int
     phases: tuple[PhaseExits, ...]
     cost: tuple[Slowdown, ...]
-    """The total first."""
+    """The CPU time first, which what else the host did meanwhile changes least; then the total."""
     notes: tuple[str, ...]
 
 
@@ -182,17 +182,24 @@ def _lengths(boot: Boot) -> Mapping[str, int]:
 
 
 def _costs(measured: Iterable[Boot], profiled: Sequence[Boot]) -> Iterable[Slowdown]:
-    """Compare phases that both kinds of boots have: the total first, then in the order of the boots."""
-    sides = [_by_phase(boot for boot in measured if boot.ok), _by_phase(profiled)]
+    """Compare what both kinds of boots have: CPU time, total, then phases in the order of the boots."""
+    sides = [_taken(boot for boot in measured if boot.ok), _taken(profiled)]
     names = [name for name in sides[0] if name in sides[1]]
-    for name in sorted(names, key=lambda name: name != TOTAL):
+    for name in sorted(names, key=_place_of_cost):
         first, second = (side[name] for side in sides)
         yield Slowdown(name, (len(first), len(second)), ratio_of(first, second))
 
 
-def _by_phase(boots: Iterable[Boot]) -> Mapping[str, list[int]]:
+def _place_of_cost(name: str) -> tuple[bool, bool]:
+    return name != Quantity.CPU, name != TOTAL
+
+
+def _taken(boots: Iterable[Boot]) -> Mapping[str, list[int]]:
+    """Give what boots took of each: logarithms are of what is above 0 alone."""
     found: dict[str, list[int]] = defaultdict(list)
     for boot in boots:
+        if boot.cpu_ns:
+            found[Quantity.CPU].append(boot.cpu_ns)
         for name, length_ns in reversed(tuple(_lengths(boot).items())):
             if length_ns:
                 found[name].append(length_ns)

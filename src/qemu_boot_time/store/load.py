@@ -228,7 +228,8 @@ def boot_from_facts(
     start = facts.start
     events += events_of(start.monitor_ns, start.greeting_ns, start.kernel_ns)
     pid = next((event.vm for event in events if event.kind is EventKind.EXEC), facts.pids[-1])
-    return boot_of([*events, *resets], index=facts.index, pid=pid, rules=rules, ending=ending)
+    boot = boot_of([*events, *resets], index=facts.index, pid=pid, rules=rules, ending=ending)
+    return replace(boot, cpu_ns=facts.cpu_ns)
 
 
 def _up_to_the_end(events: Sequence[Event], rules: Rules) -> list[Event]:
