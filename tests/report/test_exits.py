@@ -75,6 +75,13 @@ def test_a_boot_that_is_left_out_says_why() -> None:
     assert "left out: boot 10 (timeout), boot 9 (exits not known)" == lines[1]
 
 
+def test_without_a_whole_boot_nothing_is_known() -> None:
+    """The reason stands below."""
+    text = to_text(replace(profiled(), profiles=(failed(9),)))
+
+    assert "exits: not known of any boot\nleft out: boot 10 (timeout)\n" in text
+
+
 def test_json_has_all() -> None:
     """The counters of each boot as they are, and what they come to."""
     run = profiled([counter("fw_cfg", 7, 12 * MS, region="fwcfg")])

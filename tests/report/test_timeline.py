@@ -51,6 +51,15 @@ def test_the_boot_nearest_to_the_median_is_taken() -> None:
     assert [] == timelines_of(run, 7) == timelines_of(Run("night", ()))
 
 
+def test_a_boot_of_which_nothing_was_seen_has_no_rows() -> None:
+    """It left before its first mark: a line says so."""
+    run = Run("night", (Boot(0, 1, Outcome.QEMU_FAILED),))
+
+    text = to_text(run, Showing(timelines=timelines_of(run, 1)))
+
+    assert "boot 1: nothing was seen of it" in text.splitlines()
+
+
 def test_boots_that_looked_inside_have_timelines_of_their_own() -> None:
     """They are other boots: what they saw lies on their own clock."""
     run = Run(

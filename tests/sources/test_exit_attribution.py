@@ -1,5 +1,7 @@
 """Exits find their phases and their devices."""
 
+from dataclasses import replace
+
 import kvm_events
 from boots import marks
 from kvm_events import Line, back, mmio, msr, pio, ports, to_qemu
@@ -181,6 +183,11 @@ def test_exits_over_time() -> None:
     of_it = [sample for sample in found.samples if sample.device == "fw_cfg"]
     assert (1, 1000, 200) == (of_it[0].exits, of_it[-1].exits, len(of_it))
     assert 2 * MS + 999 == of_it[-1].time_ns
+
+
+def test_a_boot_that_failed_before_its_first_exit_needs_no_note() -> None:
+    """Interrupted, or left by QEMU: nothing is said of KVM."""
+    assert () == profile(of=replace(USUAL, outcome=Outcome.INTERRUPTED)).notes
 
 
 def test_what_cannot_be_told_is_said() -> None:

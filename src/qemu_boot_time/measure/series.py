@@ -157,7 +157,14 @@ class Series:
             replace(self, plan=plan, purpose=purpose).boot(index)
 
     def profile(self) -> None:
-        """Boot some more to count their exits; these boots are no part of the result."""
+        """Boot some more to count their exits; these boots are no part of the result.
+
+        Where no boot got there, none of these would: each would only take its whole time.
+        """
+        if not (self.plan.keep_going or any(boot.ok for boot in self.boots)):
+            if self.plan.profiles:
+                self.note("no boot got there: none was profiled (--keep-going does)")
+            return
         plan, paused = profiled(self.plan)
         raw, first = self.side.writer.raw, len(self.boots) + len(self.plan.inside)
         for index in range(first, first + self.plan.profiles):

@@ -31,6 +31,7 @@ __all__ = [
     "children",
     "cpu_of_the_ended_ns",
     "end_group",
+    "end_left_behind",
     "has_ended",
     "reap",
     "require",
@@ -274,6 +275,20 @@ def reap(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return True
+
+
+def end_left_behind(others: Collection[int]) -> None:
+    """Kill all our children but ``others``, and what they leave to us in turn; whom we may not kill stays.
+
+    What a child has left behind is among them after :func:`adopt_orphans`.
+    """
+    seen = set(others)
+    while left := children() - seen:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        seen |= left
 
 
 def has_ended(pid: int, *, within_s: float = 0) -> bool:

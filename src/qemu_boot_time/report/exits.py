@@ -40,8 +40,7 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
     if not run.profiles:
         return
     summary = exits_of(run)
-    do = "does" if summary.boots == 1 else "do"
-    yield Text(f"exits: {_boots(summary.boots)} that {do} not count", style="bold")
+    yield Text(f"exits: {_headline(summary)}", style="bold")
     if summary.failed:
         bad = ", ".join(_bad(profile) for profile in run.profiles if not is_whole(profile))
         yield Text(f"left out: {bad}")
@@ -50,6 +49,13 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
     for phase in summary.phases:
         yield from (Text(), _table(phase))
     yield from (Text(), *(Text(f"note: {printable(note)}") for note in summary.notes), Text())
+
+
+def _headline(summary: ExitSummary) -> str:
+    if not summary.boots:
+        return "not known of any boot"
+    do = "does" if summary.boots == 1 else "do"
+    return f"{_boots(summary.boots)} that {do} not count"
 
 
 def _bad(profile: Profile) -> str:

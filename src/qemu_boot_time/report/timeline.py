@@ -70,6 +70,9 @@ def _median_boot(run: Run) -> Boot | None:
 
 def timeline_parts(timeline: Timeline) -> Iterator[RenderableType]:
     """Render one for a terminal: what lies in what is told by how far it is set in."""
+    if not timeline.rows:
+        yield from (Text(f"{timeline.title}: nothing was seen of it"), Text())
+        return
     shown, left_out = _longest(timeline.rows)
     table = grid(f"{timeline.title} (ms since exec)", _COLUMNS)
     for row in shown:

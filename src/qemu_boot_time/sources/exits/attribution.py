@@ -29,6 +29,7 @@ _BY_SOFTWARE = (
     "took, this host does not tell (no kvm_exit)"
 )
 _SEVERAL = "{} vCPUs: the time outside is that of all of them together"
+_NO_EXIT = "no exit was seen: the guest was not run by KVM, or not by the process that we started"
 _NO_MAP = "QEMU's monitor showed no memory map: no device has a name"
 
 
@@ -53,7 +54,7 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     ]
     ordered = sorted(counters, key=lambda each: _rank(each, parted.names))
     samples = _samples(exits, kept, owner, owners, parted.zero_ns)
-    return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(exits, kept, lookup)))
+    return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(boot, exits, kept, lookup)))
 
 
 def _within_phases(exits: Exits, parted: "_Parted") -> Exits:
@@ -214,9 +215,10 @@ def _steps(device: str, times_ns: Numbers, zero_ns: int) -> Iterator[CounterSamp
         yield CounterSample(int(ordered[step]) - zero_ns, device, step + 1)
 
 
-def _notes(exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:
+def _notes(boot: Boot, exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:
     if not len(kept):
-        yield "no exit was seen: the guest was not run by KVM, or not by the process that we started"
+        if boot.ok:  # of another, how it ended says enough
+            yield _NO_EXIT
         return
     yield _BY_HARDWARE if exits.by_kvm_exit else _BY_SOFTWARE
     vcpus = len(np.unique(exits.tid[kept]))
