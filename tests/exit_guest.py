@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.guest import tiny
 from qemu_boot_time.guest.tiny import Flood, Raw, assemble
-from qemu_boot_time.model import ExitKind
 
 FW_CFG, FW_CFG_DATA, CMOS, CMOS_DATA, PCI = 0x510, 0x511, 0x70, 0x71, 0xCF8
 PIT = 0x40

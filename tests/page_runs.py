@@ -9,12 +9,10 @@ from typing import Any
 import msgspec
 
 from boots import marks
+from qemu_boot_time.exits import Counter, CounterSample, ExitKind
 from qemu_boot_time.model import (
     Alignment,
     Boot,
-    Counter,
-    CounterSample,
-    ExitKind,
     Inside,
     Outcome,
     Phase,

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from boots import marks
-from qemu_boot_time.model import Boot, Counter, ExitKind, Outcome, Profile, Run
+from qemu_boot_time.exits import Counter, ExitKind
+from qemu_boot_time.model import Boot, Outcome, Profile, Run
 from qemu_boot_time.phases import Rules, boot_of_marks
 
 MS = 10**6

@@ -98,7 +98,7 @@ def test_perfs_python_loads_no_room_that_it_does_not_need() -> None:
     _, ours = loaded_by(*_PERF_NEEDS)
 
     rooms = {name.split(".")[1] for name in ours if "." in name}
-    assert {"model", "protocol", "phases", "stats", "sources", "report"} == rooms
+    assert {"model", "exits", "protocol", "phases", "stats", "sources", "report"} == rooms
 
 
 def test_a_foreign_import_would_be_found() -> None:

@@ -1,26 +1,40 @@
 """Boots whose exits are counted: their command, and the maps that are taken while they run."""
 
+import os
+import selectors
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import pytest
 
+from qemu_boot_time import process
+from qemu_boot_time.cli import measuring
+from qemu_boot_time.cli.measuring import Printing
+from qemu_boot_time.cli.output import Form
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.host import Probe
-from qemu_boot_time.measure import Plan
-from qemu_boot_time.measure.mapper import Mapper
+from qemu_boot_time.measure import Plan, Side, Silence, measure
+from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.profile import check, profiled
-from qemu_boot_time.model import Event, EventKind
+from qemu_boot_time.measure.series import Series
+from qemu_boot_time.measure.watch import Watch, step
+from qemu_boot_time.model import Boot, EndedBy, Event, EventKind, Outcome, Run
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.protocol import POWER_OFF
-from qemu_boot_time.sources.exits import MapRecord
+from qemu_boot_time.sources.exits import MapRecord, recorder
 from qemu_boot_time.sources.exits.maps import read_maps
+from qemu_boot_time.store.facts import RunWriter
+from qemu_boot_time.store.load import load_run
+from qemu_boot_time.vm.boot import RunningVm
 from qemu_boot_time.vm.command import parse
 from qemu_boot_time.vm.qmp import Qmp
+from runs import run_facts
 
 QEMU = "qemu-system-x86_64"
+REACHED = Boot(0, 7, Outcome.REACHED)
 ANSWER = {"id": "human-monitor-command", "return": "FlatView #0\r\n"}
 
 
@@ -50,6 +64,11 @@ def saw(taker: Mapper, monitor: Monitor, kind: EventKind, **fields: Any) -> None
 def plan(*words: str) -> Plan:
     """Make a plan."""
     return Plan(parse((QEMU, *words)), 1, Rules(), ())
+
+
+def writer(directory: Path) -> RunWriter:
+    """Begin a run."""
+    return RunWriter.begin(directory / "run", run_facts())
 
 
 def test_a_boot_waits_for_its_first_map() -> None:
@@ -108,6 +127,37 @@ def test_an_answer_that_never_comes(
     assert (False, True) == (before, taker.is_overdue)
 
 
+@dataclass
+class Vm:
+    """A QEMU that may have left."""
+
+    qmp: Monitor
+    ended: bool
+    leader_ended: bool = False
+
+
+@pytest.mark.parametrize(("left", "by"), [(False, EndedBy.TIMEOUT), (True, EndedBy.ITSELF)])
+def test_a_monitor_that_we_gave_up_on_is_no_end_of_qemus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, left: bool, by: EndedBy
+) -> None:
+    """It is we who end that boot, and it is said why; QEMU may have left all the same."""
+    monitor = Monitor()
+    taker = Mapper(tmp_path / "x.mtree", paused=True)
+    taker.ask(cast("Qmp", monitor))
+    now_ns = time.monotonic_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 11 * 10**9)
+    vm = cast("RunningVm", Vm(monitor, left))
+    watch = Watch(vm, plan("-accel", "kvm"), time.monotonic() + 60, mapper=taker)
+
+    with selectors.DefaultSelector() as selector:
+        selector.register(readable := os.eventfd(1), selectors.EVENT_READ, lambda: None)
+        step(selector, watch)
+    os.close(readable)
+
+    assert by is watch.ended_by
+    assert ("" if left else NO_ANSWER) == watch.message
+
+
 def test_an_error_is_no_map(tmp_path: Path, monitor: Monitor) -> None:
     """And the next one may be asked for."""
     taker = Mapper(tmp_path / "x.mtree", paused=True)
@@ -131,3 +181,61 @@ def test_without_kvm_or_rights_it_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
     assert "--source plugin" in str(no_kvm.value.hint)
     assert "sudo mount" == no_rights.value.hint
+
+
+def test_a_recorder_that_is_refused_in_the_end_costs_no_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The measured boots are kept, and the run says why it has no profile."""
+
+    def refuse(_file: Path) -> None:
+        raise HostError("no locked memory is left")
+
+    monkeypatch.setattr(recorder, "arm", refuse)
+    side = Side(replace(plan("-accel", "kvm"), profiles=2), writer(tmp_path), Silence())
+
+    with process.Guard() as guard:
+        Series(side, side.plan, [], guard, tmp_path, boots=[REACHED]).profile()
+
+    run = load_run(tmp_path / "run")
+    assert () == run.profiles
+    assert "boot 2 and later ones have no profile: no locked memory is left" in run.notes
+
+
+def test_a_recorder_that_is_refused_is_so_before_the_first_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried when the sources are armed."""
+
+    def refuse(_file: Path) -> None:
+        raise HostError("no locked memory is left")
+
+    monkeypatch.setattr(recorder, "arm", refuse)
+    wanted = replace(plan("-accel", "kvm"), profiles=2)
+
+    with pytest.raises(HostError, match="no locked memory"):
+        measure(wanted, writer(tmp_path), Silence())
+
+    assert not (tmp_path / "run/boots.jsonl").exists() or not load_run(tmp_path / "run").boots
+
+
+def test_a_profile_that_is_missing_is_a_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is printed, and whoever asked for a profile is told that there is none."""
+    wanted = replace(plan("-accel", "kvm"), profiles=1)
+    shown: list[Run] = []
+
+    def printed(run: Run, _form: Form) -> int:
+        shown.append(run)
+        return 0
+
+    monkeypatch.setattr(measuring, "measure", lambda *_: [])
+    monkeypatch.setattr(measuring, "load_run", lambda _: Run("x", ()))
+    monkeypatch.setattr(measuring, "print_run", printed)
+
+    status = measuring.measure_and_print(
+        wanted, Printing(as_json=False, verbose=False, out=tmp_path / "run")
+    )
+
+    assert (5, 1) == (status, len(shown))

@@ -5,14 +5,17 @@ stars of their examples, and the page would say something else than the program.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from qemu_boot_time import cli
 from qemu_boot_time.cli.main import qbt
 
+_COMMANDS = Path(cli.__file__).parent
 _COLUMNS = 78
 """What click takes of a terminal of 80 columns or more."""
 
@@ -37,7 +40,9 @@ class QbtHelp(SphinxDirective):
     """A section for each command of `qbt`."""
 
     def run(self) -> list[nodes.Node]:
-        """Give the sections."""
+        """Give the sections; the page is made again when a module of the commands has changed."""
+        for module in sorted(_COMMANDS.glob("*.py")):
+            self.env.note_dependency(str(module))
         return [_section(path, text) for path, text in commands(qbt, _context(qbt, "qbt"))]
 
 

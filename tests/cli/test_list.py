@@ -6,7 +6,8 @@ import pytest
 
 from qbt_process import World
 from qemu_boot_time.model import Purpose
-from runs import boot_facts, make_run
+from qemu_boot_time.store.facts import RunKind, RunWriter
+from runs import boot_facts, make_run, run_facts
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_an_unreadable_run_hides_no_other(world: World) -> None:
     """It is told on standard error."""
     make_run(kept(world) / "good")
     (make_run(kept(world) / "bad") / "run.json").write_text("{")
+    RunWriter.begin(kept(world) / "emptied", run_facts(kind=RunKind.RECORDED, sources=("tracefs",)))
 
     done = world.qbt("list")
 
@@ -66,7 +68,9 @@ def test_an_unreadable_run_hides_no_other(world: World) -> None:
         done.status,
         [line.split()[0] for line in done.stdout.splitlines()],
     )
-    assert done.stderr.startswith("bad  unreadable: ")
+    assert ["bad  unreadable", "emptied  unreadable"] == [
+        line.partition(":")[0] for line in done.stderr.splitlines()
+    ]
 
 
 def test_no_run(world: World) -> None:

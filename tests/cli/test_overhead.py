@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from click import BadParameter
 from click.testing import CliRunner
 
 from qemu_boot_time.cli import overhead, report, show
@@ -45,6 +46,15 @@ def test_an_observer_that_cannot_be(words: list[str], what: str) -> None:
     assert isinstance(refusal, QbtError)
     assert what == refusal.what
     assert refusal.hint
+
+
+def test_seconds_to_settle_are_a_number() -> None:
+    """No range holds one that is none, and nobody can wait for it."""
+    words = ("--settle", "nan", "--observer", "sleep 9", "--", "qemu-system-x86_64")
+
+    result = CliRunner().invoke(overhead.command, words, standalone_mode=False)
+
+    assert isinstance(result.exception, BadParameter)
 
 
 def boots(took_ms: int) -> list[BootFacts]:

@@ -109,6 +109,17 @@ def test_the_timeline_of_one_boot(world: World) -> None:
     assert "timelines" not in world.qbt("show", "--json").document
 
 
+def test_a_run_that_failed_as_a_whole_has_no_timeline_in_the_middle(world: World) -> None:
+    """A line says so, and how any boot is shown."""
+    make_run(kept(world) / "night", [boot_facts(0, ended_by=EndedBy.TIMEOUT)])
+
+    whole, one = (world.qbt("show", *words) for words in (("--timeline",), ("--boot", "1")))
+
+    assert (4, 4, "") == (whole.status, one.status, one.stderr)
+    assert "no boot counts" in whole.stderr
+    assert "boot 1 (ms since exec)" in one.stdout
+
+
 def test_a_boot_that_is_not_there_has_no_timeline(world: World) -> None:
     """With the boots that there are."""
     make_run(kept(world) / "night")

@@ -1,6 +1,7 @@
 """The site: builds with no warning, hangs together, says what the program says, asks no network."""
 
 import html
+import pickle
 import re
 import shutil
 import subprocess
@@ -77,3 +78,16 @@ def test_commands_page_says_what_help_says(site: Path, command: str) -> None:
     text = html.unescape(re.sub(r"<[^>]+>", "", (site / "cli.html").read_text()))
 
     assert help_text.rstrip() in text
+
+
+def test_the_page_of_commands_follows_them(small: Path, tmp_path: Path) -> None:
+    """Whoever changes an option finds it there, without a build from nothing."""
+    shutil.copy(DOCS / "cli.md", small)
+    (small / "index.md").write_text("# A page\n\n```{toctree}\ncli\n```\n")
+
+    _sphinx("dummy", small, tmp_path / "site")
+
+    with (tmp_path / "site/.doctrees/environment.pickle").open("rb") as file:
+        environment = pickle.load(file)  # noqa: S301  # we have just written it
+    known = {(small / each).resolve() for each in environment.dependencies["cli"]}
+    assert {*(SOURCE / "qemu_boot_time/cli").glob("*.py")} <= known

@@ -30,11 +30,16 @@ NOT_RUN: Mapping[str, str] = MappingProxyType(
 
 NEED_KVM = (
     ".venv/bin/qbt record",
+    ".venv/bin/qbt run -n 10 --profile",
     "perf record",
     "qbt overhead",
     "qbt record",
+    "qbt run -n 10 --profile",
+    "qbt run -n 15 --source perf_event",
+    "qbt run -n 5 --profile",
+    "qbt show --timeline small",
 )
-"""How commands begin that watch VMs under KVM: they are run where KVM boots a tiny guest."""
+"""How commands begin that watch VMs under KVM, or show what was seen there: they are run where KVM boots a tiny guest."""
 
 VMM = "vmm-of-the-docs"
 """What QEMU is called in VMs that somebody else starts: other VMs may boot on the host meanwhile."""
@@ -64,13 +69,16 @@ STANDS: Mapping[str, str] = MappingProxyType(
         # What pages leave out, and what is elsewhere.
         r"(qemu-system-x86_64) \.\.\. (-serial stdio)": rf"\1 {_LINUX}",
         r"(qemu-system-x86_64[^'\n]*?) \.\.\.": rf"\1 {_TINY}",
+        # Only KVM has exits to count.
+        r"(--profile\b[^']*?-accel kvm)(?! -M pc)[\s\S]*": rf"\1 -M pc -m 16 {_TINY}",
         r"-accel kvm(?! -M pc)": "-accel tcg",
         r"/boot/vmlinuz": "bzImage",
         r"base/bzImage": "bzImage",
+        r"show --json last": "show --json demo",
         r"\^app: \w+": "^qbt-init",
         r"raw/perf_event.data": "monotonic.data",
         r"root=/dev/vda1?": "qbt_mark=7",
-        r"runs/2026\S+\*": "runs/*",
+        r"runs/n\*": "runs/*",
         # Whether the host is fit is no affair of the page.
         r"^qbt doctor$": "qbt doctor || test $? = 1",
         # The guest that stands for Debian has no user space.
@@ -82,7 +90,7 @@ STANDS: Mapping[str, str] = MappingProxyType(
         # The run before is one of times for the other commands of its page.
         r"--symbols vmlinux --baseline before": "--symbols vmlinux --baseline counted",
         # VMs that somebody else starts: one starts, and it is known which.
-        r"(\S*qbt record.*) --for 60s": r"(sleep 1; ./boot-my-vm.sh) & \1 --for 3s",
+        r"(\S*qbt record.*) --for 60s": r"(sleep 4; ./boot-my-vm.sh) & \1 --for 12s",
         r"qbt record( --comm \S+)?": f"qbt record --comm {VMM}",
         r"qbt analyze perf.data": f"qbt analyze --comm {VMM} perf.data",
         r"^(perf record(?:(?! -- ).)*)$": r"\1 ./boot-my-vm.sh",

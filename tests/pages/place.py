@@ -103,6 +103,7 @@ def _write_guests(here: Path) -> None:
     (here / "root.img").write_bytes(bytes(1 << 20))
     steps = (*tiny.marks(*tiny.PROTOCOL, spin=100_000), tiny.PowerOff())
     (here / "tiny.bin").write_bytes(tiny.image(*steps))
+    (here / "marks.bin").write_bytes(tiny.image(*tiny.marks(*tiny.PROTOCOL), tiny.PowerOff()))
     for rom in ("short.rom", "long.rom"):
         (here / rom).write_bytes(_EMPTY_ROM)
 

@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from boots import booted, passed, started
-from qemu_boot_time.model import (
-    Alignment,
-    Boot,
-    Counter,
-    ExitKind,
-    Inside,
-    Profile,
-    Purpose,
-    Span,
-)
+from qemu_boot_time.exits import Counter, ExitKind
+from qemu_boot_time.model import Alignment, Boot, Inside, Profile, Purpose, Span
 from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.phases.timeline import (
     Row,

@@ -13,6 +13,7 @@ from qemu_boot_time import host
 from qemu_boot_time.doctor.probe_boot import boot as probe_boot
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import stock
+from qemu_boot_time.sources import perf_event
 from real_host import kvm_to_itself, require
 
 
@@ -45,6 +46,14 @@ def perf(kvm: str) -> str:
     """Give KVM, where perf may record it."""
     require(host.perf_binary().ok, "no perf here")
     require(host.tracepoint_access().ok, "we may not record tracepoints here")
+    return kvm
+
+
+@pytest.fixture
+def traced(kvm: str) -> str:
+    """Give KVM, where we may record its tracepoints ourselves."""
+    probe = perf_event.probe()
+    require(probe.ok, probe.what)
     return kvm
 
 

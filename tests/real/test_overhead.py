@@ -132,6 +132,17 @@ def test_an_observer_that_ends_by_itself_has_no_cost(world: World, observer: str
     )
 
 
+@pytest.mark.parametrize("then", ["", "; while :; do sleep 0.1; done"])
+def test_what_an_observer_leaves_behind_is_ended(world: World, then: str) -> None:
+    """It may have made a daemon of itself, or of a helper; nothing of it watches the next boot."""
+    observer = f"sh -c '(setsid sleep 61 &){then}'"
+    words = ("--observer", observer, "--settle", "0.5", "-n", "1", "--", *guest(world))
+
+    world.qbt("overhead", *words)
+
+    assert [] == world.leftovers()
+
+
 def test_an_observer_leaves_with_us(world: World) -> None:
     """Killed outright in the middle of a boot, we leave neither it nor what it has started."""
     endless = tiny_qemu(world.bios(*tiny.marks("fw_start")))

@@ -38,7 +38,6 @@ from qemu_boot_time.sources.session import RecordingSession
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import parse
-from real_host import require
 from unprivileged import (
     NOBODY,
     PERFMON,
@@ -63,14 +62,6 @@ _OF_OTHERS = 100
 """More records than VMs of others add meanwhile, and fewer than a loss told twice."""
 _ROOM_OF_A_PAGE = 32
 """Marks that fit in a ring of one page together with what else a boot puts there."""
-
-
-@pytest.fixture
-def traced(kvm: str) -> str:
-    """Give KVM, where we may record its tracepoints ourselves."""
-    probe = perf_event.probe()
-    require(probe.ok, probe.what)
-    return kvm
 
 
 def _boot(bios: Path) -> int:

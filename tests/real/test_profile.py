@@ -18,19 +18,10 @@ from qemu_boot_time.sources.exits.recorder import ExitRecorder
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import parse
-from real_host import require
 
 pytestmark = pytest.mark.real
 
 PROFILE = ("--profile-boots", "2", "--source", "perf_event")
-
-
-@pytest.fixture
-def traced(kvm: str) -> str:
-    """Give KVM, where we may record its tracepoints ourselves."""
-    probe = perf_event.probe()
-    require(probe.ok, probe.what)
-    return kvm
 
 
 @pytest.fixture
@@ -136,6 +127,22 @@ def test_qemus_own_time_is_told(command: tuple[str, ...], world: World) -> None:
     (phase,) = [p for p in done.document["profile"]["phases"] if p["phase"] == "loader"]
     serial = next(row for row in phase["rows"] if row["device"] == "serial")
     assert 0 < serial["outside_ns"]["median"] <= phase["outside_ns"]["median"]
+
+
+@pytest.mark.parametrize(("words", "profiled"), [((), []), (("--keep-going",), ["timeout"])])
+def test_a_guest_that_never_gets_there_is_not_profiled(
+    traced: str, world: World, words: tuple[str, ...], profiled: list[str]
+) -> None:
+    """Its boots would take their whole time for nothing; --keep-going has them all the same."""
+    endless = tiny_qemu(world.bios(tiny.Hang()), accelerator=traced)
+    once = ("-n", "1", "--timeout", "2", "--profile-boots", "1", *words)
+
+    done = world.run("--source", "perf_event", *once, "--", *endless)
+
+    assert (4, ["timeout"]) == (done.status, done.outcomes), done.stderr
+    boots = done.document.get("profile", {}).get("boots", [])
+    assert profiled == [boot["outcome"] for boot in boots]
+    assert (not profiled) is any("none was profiled" in n for n in done.document["run"]["notes"])
 
 
 def test_without_kvm_there_is_nothing_to_count(world: World) -> None:

@@ -7,8 +7,6 @@ import pytest
 
 from qbt_process import World, tiny_qemu
 from qemu_boot_time.guest import stock, tiny
-from qemu_boot_time.sources import perf_event
-from real_host import require
 
 pytestmark = pytest.mark.real
 
@@ -24,14 +22,6 @@ _DEVICES = tuple(
         f"virtio-rng-pci,addr={slot:#x}.{function},multifunction={'off' if function else 'on'}",
     )
 )
-
-
-@pytest.fixture
-def traced(kvm: str) -> str:
-    """Give KVM, where we may record its tracepoints ourselves."""
-    probe = perf_event.probe()
-    require(probe.ok, probe.what)
-    return kvm
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import json
 from dataclasses import replace
 
 from profiles import counter, failed, profiled
-from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.exits import ExitKind
+from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import to_text
 
 MS = 10**6
 WIDTH = 80
+BAD = "x\udc80"
 EVIL = "\x1b[31m\u202e\r\n[red]x[/red]"
 
 
@@ -66,6 +68,17 @@ def test_a_table_a_phase() -> None:
     assert max(map(len, lines)) <= WIDTH
 
 
+def test_a_share_of_busy_time_goes_with_busy_exits() -> None:
+    """What a guest was idle is told by itself; a phase that was idle alone has its exits all the same."""
+    hlt = counter("", 4, 5 * MS, kind=ExitKind.OTHER, reason="EXIT_HLT")
+
+    busy, idle = (section(profiled(each)) for each in ([hlt, counter("ide", 1, MS)], [hlt]))
+
+    said = "firmware: 5.0% of its time outside, in 1 exit; 5.0% in 1 port read of ide; idle for 5.000 ms"
+    assert said in " ".join(busy)
+    assert "firmware: 4 exits; idle for 5.000 ms" in idle
+
+
 def test_names_from_elsewhere_are_shown_as_they_are() -> None:
     """A phase is the user's word, a device QEMU's, a message anybody's: none of them is obeyed."""
     counters = [
@@ -90,6 +103,13 @@ def test_a_boot_that_is_left_out_says_why() -> None:
     lines = section(replace(run, profiles=(*run.profiles, failed(9), lost)))
 
     assert "left out: boot 10 (timeout), boot 9 (exits not known)" == lines[1]
+
+
+def test_without_a_whole_boot_nothing_is_known() -> None:
+    """The reason stands below."""
+    text = to_text(replace(profiled(), profiles=(failed(9),)))
+
+    assert "exits: not known of any boot\nleft out: boot 10 (timeout)\n" in text
 
 
 def test_json_has_all() -> None:
@@ -121,6 +141,21 @@ def test_json_has_all() -> None:
     assert ["CPU time", "total", "exec..fw_start", "firmware"] == [
         each["name"] for each in document["cost"]
     ]
+
+
+def test_a_name_that_is_no_text_is_one_in_json() -> None:
+    """A device's is QEMU's command line's, a phase's the user's: any bytes."""
+    run = profiled([replace(counter(BAD, 7, region=BAD), phase=BAD)])
+    (profile,) = run.profiles
+
+    text = to_json(replace(run, profiles=(replace(profile, notes=(BAD,)),)))
+
+    document = json.loads(text)["profile"]
+    (boot,) = document["boots"]
+    (counted,), (phase,) = boot["counters"], document["phases"]
+    found = [counted["phase"], counted["device"], counted["region"], *boot["notes"]]
+    assert [r"x\udc80"] * 6 == [*found, phase["phase"], phase["rows"][0]["device"]]
+    assert r"7 port reads of x\udc80" in phase["words"]
 
 
 def test_a_run_without_a_profile_says_nothing_of_it() -> None:

@@ -8,10 +8,10 @@ from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as protos
 
 from boots import booted, marks, started
 from budgets import run_of
+from qemu_boot_time.exits import CounterSample
 from qemu_boot_time.model import (
     Alignment,
     Boot,
-    CounterSample,
     Inside,
     Mark,
     Outcome,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from boots import booted, marks, wrote
-from qemu_boot_time.model import Definitions, Kind, Run
+from qemu_boot_time.model import Definitions, Kind, Phase, Run
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
 from qemu_boot_time.report.json import to_json
 
@@ -90,6 +90,23 @@ def test_names_that_are_no_utf8() -> None:
     )
 
     assert r"/tmp/\udcff.csv" == document(run)["run"]["path"]
+
+
+def test_names_that_are_no_utf8_wherever_they_are() -> None:
+    """Phases and marks of the user's, parts, messages: they are in boots and in the summary."""
+    (boot,) = two_boots().boots[:1]
+    odd = Phase("p\udc80", "a\udc80", "b\udc80", 0, 9)
+    boot = replace(boot, phases=(*boot.phases, odd), parts=(odd,), message="m\udc80")
+    run = Run("x", (boot,), definitions=Definitions(phases={"p\udc80": ("a\udc80", "b\udc80")}))
+
+    found = document(run)
+
+    (told,) = found["boots"]
+    summary = found["summary"]
+    assert "m\\udc80" == told["message"]
+    assert {"p\\udc80": ["a\\udc80", "b\\udc80"]} == found["run"]["definitions"]["phases"]
+    for phase in (told["phases"][-1], told["parts"][0], summary["phases"][-1], summary["parts"][0]):
+        assert ("p\\udc80", "a\\udc80") == (phase["name"], phase["begin"])
 
 
 def test_what_a_run_means_and_where_it_was_measured() -> None:

@@ -18,6 +18,7 @@ from qemu_boot_time.cli import doctor as doctor_command
 from qemu_boot_time.cli.build import _print
 from qemu_boot_time.doctor import Accel, Patient, examine
 from qemu_boot_time.doctor.finding import Done, Finding, Group, Seen, Status, Write
+from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.guest.build_cache import BuiltFrom
 from qemu_boot_time.guest.builds import Built, Piece
 from qemu_boot_time.model import (
@@ -27,7 +28,6 @@ from qemu_boot_time.model import (
     Clock,
     Definitions,
     EndedBy,
-    ExitKind,
     Inside,
     Kind,
     Outcome,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from boots import booted, marks, started
 from qemu_boot_time.model import Boot, Inside, Outcome, Profile, Purpose, Run, Span
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
+from qemu_boot_time.report.rows import typical
 from qemu_boot_time.report.text import Showing, to_text
 from qemu_boot_time.report.timeline import MOST, timelines_document, timelines_of
 
@@ -51,13 +52,36 @@ def test_the_boot_nearest_to_the_median_is_taken() -> None:
     assert [] == timelines_of(run, 7) == timelines_of(Run("night", ()))
 
 
+def test_the_page_shows_the_same_boot() -> None:
+    """Whichever stands for a run in one report does so in the others."""
+    boots = [
+        boot_of_marks(marks(fw_start=t), index=i, rules=Rules())
+        for i, t in enumerate((120, 100, 104, 400))
+    ]
+    run = Run("night", tuple(boots))
+
+    assert ["boot 1"] == [each.title for each in timelines_of(run)]
+    assert boots[0] == next(typical(run)).boot
+
+
+def test_a_boot_of_which_nothing_was_seen_has_no_rows() -> None:
+    """It left before its first mark: a line says so."""
+    run = Run("night", (Boot(0, 1, Outcome.QEMU_FAILED),))
+
+    text = to_text(run, Showing(timelines=timelines_of(run, 1)))
+
+    assert "boot 1: nothing was seen of it" in text.splitlines()
+
+
 def test_boots_that_looked_inside_have_timelines_of_their_own() -> None:
     """They are other boots: what they saw lies on their own clock."""
     run = Run(
         "night", (boot(),), inside=(Inside(Purpose.UNITS, boot()),), profiles=(Profile(boot()),)
     )
 
-    assert ["boot 1", "inside: units", "profile"] == [each.title for each in timelines_of(run)]
+    assert ["boot 1", "inside: units", "profile: boot 1"] == [
+        each.title for each in timelines_of(run)
+    ]
 
 
 def test_the_longest_of_what_a_guest_told() -> None:

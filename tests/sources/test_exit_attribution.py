@@ -1,9 +1,12 @@
 """Exits find their phases and their devices."""
 
+from dataclasses import replace
+
 import kvm_events
 from boots import marks
-from kvm_events import Line, back, mmio, msr, pio, ports, to_qemu
-from qemu_boot_time.model import Boot, Counter, ExitKind, Outcome, Profile
+from kvm_events import Line, back, entered, left, mmio, msr, pio, ports, to_qemu
+from qemu_boot_time.exits import Counter, ExitKind
+from qemu_boot_time.model import Boot, Outcome, Profile
 from qemu_boot_time.phases import Rules, phases_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.exits.attribution import profile_of
@@ -162,6 +165,21 @@ def test_time_that_qemu_took_for_a_map_is_not_the_guests() -> None:
     assert [10] == [counter.outside_ns for counter in found.counters]
 
 
+def test_an_exit_that_kvm_serves_waits_for_no_map() -> None:
+    """Its time is all its own, although QEMU was at work meanwhile."""
+    at = ZERO + 2 * MS
+    drawn = ports((0x510, 0x511, "fwcfg"), at_ns=at + 2, took_ns=500)
+
+    found = profile(
+        *(left(at, 0x78), entered(at + 60)),
+        *(left(at + 100, 0x7B), pio(at + 101, 0x510), to_qemu(at + 102, 2), back(at + 509)),
+        entered(at + 510),
+        maps=(drawn,),
+    )
+
+    assert {"EXIT_HLT": 60, "fw_cfg": 8} == {c.owner: c.outside_ns for c in found.counters}
+
+
 def test_a_phase_has_no_time_of_the_next_one() -> None:
     """Where a guest comes back after the phase has ended, what is later is no part of it."""
     end = ZERO + 9 * MS
@@ -195,6 +213,11 @@ def test_a_sample_is_called_as_its_counter() -> None:
     assert {"no device": 2, "processor": 1, "KVM_EXIT_INTR": 1} == {
         sample.device: sample.exits for sample in found.samples
     }
+
+
+def test_a_boot_that_failed_before_its_first_exit_needs_no_note() -> None:
+    """Interrupted, or left by QEMU: nothing is said of KVM."""
+    assert () == profile(of=replace(USUAL, outcome=Outcome.INTERRUPTED)).notes
 
 
 def test_what_cannot_be_told_is_said() -> None:

@@ -8,6 +8,8 @@ import pytest
 import kvm_events
 from kvm_events import FILE, PID, back, entered, left, mmio, msr, pio, ports, to_qemu, told
 from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.sources import kvm_exits
+from qemu_boot_time.sources.exits import pairing
 from qemu_boot_time.sources.exits.maps import Lookup
 from qemu_boot_time.sources.exits.pairing import exits_of, stream_of
 
@@ -153,6 +155,11 @@ def test_other_vms_are_left_out() -> None:
     )
 
     assert [(10, "port write", 0x3F8, 1, "", -1)] == told(found)
+
+
+def test_all_that_is_recorded_has_a_meaning() -> None:
+    """And what has one is recorded."""
+    assert kvm_exits.EVENTS.keys() == pairing._SHAPES.keys()  # a table of functions
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,14 @@ def test_the_master_clock_stands_in_from_a_vcpu_alone() -> None:
     assert expected == first_entry(read([execed(10), *records, pio(30, 1)]))
 
 
+def test_the_thread_that_runs_the_guest_stands_in() -> None:
+    """Of a QEMU that has forked itself ftrace does not tell which thread is its first."""
+    records = [kvm(kvm_trace.MASTER_CLOCK, 12, tid=3), kvm(kvm_trace.MASTER_CLOCK, 17, tid=2)]
+
+    expected = (17, kvm_trace.MASTER_CLOCK, Bound.GE)
+    assert expected == first_entry(read([execed(10), Forked(11, 3, 1), *records, pio(30, 1)]))
+
+
 def test_the_best_of_several_witnesses_counts() -> None:
     """An entry beats its stand-ins, though they come first."""
     records = [

@@ -172,7 +172,11 @@ def _refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
 @pytest.mark.parametrize(
     ("code", "what", "hint"),
     [
-        (errno.EMFILE, "too many open files: perf_event takes 86", "ulimit -Hn 172"),
+        (
+            errno.EMFILE,
+            "too many open files: perf_event takes 91",
+            "ulimit -Hn 182; or --source debugcon",
+        ),
         (errno.EACCES, "perf_event_open: Permission denied", "qbt doctor"),
     ],
 )
@@ -182,6 +186,7 @@ def test_a_refusal_tells_what_to_do(
     """Every refusal of the kernel is one line with a next step."""
     _refuse(monkeypatch, code)
     monkeypatch.setattr(opened, "online_cpus", lambda: frozenset({0, 1}))
+    monkeypatch.setattr(opened, "_open_files", lambda: 5)
 
     with pytest.raises(HostError) as refused, contextlib.ExitStack() as stack:
         opened.open_cpus(stack, [], [b"attr"], pid=opened.EVERYONE)
@@ -221,6 +226,18 @@ def test_a_cpu_that_has_gone_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> 
         opened.open_cpus(stack, [], [b"attr"], pid=opened.EVERYONE)
 
 
+def test_room_is_made_beside_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another recorder of ours may hold most of what the limit allows."""
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(opened, "_open_files", lambda: 1000)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
+
+    needed = opened.make_room(100)
+
+    assert (1164, [(1164, 4096)]) == (needed, limits)
+
+
 def test_too_few_descriptors_are_known_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a large machine with a small limit the probe says so, and auto takes another source."""
     monkeypatch.setattr(opened, "online_cpus", lambda: frozenset(range(128)))
@@ -245,6 +262,7 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_it_takes(
     """What programs get at first is too little for 128 CPUs; where it is enough it stays."""
     _refuse(monkeypatch, errno.EMFILE)
     asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(opened, "_open_files", lambda: 0)
     monkeypatch.setattr(opened, "online_cpus", lambda: frozenset(range(128)))
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
     monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: asked.append(wanted))

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from profiles import MS, counter, failed, profiled
-from qemu_boot_time.model import ExitKind, Profile
-from qemu_boot_time.stats.exits import Middle, exits_of
+from profiles import MS, boot, counter, failed, profiled
+from qemu_boot_time.exits import ExitKind
+from qemu_boot_time.model import Profile
+from qemu_boot_time.stats.exits import MOST, Middle, exits_of
 
 
 def test_the_middle_of_each_count_and_how_far_it_differs() -> None:
@@ -23,8 +24,35 @@ def test_the_middle_of_each_count_and_how_far_it_differs() -> None:
         ("fw_cfg", Middle(7, 5, 9), Middle(68, 50, 70)),
         ("ide", Middle(0, 0, 3), Middle(0, 0, 30)),
     ] == [(row.device, row.exits, row.outside_ns) for row in phase.rows]
-    assert (Middle(8, 7, 9), Middle(70, 68, 80)) == (phase.exits, phase.outside_ns)
-    assert (20 * MS, 70 / (20 * MS)) == (phase.length_ns, phase.share(phase.outside_ns))
+    assert (Middle(8, 7, 9), Middle(70, 68, 80)) == (phase.exits, phase.busy.outside_ns)
+    assert (20 * MS, 70 / (20 * MS)) == (phase.length_ns, phase.busy.share)
+
+
+def test_a_share_is_each_boots_own() -> None:
+    """The middle of the times may be of one boot, and that of the lengths of another."""
+    run = profiled(*([counter("ide", 1, ns)] for ns in (5 * MS, 2 * MS, 20 * MS)))
+    profiles = [
+        replace(profile, boot=boot(9 + i, length))
+        for i, (profile, length) in enumerate(zip(run.profiles, (10, 20, 40), strict=True))
+    ]
+
+    (phase,) = exits_of(replace(run, profiles=tuple(profiles))).phases
+
+    assert [0.5, 0.5] == [phase.busy.share, phase.rows[0].share]
+    assert (20 * MS, Middle(5 * MS, 2 * MS, 20 * MS)) == (phase.length_ns, phase.busy.outside_ns)
+
+
+def test_what_is_not_told_one_by_one_is_added_up_in_each_boot() -> None:
+    """Of rows that differ from boot to boot the middles add up to something else."""
+    told = [counter(f"device {i}", 100, 1000) for i in range(MOST)]
+    few = [(("a", 0), ("b", 0)), (("a", 0), ("b", 9)), (("a", 9), ("b", 0))]
+    run = profiled(*([*told, *(counter(*each, 3) for each in pair)] for pair in few))
+
+    (phase,) = exits_of(run).phases
+
+    assert phase.rest is not None
+    assert (Middle(9, 0, 9), Middle(6, 6, 6)) == (phase.rest.exits, phase.rest.outside_ns)
+    assert Middle(1009, 1000, 1009) == phase.busy.exits
 
 
 def test_idleness_is_kept_apart() -> None:
@@ -34,9 +62,10 @@ def test_idleness_is_kept_apart() -> None:
     (phase,) = exits_of(profiled([hlt, counter("ide", 1, 10)])).phases
 
     assert (Middle(10, 10, 10), Middle(15 * MS, 15 * MS, 15 * MS)) == (
-        phase.outside_ns,
+        phase.busy.outside_ns,
         phase.idle_ns,
     )
+    assert (Middle(5, 5, 5), Middle(1, 1, 1)) == (phase.exits, phase.busy.exits)
     assert [("ide", False), ("", True)] == [(row.device, row.is_idle) for row in phase.rows]
 
 
@@ -44,7 +73,7 @@ def test_the_host_may_not_tell_the_time_outside() -> None:
     """Then nothing is said of it, and what comes most often is first."""
     (phase,) = exits_of(profiled([counter("ide", 1), counter("fw_cfg", 9)])).phases
 
-    assert (None, None, None) == (phase.outside_ns, phase.idle_ns, phase.share(phase.outside_ns))
+    assert (None, None, None) == (phase.busy.outside_ns, phase.idle_ns, phase.busy.share)
     assert ["fw_cfg", "ide"] == [row.device for row in phase.rows]
 
 

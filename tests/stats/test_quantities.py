@@ -7,7 +7,13 @@ import pytest
 from boots import booted, marks
 from qemu_boot_time.model import Boot, Clock, Mark, Outcome
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of, phases_of
-from qemu_boot_time.stats.quantities import Place, main_total, mark_times, phase_lengths
+from qemu_boot_time.stats.quantities import (
+    Place,
+    main_total,
+    mark_times,
+    median_boot,
+    phase_lengths,
+)
 
 TOTAL = Place("total", "exec", "linux_start_user")
 SHORT = Place("total", "exec", "fw_start")
@@ -95,3 +101,18 @@ def test_the_total_that_most_boots_have(
 ) -> None:
     """Over all sides together; no other phase is one."""
     assert expected == main_total(*sides)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "number"),
+    [
+        ({3: 7}, 3),
+        ({1: 9, 2: 5, 3: 1}, 2),
+        ({1: 120, 2: 100, 3: 104, 4: 400}, 1),  # 112 is as far from both
+        ({4: 5, 2: 5, 3: 9}, 2),
+        ({1: 10**18 + 2, 2: 10**18, 3: 10**18 + 1, 4: 10**18 + 1}, 3),
+    ],
+)
+def test_one_boot_stands_for_all(lengths: dict[int, int], number: int) -> None:
+    """The one nearest to the median; of several the first, in whatever order they come."""
+    assert number == median_boot(lengths)

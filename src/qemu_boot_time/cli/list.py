@@ -25,14 +25,9 @@ def command(*, as_json: bool) -> None:
     rows = []
     for directory in all_runs():
         try:
-            facts, boots = read_facts(directory)
+            rows.append((directory, *_facts_and_boots(directory)))
         except InputError as error:
             click.echo(printable(f"{directory.name}  unreadable: {error.what}"), err=True)
-            continue
-        done = sum(boot.counts for boot in boots)
-        if facts.kind is RunKind.RECORDED:
-            done = len(load_run(directory).boots)
-        rows.append((directory, facts, done))
     if as_json:
         click.echo(dump({"schema": 1, "runs": [_document(*row) for row in rows]}))
         return
@@ -43,6 +38,14 @@ def command(*, as_json: bool) -> None:
         click.echo(_line(*row, width=width))
     if not rows:
         click.echo(f"no run in {runs_directory()}; qbt demo makes one", err=True)
+
+
+def _facts_and_boots(directory: Path) -> tuple[RunFacts, int]:
+    """Read a run's facts, and how many boots it has: only what others started is counted in raw files."""
+    facts, boots = read_facts(directory)
+    if facts.kind is RunKind.RECORDED:
+        return facts, len(load_run(directory).boots)
+    return facts, sum(boot.counts for boot in boots)
 
 
 def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.options import require_text
 from qemu_boot_time.cli.output import Form, note, print_run
 from qemu_boot_time.cli.progress import Board, Count
-from qemu_boot_time.errors import HostError, QbtError, UsageError
+from qemu_boot_time.errors import ExitStatus, HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
 from qemu_boot_time.sources.table import SOURCES
@@ -126,6 +126,8 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     run = replace(run, notes=(*run.notes, *_advice(run, plan)))
     form = Form(printing.as_json, printing.verbose, gating=gating, waterfall=printing.waterfall)
     status = print_run(run, form)
+    if len(run.profiles) < plan.profiles:  # a note of the run says why
+        status = status or ExitStatus.CANNOT
     if interrupt is not None:
         note(
             f"interrupted; {len(run.boots)} boots are kept: "

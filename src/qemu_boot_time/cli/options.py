@@ -139,6 +139,13 @@ def asked_options(function: Command) -> Command:
     return with_asked
 
 
+qemu_argument = click.argument(
+    "qemu",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[--] QEMU...",
+    shell_complete=completing.files,
+)
 unit_option = click.option(
     "--unit",
     type=_Unit(list(UNITS)),

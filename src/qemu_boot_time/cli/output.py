@@ -125,6 +125,8 @@ def _timelines(run: Run, form: Form) -> Sequence["Timeline"]:
         more = ["..."] if len(run.boots) > _NAMED_BOOTS else []
         known = ", ".join([*numbers, *more])
         raise UsageError(f"--boot {number}: no such boot", hint=f"boots of this run: {known}")
+    if number is None and run.boots and not any(boot.ok for boot in run.boots):
+        note("--timeline: no boot counts, so none is in the middle; --boot N shows any of them")
     return timelines_of(run, number)
 
 

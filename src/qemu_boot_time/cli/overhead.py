@@ -6,12 +6,12 @@ from dataclasses import replace
 import click
 
 from qemu_boot_time import process
-from qemu_boot_time.cli import completing, options
+from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.output import note, screen
 from qemu_boot_time.cli.quoting import overhead_of
 from qemu_boot_time.cli.side_by_side import Labels, measure_plans
-from qemu_boot_time.cli.wanted import Wanted, measuring_options, plan_for
+from qemu_boot_time.cli.wanted import Wanted, a_number, measuring_options, plan_for
 from qemu_boot_time.errors import ExitStatus, UsageError
 from qemu_boot_time.measure import Beside, Plan
 from qemu_boot_time.report.overhead import Overhead, document, to_text
@@ -30,13 +30,7 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 
 
 @click.command("overhead", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument(
-    "qemu",
-    nargs=-1,
-    type=click.UNPROCESSED,
-    metavar="[--] QEMU...",
-    shell_complete=completing.files,
-)
+@options.qemu_argument
 @click.option(
     "-n",
     "--boots",
@@ -56,6 +50,7 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
     "--settle",
     "settle_s",
     type=click.FloatRange(0, 3600),
+    callback=a_number,
     default=2.0,
     show_default=True,
     metavar="S",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from qemu_boot_time.cli import completing, options
+from qemu_boot_time.cli import options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.inside import inside_option, purposes
@@ -32,13 +32,7 @@ Examples:
 
 
 @click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
-@click.argument(
-    "qemu",
-    nargs=-1,
-    type=click.UNPROCESSED,
-    metavar="[--] QEMU...",
-    shell_complete=completing.files,
-)
+@options.qemu_argument
 @how_often_options(10)
 @measuring_options
 @inside_option

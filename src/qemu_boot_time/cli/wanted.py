@@ -59,7 +59,7 @@ class Wanted:
     """Where the run is kept; None: in the usual place."""
 
 
-def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:
+def a_number(context: click.Context, option: click.Parameter, value: float) -> float:
     """Refuse what is no number: it is neither less nor more than any bound."""
     if math.isnan(value):
         raise click.BadParameter("not a number", context, option)
@@ -95,7 +95,7 @@ _OPTIONS: tuple[Callable[[Callable[..., int | None]], Callable[..., int | None]]
         "--timeout",
         "timeout_s",
         type=click.FloatRange(min=0, min_open=True, max=_LONGEST_S),
-        callback=_a_number,
+        callback=a_number,
         default=120.0,
         show_default=True,
         metavar="S",

@@ -23,8 +23,8 @@ _HINT = "it must run until it is interrupted, and say why where it does not: {}"
 def running(beside: Beside, directory: Path, guard: process.Guard) -> Iterator[None]:
     """Have it run in ``directory``, where its own files go, for as long as the block lasts.
 
-    It is given ``beside.settle_s`` seconds to get going, and is ended as Ctrl-C would end it. Where
-    there is no program, the wait is all there is.
+    It is given ``beside.settle_s`` seconds to get going, and is ended as Ctrl-C would end it; what it
+    has left behind is killed. Where there is no program, the wait is all there is.
     Raises BootError where it ends by itself, HostError where it cannot be started.
     """
     if not beside.argv:
@@ -32,7 +32,9 @@ def running(beside: Beside, directory: Path, guard: process.Guard) -> Iterator[N
         yield
         return
     log = directory / LOG
+    process.adopt_orphans()
     with contextlib.ExitStack() as stack:
+        stack.callback(process.end_left_behind, process.children())
         with deferred_signals():
             child = _started(beside, log)
             stack.callback(_end, child, guard)

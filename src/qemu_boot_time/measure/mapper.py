@@ -13,7 +13,9 @@ from qemu_boot_time.vm.qmp import Qmp
 
 _MONITOR = "human-monitor-command"
 _TELLING = {EventKind.PORT_WRITE, EventKind.PASSED}
-_OVERDUE_NS = 10_000_000_000
+_OVERDUE_S = 10
+NO_ANSWER = f"QEMU's monitor did not answer for {_OVERDUE_S} s when it was asked for a memory map"
+"""Why a boot was ended whose map is overdue."""
 
 
 class Mapper:
@@ -31,7 +33,7 @@ class Mapper:
     def is_overdue(self) -> bool:
         """Whether QEMU will never answer: 7.2 waits for ever if its guest ends while it is asked."""
         waits_ns = time.monotonic_ns() - self._asked_ns
-        return bool(self._asked_ns) and waits_ns > _OVERDUE_NS
+        return bool(self._asked_ns) and waits_ns > _OVERDUE_S * 10**9
 
     def ask(self, qmp: Qmp) -> None:
         """Ask for a map, unless one is to come."""

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from qemu_boot_time import process
-from qemu_boot_time.errors import BootError, ProgramError
+from qemu_boot_time.errors import BootError, HostError, ProgramError
 from qemu_boot_time.measure import beside
 from qemu_boot_time.measure.inside import plan_for
 from qemu_boot_time.measure.mapper import Mapper
@@ -22,6 +22,7 @@ from qemu_boot_time.process.signals import deferred_signals
 from qemu_boot_time.sources.base import Arm, Armed, Session, Source, boot_name
 from qemu_boot_time.sources.clocks import clock_pair
 from qemu_boot_time.sources.exits import exits_file, maps_file, recorder
+from qemu_boot_time.sources.exits.recorder import ExitRecorder
 from qemu_boot_time.store.facts import BootFacts
 from qemu_boot_time.store.inside import STREAM
 from qemu_boot_time.store.load import boot_from_facts
@@ -50,6 +51,8 @@ class Series:
     idle: list[Session] = field(default_factory=list)
     """The sources of the other sides, which listen while this one boots."""
     announced: bool = False
+    recorders: tuple[ExitRecorder, ...] = ()
+    """What records the exits of the next boot: no source, for it tells no marks."""
     mapper: Mapper | None = None
     """Who takes QEMU's memory maps of the next boot."""
 
@@ -73,6 +76,8 @@ class Series:
         )
         for source in plan.sources:
             self.armed.append((source, stack.enter_context(source.arm(request, self.guard))))
+        if plan.profiles:
+            recorder.require()  # not when all that was to be measured is
 
     def announce(self) -> None:
         """Say what is added to the command, as soon as that is known."""
@@ -128,6 +133,8 @@ class Series:
     def _boot(self, index: int) -> Boot:
         for _, session in self.armed:
             session.begin(index)
+        for each in self.recorders:
+            each.begin()
         # A boot that has begun is told of, even if we are to end before we have seen it begin.
         with deferred_signals() as release, RunningVm(self._request(index), self.guard) as vm:
             watch = Watch(vm, self.plan, time.monotonic() + self.plan.timeout_s, mapper=self.mapper)
@@ -141,6 +148,8 @@ class Series:
             end_ns = time.monotonic_ns()
             for source, session in self.armed:
                 watch.saw(source, session.end(index))
+            for each in self.recorders:
+                each.end()
         facts = self._facts(index, watch, end_ns)
         self.side.writer.append(facts)
         if interrupted is not None:
@@ -157,18 +166,32 @@ class Series:
             replace(self, plan=plan, purpose=purpose).boot(index)
 
     def profile(self) -> None:
-        """Boot some more to count their exits; these boots are no part of the result."""
-        plan, paused = profiled(self.plan)
-        raw, first = self.side.writer.raw, len(self.boots) + len(self.plan.inside)
+        """Boot some more to count their exits; these boots are no part of the result.
+
+        Where no boot got there, none of these would: each would only take its whole time.
+        """
+        if not (self.plan.keep_going or any(boot.ok for boot in self.boots)):
+            if self.plan.profiles:
+                self.note("no boot got there: none was profiled (--keep-going does)")
+            return
+        first = len(self.boots) + len(self.plan.inside)
         for index in range(first, first + self.plan.profiles):
-            self.side.observer.looks(
-                Purpose.PROFILE, plan.command.argv[len(self.plan.command.argv) :]
-            )
-            with recorder.arm(exits_file(raw, index)) as session:
-                armed = [*self.armed, (recorder.SOURCE, session)]
-                mapper = Mapper(maps_file(raw, index), paused=paused)
-                purpose = Purpose.PROFILE
-                replace(self, plan=plan, purpose=purpose, armed=armed, mapper=mapper).boot(index)
+            with contextlib.ExitStack() as stack:
+                file = exits_file(self.side.writer.raw, index)
+                try:
+                    armed = stack.enter_context(recorder.arm(file))
+                except HostError as error:  # it could be had before the first boot
+                    self.note(f"boot {index + 1} and later ones have no profile: {error.what}")
+                    return
+                self._profile(index, armed)
+
+    def _profile(self, index: int, armed: ExitRecorder) -> None:
+        plan, paused = profiled(self.plan)
+        added = plan.command.argv[len(self.plan.command.argv) :]
+        self.side.observer.looks(Purpose.PROFILE, added)
+        mapper = Mapper(maps_file(self.side.writer.raw, index), paused=paused)
+        one = replace(self, plan=plan, purpose=Purpose.PROFILE, recorders=(armed,), mapper=mapper)
+        one.boot(index)
 
     def _prepare(self) -> None:
         if self.plan.prepare is None:
@@ -203,7 +226,7 @@ class Series:
             release()
             with selectors.DefaultSelector() as selector:
                 register(selector, watch, self.armed)
-                drain(selector, self.idle)
+                drain(selector, [*self.idle, *self.recorders])
                 while watch.ended_by is None:
                     step(selector, watch)
         except KeyboardInterrupt as interrupt:
@@ -226,7 +249,7 @@ class Series:
             accelerator=watch.accelerator,
             resets_ns=tuple(watch.resets_ns),
             start=watch.start,
-            message=self._message(index, ended_by, status),
+            message=watch.message or self._message(index, ended_by, status),
         )
 
     def _message(self, index: int, ended_by: EndedBy, status: int | None) -> str:

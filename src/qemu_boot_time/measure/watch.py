@@ -3,16 +3,16 @@
 import re
 import selectors
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from qemu_boot_time import process
-from qemu_boot_time.measure.mapper import Mapper
+from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.model import EndedBy, Event
 from qemu_boot_time.sources.base import Session, Source
@@ -49,6 +49,8 @@ class Watch:
     start: StartFacts = field(default_factory=StartFacts)
     mapper: Mapper | None = None
     """Who takes QEMU's memory maps; None: nobody asks for any."""
+    message: str = ""
+    """Why we ended it; empty: QEMU's own words say why it did."""
 
     def saw(self, source: Source, events: Iterable[Event]) -> None:
         """Take live events; the mark asked for ends the boot."""
@@ -149,8 +151,16 @@ def register(
             selector.register(fd, selectors.EVENT_READ, partial(_take, watch, source, read))
 
 
-def drain(selector: selectors.BaseSelector, idle: Iterable[Session]) -> None:
-    """Have the recorders of other sides emptied: what they see of this boot is none of theirs.
+class Emptied(Protocol):
+    """What is read for the sake of its file, or so that it does not fill up."""
+
+    def readers(self) -> Mapping[int, Callable[[], Iterable[Event]]]:
+        """Give the descriptors to wait on, and what to call when one is readable."""
+        ...
+
+
+def drain(selector: selectors.BaseSelector, idle: Iterable[Emptied]) -> None:
+    """Have recorders emptied which tell nothing of this boot: those of other sides, and of exits.
 
     One that nobody reads is full at some time, and then misses what its own side does (``perf``,
     whose output nobody took while another guest's console was recorded).
@@ -175,9 +185,10 @@ def step(selector: selectors.BaseSelector, watch: Watch) -> None:
     nobody_tells = watch.vm.leader_ended and not watch.vm.qmp.connected
     for key, _ in selector.select(min(left_s, _ORPHAN_POLL_S) if nobody_tells else left_s):
         key.data()
-    hangs = watch.mapper is not None and watch.mapper.is_overdue
-    if watch.ended_by is None and (hangs or watch.vm.ended):
+    if watch.ended_by is None and watch.vm.ended:
         watch.ended_by = EndedBy.ITSELF
+    if watch.ended_by is None and watch.mapper is not None and watch.mapper.is_overdue:
+        watch.ended_by, watch.message = EndedBy.TIMEOUT, NO_ANSWER
     if watch.ended_by is None and time.monotonic() >= watch.deadline:
         watch.ended_by = EndedBy.TIMEOUT
 

@@ -24,6 +24,7 @@ from qemu_boot_time.errors import HostError, ProgramError
 from qemu_boot_time.process.guard import Guard
 
 __all__ = [
+    "LIBC",
     "Finished",
     "Guard",
     "Start",
@@ -31,6 +32,7 @@ __all__ = [
     "children",
     "cpu_of_the_ended_ns",
     "end_group",
+    "end_left_behind",
     "has_ended",
     "reap",
     "require",
@@ -43,7 +45,8 @@ __all__ = [
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_LIBC = ctypes.CDLL(None)
+LIBC = ctypes.CDLL(None)
+"""The C library, for what the standard library has no name for."""
 _KILL_AFTER_S = 5.0
 _TAIL_BYTES = 4096
 _US_PER_S = 1_000_000
@@ -100,7 +103,7 @@ def start(request: Start) -> tuple[subprocess.Popen[bytes], int]:
     stamp_read, stamp_write = os.pipe()
 
     def before_exec() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(request.death_signal))
+        LIBC.prctl(_PR_SET_PDEATHSIG, int(request.death_signal))
         if request.cpus:
             os.sched_setaffinity(0, request.cpus)
         os.write(stamp_write, time.monotonic_ns().to_bytes(8, "little"))
@@ -254,7 +257,7 @@ def adopt_orphans() -> None:
     What a script has put into the background, or what made itself a daemon, is then still ours to
     see and to end.
     """
-    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def children() -> frozenset[int]:
@@ -274,6 +277,20 @@ def reap(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         return True
+
+
+def end_left_behind(others: Collection[int]) -> None:
+    """Kill all our children but ``others``, and what they leave to us in turn; whom we may not kill stays.
+
+    What a child has left behind is among them after :func:`adopt_orphans`.
+    """
+    seen = set(others)
+    while left := children() - seen:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        seen |= left
 
 
 def has_ended(pid: int, *, within_s: float = 0) -> bool:

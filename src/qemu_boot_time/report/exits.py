@@ -1,6 +1,6 @@
 """Where boots leave the guest, for a terminal and for a program: words first, then a table a phase."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -9,22 +9,22 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qemu_boot_time.model import ExitKind, Profile, Run
+from qemu_boot_time.exits import ExitKind
+from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.parts import grid, ms, printable
 from qemu_boot_time.stats.exits import (
+    MOST,
     ExitRow,
     ExitSummary,
     Middle,
     PhaseExits,
     Slowdown,
+    Sums,
     exits_of,
     is_whole,
 )
 from qemu_boot_time.stats.overhead import Quantity
-
-MOST = 10
-"""As many devices of a phase are shown; JSON has all."""
 
 COLUMNS = ("exits", "accesses", "outside ms", "share")
 """Of a phase's table: medians over boots, and from where to where they differ."""
@@ -48,6 +48,8 @@ def exits_parts(run: Run) -> Iterator[RenderableType]:
 
 def exits_heading(summary: ExitSummary) -> str:
     """Say how many boots the exits are of."""
+    if not summary.boots:
+        return "exits: not known of any boot"
     do = "does" if summary.boots == 1 else "do"
     return f"exits: {_boots(summary.boots)} that {do} not count"
 
@@ -94,19 +96,20 @@ def _ratio(cost: Slowdown) -> str:
 
 def sentence(phase: PhaseExits) -> str:
     """Say in words where a phase leaves the guest most."""
-    exits = f"{phase.exits.median:,} exit{'s' * (phase.exits.median != 1)}"
     idle = f"; idle for {ms(phase.idle_ns.median)} ms" if phase.idle_ns else ""
-    busy = phase.busy
-    if not busy:
-        return f"{phase.phase}: {exits}{idle}"
-    share = phase.share(busy[0].outside_ns)
-    if share is not None:
-        whole = phase.share(phase.outside_ns) or 0
+    if not phase.busy_rows:
+        return f"{phase.phase}: {_exits(phase.exits)}{idle}"
+    exits, first = _exits(phase.busy.exits), phase.busy_rows[0]
+    if phase.busy.share is not None and first.share is not None:
         return (
-            f"{phase.phase}: {whole:.1%} of its time outside, in {exits}; "
-            f"{share:.1%} in {_words(busy[0])}{idle}"
+            f"{phase.phase}: {phase.busy.share:.1%} of its time outside, in {exits}; "
+            f"{first.share:.1%} in {_words(first)}{idle}"
         )
-    return f"{phase.phase}: {exits}, {_words(busy[0])}{idle}"
+    return f"{phase.phase}: {exits}, {_words(first)}{idle}"
+
+
+def _exits(number: Middle) -> str:
+    return f"{number.median:,} exit{'s' * (number.median != 1)}"
 
 
 def _words(row: ExitRow) -> str:
@@ -130,18 +133,14 @@ def address_range(low: int, high: int) -> str:
 
 def _table(phase: PhaseExits) -> Table:
     table = grid(escape(phase_heading(phase)), COLUMNS)
-    busy, idle = phase.busy, [row for row in phase.rows if row.is_idle]
-    for row in busy[:MOST]:
-        table.add_row(*_escaped(row, phase))
-    if rest := busy[MOST:]:
-        table.add_row(*_rest(rest, phase))
-    for row in idle:
-        table.add_row(*_escaped(row, phase), style="dim")
+    for row in phase.busy_rows[:MOST]:
+        table.add_row(escape(printable(row_name(row))), *row_cells(row))
+    if phase.rest is not None:
+        table.add_row(f"{len(phase.busy_rows) - MOST} more", *_numbers(phase.rest))
+    for row in phase.rows:
+        if row.is_idle:
+            table.add_row(escape(printable(row_name(row))), *row_cells(row), style="dim")
     return table
-
-
-def _escaped(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
-    return escape(printable(row_name(row))), *row_cells(row, phase)
 
 
 def phase_heading(phase: PhaseExits) -> str:
@@ -150,14 +149,18 @@ def phase_heading(phase: PhaseExits) -> str:
     return printable(f"{phase.phase}{length}")
 
 
-def row_cells(row: ExitRow, phase: PhaseExits) -> tuple[str, ...]:
+def row_cells(row: ExitRow) -> tuple[str, ...]:
     """Give the cells of a row, one for each of :data:`COLUMNS`; empty: nobody knows, or there is none."""
-    share = phase.share(row.outside_ns)
+    exits, accesses, *times = _numbers(row)
+    return (exits, "" if row.kind is ExitKind.OTHER else accesses, *times)
+
+
+def _numbers(sums: Sums) -> tuple[str, str, str, str]:
     return (
-        _count(row.exits),
-        _count(row.accesses) if row.kind is not ExitKind.OTHER else "",
-        ms(row.outside_ns.median) if row.outside_ns else "",
-        "" if share is None else f"{share:.1%}",
+        _count(sums.exits),
+        _count(sums.accesses),
+        ms(sums.outside_ns.median) if sums.outside_ns else "",
+        "" if sums.share is None else f"{sums.share:.1%}",
     )
 
 
@@ -173,18 +176,6 @@ def _count(number: Middle) -> str:
     if number.least == number.most:
         return f"{number.median:,}"
     return f"{number.median:,} ({number.least:,}-{number.most:,})"
-
-
-def _rest(rows: Sequence[ExitRow], phase: PhaseExits) -> tuple[str, ...]:
-    outside = [row.outside_ns.median for row in rows if row.outside_ns]
-    share = phase.share(Middle(sum(outside), 0, 0)) if outside else None
-    return (
-        f"{len(rows)} more",
-        f"{sum(row.exits.median for row in rows):,}",
-        f"{sum(row.accesses.median for row in rows):,}",
-        ms(sum(outside)) if outside else "",
-        "" if share is None else f"{share:.1%}",
-    )
 
 
 def exits_document(run: Run) -> dict[str, Any]:
@@ -208,5 +199,19 @@ def exits_document(run: Run) -> dict[str, Any]:
             }
             for cost in summary.cost
         ],
-        "phases": [{**asdict(phase), "words": sentence(phase)} for phase in summary.phases],
+        "phases": [_phase(phase) for phase in summary.phases],
+    }
+
+
+def _phase(phase: PhaseExits) -> dict[str, Any]:
+    return {
+        "phase": phase.phase,
+        "length_ns": phase.length_ns,
+        "exits": phase.exits,
+        "busy_exits": phase.busy.exits,
+        "outside_ns": phase.busy.outside_ns,
+        "share": phase.busy.share,
+        "idle_ns": phase.idle_ns,
+        "rows": [asdict(row) for row in phase.rows],
+        "words": sentence(phase),
     }

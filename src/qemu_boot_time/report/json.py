@@ -87,8 +87,20 @@ def _span(span: Span) -> dict[str, Any]:
 
 
 def dump(document: Any) -> str:
-    """Render plain values as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    """Render plain values as indented JSON; text that is no UTF-8 as :func:`plain` has it, wherever it lies."""
+    try:
+        encoded = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_plain_values(document))
+    return msgspec.json.format(encoded, indent=2).decode()
+
+
+def _plain_values(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {plain(name): _plain_values(each) for name, each in value.items()}
+    return [_plain_values(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def plain(text: str) -> str:

@@ -95,7 +95,8 @@ def sentence(found: Overhead) -> str:
         return f"nothing is known of what {watchers} costs: one side has no boot that counts"
     each = " and ".join(f"{_ratio_in_words(cost)} {cost.quantity}" for cost in found.costs)
     first, second = found.costs[0].n
-    return f"watched by {watchers} a boot takes {each} ({second} boots, {first} alone)"
+    boots = f"{second} boot{'s' * (second != 1)}, {first} alone"
+    return f"watched by {watchers} a boot takes {each} ({boots})"
 
 
 def _ratio_in_words(cost: Cost) -> str:

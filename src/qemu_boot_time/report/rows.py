@@ -16,7 +16,13 @@ from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.exits import Middle, PhaseExits, is_whole
 from qemu_boot_time.stats.moves import Moves
-from qemu_boot_time.stats.quantities import UNACCOUNTED, Place, lengths_of, main_total
+from qemu_boot_time.stats.quantities import (
+    UNACCOUNTED,
+    Place,
+    lengths_of,
+    main_total,
+    median_boot,
+)
 
 MOST_POINTS = 1000
 """So many boots of a run are drawn; its numbers are of all."""
@@ -117,18 +123,18 @@ def longest_ns(bars: Iterable[Bar]) -> int:
 
 
 def typical(run: Run) -> Iterator[Typical]:
-    """Give the boot in the middle, of an even number the faster one, and the slowest, by the total."""
+    """Give the boot in the middle (:func:`median_boot`), and the slowest, by the total."""
     found = lengths_of(run)
     place = main_total(found)
     if place is None:
         return
     boots = {boot.number: boot for boot in run.boots}
-    ordered = sorted(found[place].items(), key=lambda pair: pair[1])
-    for role, (number, total) in (
-        ("median boot", ordered[(len(ordered) - 1) // 2]),
-        ("slowest boot", ordered[-1]),
+    totals = found[place]
+    for role, number in (
+        ("median boot", median_boot(totals)),
+        ("slowest boot", max(totals, key=lambda number: totals[number])),
     ):
-        yield Typical(role, boots[number], total)
+        yield Typical(role, boots[number], totals[number])
 
 
 def longest_of(runs: Iterable[Run]) -> int:
@@ -272,7 +278,7 @@ def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]
 
 def is_timed(phases: Iterable[PhaseExits]) -> bool:
     """Whether the host told for how long guests that did something were left."""
-    return any(phase.outside_ns is not None for phase in phases)
+    return any(phase.busy.outside_ns is not None for phase in phases)
 
 
 def typical_profile(profiles: Iterable[Profile]) -> Profile | None:

@@ -17,8 +17,7 @@ from qemu_boot_time.phases.timeline import (
 )
 from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import grid, ms, printable
-from qemu_boot_time.stats.quantities import main_total, phase_lengths
-from qemu_boot_time.stats.summary import stats_of
+from qemu_boot_time.stats.quantities import main_total, median_boot, phase_lengths
 
 MOST = 20
 """As many of what a guest told are shown to a person, the longest; JSON has all."""
@@ -50,7 +49,10 @@ def timelines_of(run: Run, number: int | None = None) -> list[Timeline]:
         Timeline(f"inside: {each.purpose}", each.boot, timeline_of_inside(each))
         for each in run.inside
     ]
-    found += [Timeline("profile", each.boot, timeline_of_profile(each)) for each in run.profiles]
+    found += [
+        Timeline(f"profile: boot {each.boot.number}", each.boot, timeline_of_profile(each))
+        for each in run.profiles
+    ]
     return found
 
 
@@ -63,13 +65,14 @@ def _median_boot(run: Run) -> Boot | None:
     place = main_total(lengths)
     if place is None:
         return None
-    totals = lengths[place]
-    middle = stats_of(list(totals.values())).median
-    return _numbered(run, min(totals, key=lambda number: abs(totals[number] - middle)))
+    return _numbered(run, median_boot(lengths[place]))
 
 
 def timeline_parts(timeline: Timeline) -> Iterator[RenderableType]:
     """Render one for a terminal: what lies in what is told by how far it is set in."""
+    if not timeline.rows:
+        yield from (Text(f"{timeline.title}: nothing was seen of it"), Text())
+        return
     shown, left_out = _longest(timeline.rows)
     table = grid(f"{timeline.title} (ms since exec)", _COLUMNS)
     for row in shown:

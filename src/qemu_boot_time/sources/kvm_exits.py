@@ -5,6 +5,9 @@ Standard library only. The numbers are those of arch/x86/include/uapi/asm/svm.h 
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
+
+from qemu_boot_time.sources import kvm_stock, kvm_trace
 
 EXIT = "kvm:kvm_exit"
 MMIO = "kvm:kvm_mmio"
@@ -18,6 +21,27 @@ EXIT_TO_IO, EXIT_TO_MMIO = 2, 6
 """``reason`` of kvm_userspace_exit: QEMU serves a port, an address (KVM_EXIT_IO, KVM_EXIT_MMIO)."""
 INTERRUPTED = "EINTR"
 """A signal called QEMU's thread: the guest did nothing."""
+
+
+class Told(NamedTuple):
+    """What is recorded of one event, and read of it again."""
+
+    fields: Mapping[str, int | None]
+    """Name to the highest number that has a meaning; None: any has."""
+    condition: str = ""
+    """The kernel's filter; empty: none."""
+
+
+EVENTS: Mapping[str, Told] = {
+    kvm_trace.PIO: Told({"rw": 1, "port": None, "count": None, "val": None}),
+    MMIO: Told({"type": MMIO_WRITE, "gpa": None}),
+    kvm_stock.MSR: Told({"write": 1, "ecx": None}),
+    EXIT: Told({"exit_reason": None, "isa": None}),
+    kvm_trace.ENTRY: Told({}),
+    USERSPACE_EXIT: Told({"reason": None, "errno": None}),
+    kvm_trace.FPU: Told({"load": None}, "load==1"),
+}
+"""What tells of exits: all that a profile records."""
 
 _SVM: Mapping[int, str] = {
     **{0x000 + n: f"EXIT_READ_CR{n}" for n in (0, 2, 3, 4, 8)},

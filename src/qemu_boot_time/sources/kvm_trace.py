@@ -118,13 +118,29 @@ class _Vm:
     """Of the first guest entry."""
     is_reset: bool = False
     """Whether it was reset, and nothing was seen of it since: the first entry may be repeated."""
-    candidates: dict[str, int] = field(default_factory=dict)
-    """Event to the time of its first that counts."""
+    entered_ns: int | None = None
+    """When it was first entered, by an entry itself."""
+    stand_ins: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Event and thread to the time of its first that counts."""
     stock: kvm_stock.StockBoot = field(default_factory=kvm_stock.StockBoot)
     threaded: bool = False
     """Whether it has a thread besides its first."""
     tsc_set: int = 0
     """How often the first vCPU was given its TSC before it ran."""
+
+    def first_entry(self, tid: int) -> tuple[str, int] | None:
+        """Give the best sign of its first guest entry, and when; ``tid`` is who runs the guest.
+
+        Another thread's counts only where that one gave none: of a QEMU that has forked itself, ftrace
+        does not tell which thread is its first, and that one sets up the clock long before.
+        """
+        if self.entered_ns is not None:
+            return ENTRY, self.entered_ns
+        ranked = sorted(
+            (thread != tid, _ENTRY_RANK[event], time_ns, event)
+            for (event, thread), time_ns in self.stand_ins.items()
+        )
+        return next(((event, time_ns) for *_, time_ns, event in ranked), None)
 
 
 class KvmTrace:
@@ -238,7 +254,7 @@ class KvmTrace:
             self.unclaimed[_called(record)] += 1
             self._early.setdefault(record.pid, deque(maxlen=_EARLY)).append(record)
             return
-        yield from self._at_work(vm)
+        yield from self._at_work(vm, record.tid)
         written: dict[str, int | str] = {"port": port, "value": value, "event": PIO}
         yield self._event(record, EventKind.PORT_WRITE, vm.pid, written)
 
@@ -248,7 +264,7 @@ class KvmTrace:
         if vm is None:
             return
         for seen in vm.stock.feed(record.time_ns, record.event, record.fields):
-            yield from self._at_work(vm)
+            yield from self._at_work(vm, record.tid)
             yield Event(seen.time_ns, self._source, seen.kind, vm.pid, seen.fields)
 
     def _entry(self, record: TraceRecord) -> Iterator[Event]:
@@ -263,14 +279,14 @@ class KvmTrace:
             vm.stock = kvm_stock.StockBoot()
             yield self._event(record, EventKind.RESET, vm.pid, {"event": ENTRY})
             yield self._firmware_of(vm, record.time_ns)
-        elif not vm.ran and (vm.exec_seen or at_reset_vector) and ENTRY not in vm.candidates:
-            vm.candidates[ENTRY] = record.time_ns
+        elif not vm.ran and (vm.exec_seen or at_reset_vector) and vm.entered_ns is None:
+            vm.entered_ns = record.time_ns
             vm.at_reset_vector = at_reset_vector
 
     def _stand_in(self, record: TraceRecord) -> Iterator[Event]:
         vm = self._vm_of(record)
         if vm is not None and vm.exec_seen and not vm.ran and _IS_ENTERING[record.event](record):
-            vm.candidates.setdefault(record.event, record.time_ns)
+            vm.stand_ins.setdefault((record.event, record.tid), record.time_ns)
         yield from ()
 
     _HANDLERS: ClassVar[Mapping[str, Callable[["KvmTrace", TraceRecord], Iterator[Event]]]] = {
@@ -290,17 +306,20 @@ class KvmTrace:
             self._vms[pid] = _Vm(pid)
         return self._vms.get(pid)
 
-    def _at_work(self, vm: _Vm) -> Iterator[Event]:
-        """Take note that the guest runs; give its first entry if that is still to be given."""
-        yield from self._entry_of(vm)
+    def _at_work(self, vm: _Vm, tid: int) -> Iterator[Event]:
+        """Take note that a thread runs the guest; give its first entry if that is still to be given."""
+        yield from self._entry_of(vm, tid)
         vm.ran, vm.is_reset = True, False
 
-    def _entry_of(self, vm: _Vm) -> Iterator[Event]:
-        """Give the first guest entry once, seen by the best event that fired for this VM."""
-        best = next((event for event in _ENTRY_BOUNDS if event in vm.candidates), None)
-        if best is not None and not vm.ran:
+    def _entry_of(self, vm: _Vm, tid: int = 0) -> Iterator[Event]:
+        """Give the first guest entry once, seen by the best event that fired for this VM.
+
+        ``tid`` is the thread that runs the guest; 0: nothing was seen of that.
+        """
+        found = vm.first_entry(tid)
+        if found is not None and not vm.ran:
+            best, time_ns = found
             fields = {"event": best, "bound": _ENTRY_BOUNDS[best].value}
-            time_ns = vm.candidates[best]
             yield Event(time_ns, self._source, EventKind.ENTRY, vm.pid, fields)
             if best == ENTRY and vm.at_reset_vector:
                 yield self._firmware_of(vm, time_ns)
@@ -325,6 +344,8 @@ _ENTRY_BOUNDS = {ENTRY: Bound.EXACT, MASTER_CLOCK: Bound.GE, FPU: Bound.GE}
 """The first guest entry and its stand-ins, best first. Both come on the vCPU's way into its first
 run: the request that every new vCPU is given and vcpu_enter_guest() works off, and just before it
 kvm_load_guest_fpu() in kvm_arch_vcpu_ioctl_run() (arch/x86/kvm/x86.c)."""
+
+_ENTRY_RANK = {event: rank for rank, event in enumerate(_ENTRY_BOUNDS)}
 
 _IS_ENTERING: Mapping[str, Callable[[TraceRecord], bool]] = {
     FPU: lambda record: record.fields.get("load") == 1,

@@ -16,17 +16,6 @@ from qemu_boot_time.sources.kvm_trace import Vmm
 _FIELD_NEEDED = {kvm_trace.ENTRY: "rip"}
 """Without it the event cannot be filtered, and would come with every exit of the guest: not at all."""
 
-_EXITS = {
-    kvm_trace.PIO: "",
-    kvm_exits.MMIO: "",
-    kvm_stock.MSR: "",
-    kvm_exits.EXIT: "",
-    kvm_trace.ENTRY: "",
-    kvm_exits.USERSPACE_EXIT: "",
-    kvm_trace.FPU: "load==1",
-}
-"""What tells of exits, to the filter of it."""
-
 
 class Enabled(Enum):
     """When a tracepoint is enabled: one that fires at each exit of the guest costs even if filtered."""
@@ -132,9 +121,9 @@ def find_exits(tracefs: Path) -> tuple[Tracepoint, ...]:
     What the running kernel lacks is left out. Raises HostError where port accesses are.
     """
     found: list[Tracepoint] = []
-    for event, condition in _EXITS.items():
+    for event, told in kvm_exits.EVENTS.items():
         try:
-            found.append(_tracepoint(tracefs, _Wanted(event, condition)))
+            found.append(_tracepoint(tracefs, _Wanted(event, told.condition)))
         except HostError:
             if event == kvm_trace.PIO:
                 raise

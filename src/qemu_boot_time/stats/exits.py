@@ -4,13 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any, Self
 
-from qemu_boot_time.model import Boot, Counter, ExitKind, Profile, Run, owner_of
+from qemu_boot_time.exits import Counter, ExitKind, owner_of
+from qemu_boot_time.model import Boot, Profile, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.overhead import Quantity, Ratio, ratio_of
 
 IDLE = frozenset({"EXIT_HLT", "EXIT_IDLE_HLT", "EXIT_MWAIT", "KVM_EXIT_HLT"})
 """Reasons with which a guest waits for time to pass: it would have been as long without the exit."""
+
+
+MOST = 10
+"""As many rows of a phase are told one by one to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +33,35 @@ class Middle:
         return cls(round(median(values)), min(values), max(values))
 
 
-@dataclass(frozen=True, slots=True)
-class ExitRow:
+_OfBoots = Sequence[Sequence[Counter]]
+"""Some counters of each boot, in the order of the boots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What some exits of a phase come to: added up in each boot, and then the middle of the boots."""
+
+    exits: Middle
+    accesses: Middle
+    outside_ns: Middle | None
+    """None: this host does not tell."""
+    share: float | None
+    """Of the phase's own time in each boot, the median of the boots; None: one of both is not known."""
+
+    @classmethod
+    def of(cls, boots: _OfBoots, lengths_ns: Sequence[int | None], **more: Any) -> Self:
+        """Add up the counters of at least one boot, in which the phase took so long."""
+        return cls(
+            exits=Middle.of([sum(each.exits for each in boot) for boot in boots]),
+            accesses=Middle.of([sum(each.accesses for each in boot) for boot in boots]),
+            outside_ns=_outside(boots),
+            share=_share(boots, lengths_ns),
+            **more,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitRow(Sums):
     """The exits of one kind to one device in one phase."""
 
     device: str
@@ -36,16 +69,12 @@ class ExitRow:
     kind: ExitKind
     reason: str
     """Of OTHER alone: the host's own word for it."""
-    exits: Middle
-    accesses: Middle
-    outside_ns: Middle | None
-    """None: this host does not tell."""
     addresses: tuple[int, int] | None
     """The lowest and the highest of all boots; None: there are none."""
 
     @property
     def owner(self) -> str:
-        """What they are of, as in :attr:`qemu_boot_time.model.Counter.owner`."""
+        """What they are of, as in :attr:`qemu_boot_time.exits.Counter.owner`."""
         return owner_of(self.device, self.kind, self.reason)
 
     @property
@@ -63,21 +92,19 @@ class PhaseExits:
     """Its median; None: ``unaccounted``, or no boot has it whole."""
     exits: Middle
     """Of all kinds, idle ones too."""
-    outside_ns: Middle | None
-    """Without what the guest was idle."""
+    busy: Sums
+    """Of a guest that did something."""
+    rest: Sums | None
+    """The same without the first :data:`MOST` rows; None: there are no more."""
     idle_ns: Middle | None
     """None: it was never idle."""
     rows: tuple[ExitRow, ...]
     """The one with the most time outside first, else the one with the most exits; idle ones last."""
 
     @property
-    def busy(self) -> tuple[ExitRow, ...]:
+    def busy_rows(self) -> tuple[ExitRow, ...]:
         """The rows of a guest that did something."""
         return tuple(row for row in self.rows if not row.is_idle)
-
-    def share(self, part: Middle | None) -> float | None:
-        """Say how much of the phase a time is; None: that is not known."""
-        return part.median / self.length_ns if part is not None and self.length_ns else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +165,19 @@ def _phase(name: str, profiles: Sequence[Profile]) -> PhaseExits:
     for at, part in enumerate(parts):
         for each in part:
             by_key[_key(each)][at].append(each)
-    rows = sorted((_row(key, each) for key, each in by_key.items()), key=_rank)
-    lengths = [ns for p in profiles for ns in [_lengths(p.boot).get(name)] if ns is not None]
+    lengths = [_lengths(profile.boot).get(name) for profile in profiles]
+    known = [length_ns for length_ns in lengths if length_ns is not None]
+    rows = sorted((_row(key, each, lengths) for key, each in by_key.items()), key=_rank)
     busy = [[each for each in part if each.reason not in IDLE] for part in parts]
-    idle = [[each for each in part if each.reason in IDLE] for part in parts]
+    told = {_key_of(row) for row in rows[:MOST]}
+    rest = [[each for each in part if _key(each) not in told] for part in busy]
     return PhaseExits(
         phase=name,
-        length_ns=round(median(lengths)) if lengths else None,
+        length_ns=round(median(known)) if known else None,
         exits=Middle.of([sum(each.exits for each in part) for part in parts]),
-        outside_ns=_outside(busy),
-        idle_ns=_outside(idle),
+        busy=Sums.of(busy, lengths),
+        rest=Sums.of(rest, lengths) if any(rest) else None,
+        idle_ns=_outside([[each for each in part if each.reason in IDLE] for part in parts]),
         rows=tuple(rows),
     )
 
@@ -157,14 +187,15 @@ def _key(counter: Counter) -> _Key:
     return counter.device, counter.kind, reason
 
 
-def _row(key: _Key, boots: Sequence[Sequence[Counter]]) -> ExitRow:
-    return ExitRow(
-        *key,
-        exits=Middle.of([sum(each.exits for each in boot) for boot in boots]),
-        accesses=Middle.of([sum(each.accesses for each in boot) for boot in boots]),
-        outside_ns=_outside(boots),
-        addresses=_addresses(each for boot in boots for each in boot),
-    )
+def _key_of(row: ExitRow) -> _Key:
+    return row.device, row.kind, row.reason
+
+
+def _row(key: _Key, boots: _OfBoots, lengths_ns: Sequence[int | None]) -> ExitRow:
+    addresses = _addresses(each for boot in boots for each in boot)
+    device, kind, reason = key
+    own = {"device": device, "kind": kind, "reason": reason, "addresses": addresses}
+    return ExitRow.of(boots, lengths_ns, **own)
 
 
 def _addresses(counters: Iterable[Counter]) -> tuple[int, int] | None:
@@ -172,10 +203,25 @@ def _addresses(counters: Iterable[Counter]) -> tuple[int, int] | None:
     return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
-def _outside(boots: Sequence[Sequence[Counter]]) -> Middle | None:
+def _outside(boots: _OfBoots) -> Middle | None:
     """Add up the time outside in each boot; None: in no boot is any known."""
-    known = [[each.outside_ns for each in boot if each.outside_ns is not None] for boot in boots]
-    return Middle.of([sum(boot) for boot in known]) if any(known) else None
+    sums = [_outside_ns(boot) for boot in boots]
+    known = any(each is not None for each in sums)
+    return Middle.of([each or 0 for each in sums]) if known else None
+
+
+def _outside_ns(boot: Iterable[Counter]) -> int | None:
+    known = [each.outside_ns for each in boot if each.outside_ns is not None]
+    return sum(known) if known else None
+
+
+def _share(boots: _OfBoots, lengths_ns: Sequence[int | None]) -> float | None:
+    """Give the middle of the boots' own shares: that of the middles may be of two different boots."""
+    if _outside(boots) is None:
+        return None
+    pairs = zip(boots, lengths_ns, strict=True)
+    shares = [(_outside_ns(boot) or 0) / length_ns for boot, length_ns in pairs if length_ns]
+    return median(shares) if shares else None
 
 
 def _rank(row: ExitRow) -> tuple[bool, int, int]:

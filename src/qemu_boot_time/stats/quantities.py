@@ -82,3 +82,13 @@ def main_total(*sides: Mapping[Place, Mapping[int, int]]) -> Place | None:
         if place.name == TOTAL
     }
     return max(counted, key=lambda place: counted[place], default=None)
+
+
+def median_boot(lengths: Mapping[int, int]) -> int:
+    """Give the number of the boot that stands for all: nearest to their median, of several the first.
+
+    ``lengths`` are of one quantity by the boots' numbers, at least one.
+    """
+    ordered = sorted(lengths.values())
+    twice_median = ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
+    return min(sorted(lengths), key=lambda number: abs(2 * lengths[number] - twice_median))

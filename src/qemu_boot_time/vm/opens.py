@@ -4,14 +4,13 @@ It takes no rights but to read them, works on any accelerator, and costs QEMU so
 """
 
 import contextlib
-import ctypes
 import os
 import struct
 from collections.abc import Iterator
 
+from qemu_boot_time.process import LIBC
 from qemu_boot_time.vm.command import QemuCommand
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
 # <sys/inotify.h>
 _IN_CLOSE_WRITE, _IN_CLOSE_NOWRITE, _IN_OPEN = 0x08, 0x10, 0x20
 _WANTED = _IN_OPEN | _IN_CLOSE_WRITE | _IN_CLOSE_NOWRITE
@@ -51,12 +50,12 @@ def _masks(data: bytes) -> Iterator[int]:
 def watched_opens(command: QemuCommand) -> Iterator[Opens | None]:
     """Watch the files that ``-kernel``, ``-initrd`` and ``-dtb`` name; None where there are none to see."""
     files = [value for value in command.values(*_KERNEL_FILES) if value]
-    descriptor = _LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if files else -1
+    descriptor = LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if files else -1
     if descriptor < 0:
         yield None
         return
     try:
-        added = [_LIBC.inotify_add_watch(descriptor, os.fsencode(f), _WANTED) for f in files]
+        added = [LIBC.inotify_add_watch(descriptor, os.fsencode(f), _WANTED) for f in files]
         yield Opens(descriptor) if max(added) >= 0 else None
     finally:
         os.close(descriptor)

@@ -15,7 +15,7 @@ from qemu_boot_time.report.rows import place_name
 from qemu_boot_time.report.troubles import failure_lines, suspect_lines
 from qemu_boot_time.stats.compare import Change
 from qemu_boot_time.stats.detail import Detail, Details
-from qemu_boot_time.stats.exits import ExitRow, ExitSummary, PhaseExits
+from qemu_boot_time.stats.exits import ExitRow, ExitSummary
 from qemu_boot_time.stats.intervals import Interval, median_interval, percentile
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import mark_times
@@ -123,7 +123,7 @@ def exit_tables(summary: ExitSummary) -> list[Table]:
         Table(
             f"exits in {phase_heading(phase)}",
             EXIT_COLUMNS,
-            tuple(_exit(row, phase) for row in phase.rows),
+            tuple(_exit(row) for row in phase.rows),
         )
         for phase in summary.phases
     ]
@@ -211,11 +211,11 @@ def _part(row: PartSummary) -> Row:
     return Row(printable(row.name), cells)
 
 
-def _exit(row: ExitRow, phase: PhaseExits) -> Row:
+def _exit(row: ExitRow) -> Row:
     numbers = (row.exits, row.accesses, row.outside_ns, None)
     cells = [
         Cell(text, number.median if text and number else None)
-        for text, number in zip(row_cells(row, phase), numbers, strict=True)
+        for text, number in zip(row_cells(row), numbers, strict=True)
     ]
     addresses = "" if row.addresses is None else address_range(*row.addresses)
     return Row(printable(row_name(row)), (*cells, Cell(addresses)))

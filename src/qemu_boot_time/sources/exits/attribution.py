@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qemu_boot_time.model import Boot, Counter, CounterSample, ExitKind, Phase, Profile
+from qemu_boot_time.exits import Counter, CounterSample, ExitKind
+from qemu_boot_time.model import Boot, Phase, Profile
 from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.protocol import PORTS, Names
 from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
@@ -28,6 +29,7 @@ _BY_SOFTWARE = (
     "took, this host does not tell (no kvm_exit)"
 )
 _SEVERAL = "{} vCPUs: the time outside is that of all of them together"
+_NO_EXIT = "no exit was seen: the guest was not run by KVM, or not by the process that we started"
 _NO_MAP = "QEMU's monitor showed no memory map: no device has a name"
 
 
@@ -51,7 +53,7 @@ def profile_of(boot: Boot, exits: Exits, lookup: Lookup, names: Names) -> Profil
     ]
     ordered = sorted(counters, key=lambda each: _rank(each, parted.names))
     samples = _samples(zip(counters, members, strict=True), exits, parted.zero_ns)
-    return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(exits, kept, lookup)))
+    return Profile(boot, tuple(ordered), tuple(samples), tuple(_notes(boot, exits, kept, lookup)))
 
 
 def _within_phases(exits: Exits, parted: "_Parted") -> Exits:
@@ -62,7 +64,8 @@ def _within_phases(exits: Exits, parted: "_Parted") -> Exits:
 def _without_maps(exits: Exits, lookup: Lookup) -> Exits:
     drawn_ns = lookup.drawing_ns(exits.time_ns, exits.outside_ns)
     left_ns = np.maximum(exits.outside_ns - drawn_ns, 0)
-    return replace(exits, outside_ns=np.where(exits.outside_ns >= 0, left_ns, UNKNOWN))
+    waited = exits.by_qemu & (exits.outside_ns >= 0)
+    return replace(exits, outside_ns=np.where(waited, left_ns, exits.outside_ns))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,9 +201,10 @@ def _steps(owner: str, times_ns: Numbers, zero_ns: int) -> Iterator[CounterSampl
         yield CounterSample(int(ordered[step]) - zero_ns, owner, step + 1)
 
 
-def _notes(exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:
+def _notes(boot: Boot, exits: Exits, kept: Numbers, lookup: Lookup) -> Iterator[str]:
     if not len(kept):
-        yield "no exit was seen: the guest was not run by KVM, or not by the process that we started"
+        if boot.ok:  # of another, how it ended says enough
+            yield _NO_EXIT
         return
     yield _BY_HARDWARE if exits.by_kvm_exit else _BY_SOFTWARE
     vcpus = len(np.unique(exits.tid[kept]))

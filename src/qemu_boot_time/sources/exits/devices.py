@@ -57,7 +57,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 )
 """QEMU's name of a region (a regular expression, all of it) to people's; empty: the group ``own``."""
 
-_NOBODY = frozenset({"io", "pci", "system", "memory", "piix3-reset", ""})
+_NOBODY = frozenset({"io", "pci", "system", "memory", ""})
 """What the spaces themselves are called: nothing answers there."""
 _MSRS = (
     (range(0x800, 0x900), "apic"),

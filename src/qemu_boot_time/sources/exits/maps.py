@@ -59,7 +59,6 @@ class Lookup:
     def __init__(self, maps: Sequence[TimedMap]) -> None:
         self._maps = maps
         self._asked = np.array([each.asked_ns for each in maps], dtype=np.int64)
-        self._found: dict[tuple[Space, int, int], Region | None] = {}
 
     @property
     def has_maps(self) -> bool:

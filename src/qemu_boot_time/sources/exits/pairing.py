@@ -8,15 +8,16 @@ read after that, since only then there is a value (``complete_emulator_pio_in()`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qemu_boot_time.errors import CorruptFileError
+from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.formats.perfdata.columns import Columns
-from qemu_boot_time.model import ExitKind
 from qemu_boot_time.sources import kvm_exits, kvm_stock, kvm_trace
 
 Numbers = NDArray[np.int64]
@@ -30,22 +31,10 @@ UNKNOWN = -1
 _WIDE = 1 << 12
 """A range of numbers that is numbered through before it becomes part of a larger number."""
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    kvm_trace.PIO: ("rw", "port", "count", "val"),
-    kvm_exits.MMIO: ("type", "gpa"),
-    kvm_stock.MSR: ("write", "ecx"),
-    kvm_exits.EXIT: ("exit_reason", "isa"),
-    kvm_trace.ENTRY: (),
-    kvm_exits.USERSPACE_EXIT: ("reason", "errno"),
-    kvm_trace.FPU: ("load",),
+    event: tuple(told.fields) for event, told in kvm_exits.EVENTS.items()
 }
 """What is read of a recording."""
 _OPTIONAL = {"isa"}
-_CHOICES: Mapping[tuple[str, str], int] = {
-    (kvm_trace.PIO, "rw"): 1,
-    (kvm_exits.MMIO, "type"): kvm_exits.MMIO_WRITE,
-    (kvm_stock.MSR, "write"): 1,
-}
-"""Fields that say which of several things an event is, to the highest number that has a meaning."""
 
 
 class Code(IntEnum):
@@ -94,6 +83,8 @@ class Exits:
     """Numbers of ``reasons``."""
     outside_ns: Numbers
     """UNKNOWN: the host does not tell."""
+    by_qemu: Mask
+    """Whether QEMU served it, so that the guest waited for whatever else QEMU did."""
     reasons: tuple[str, ...]
     by_kvm_exit: bool
     """Whether the host has ``kvm_exit``."""
@@ -116,12 +107,11 @@ def stream_of(events: Mapping[str, Columns], pid: int, file: str) -> Stream:
 
 def _require_sane(name: str, columns: Columns, file: str) -> None:
     """Check what is taken apart below: which fields there are, and numbers that choose among some."""
-    for field in FIELDS[name]:
+    for field, most in kvm_exits.EVENTS[name].fields.items():
         if field not in columns.fields and field not in _OPTIONAL:
             trouble = f"this recording has no number {field} of it"
             raise CorruptFileError(file, int(columns.at[0]), name, trouble)
         values = columns.fields.get(field)
-        most = _CHOICES.get((name, field))
         if most is not None and values is not None:
             for i in np.flatnonzero((values < 0) | (values > most))[:1].tolist():
                 trouble = f"{field} is {values[i]}, and at most {most} has a meaning"
@@ -172,7 +162,7 @@ def _plain(code: Code) -> Callable[[_Fields, int], _Shape]:
     return lambda _, n: (np.full(n, code), *(np.zeros(n, np.int64),) * 3)
 
 
-_SHAPES: Mapping[str, Callable[[_Fields, int], _Shape]] = {
+_SHAPES: Mapping[str, Callable[[_Fields, int], _Shape]] = {  # of kvm_exits.EVENTS
     kvm_trace.PIO: _pio,
     kvm_exits.MMIO: _mmio,
     kvm_stock.MSR: _msr,
@@ -188,8 +178,11 @@ def exits_of(stream: Stream, served_by_kvm: ServedByKvm) -> Exits:
     found = _of_hardware(stream) if np.any(stream.code == Code.EXIT) else None
     exits = found or _of_software(stream, served_by_kvm)
     order = np.argsort(exits.time_ns, kind="stable")
-    arrays = ("time_ns", "tid", "kind", "address", "accesses", "value", "reason", "outside_ns")
-    return replace(exits, **{name: getattr(exits, name)[order] for name in arrays})
+    values = {field.name: getattr(exits, field.name) for field in fields(exits)}
+    moved: dict[str, Any] = {
+        name: value[order] for name, value in values.items() if isinstance(value, np.ndarray)
+    }
+    return replace(exits, **moved)
 
 
 def _of_hardware(stream: Stream) -> Exits:
@@ -201,6 +194,7 @@ def _of_hardware(stream: Stream) -> Exits:
     accesses = np.bincount(within[is_access], stream.extra[is_access], len(at)).astype(np.int64)
     first = _firsts(within, is_access, len(at))
     entry = _firsts(within, belongs & (stream.code == Code.ENTRY), len(at))
+    to_qemu = _firsts(within, belongs & (stream.code == Code.TO_QEMU), len(at))
     has, entered = first >= 0, entry >= 0
     reasons, reason = _named(stream.extra[at], stream.detail[at], kvm_exits.exit_reason)
     return Exits(
@@ -212,6 +206,7 @@ def _of_hardware(stream: Stream) -> Exits:
         value=np.where(has, stream.value[first], 0),
         reason=reason,
         outside_ns=np.where(entered, stream.time_ns[entry] - stream.time_ns[at], UNKNOWN),
+        by_qemu=to_qemu >= 0,
         reasons=reasons,
         by_kvm_exit=True,
     )
@@ -248,6 +243,7 @@ def _of_software(stream: Stream, served_by_kvm: ServedByKvm) -> Exits:
         value=np.where(is_access, stream.value[at], 0),
         reason=np.where(by >= 0, reason, nobody),
         outside_ns=np.where(by >= 0, _outside_ns(stream)[by], UNKNOWN),
+        by_qemu=by >= 0,
         reasons=(*reasons, ""),
         by_kvm_exit=False,
     )

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from qemu_boot_time.errors import HostError
@@ -90,7 +91,7 @@ def _read_format() -> ReadFormat:
     except OSError as error:
         if error.errno == errno.EINVAL:
             return ReadFormat.ID
-        raise refused(error) from error
+        raise refused(error, descriptors_needed()) from error
     return best
 
 
@@ -114,22 +115,31 @@ def open_cpus(
 
     Raises HostError where that is not possible.
     """
-    make_room(descriptors_needed())
+    needed = make_room(DESCRIPTORS_PER_CPU * len(online_cpus()))
     try:
         opened = tuple(_open_each(stack, found, asked, pid))
     except OSError as error:
-        raise refused(error) from error
+        raise refused(error, needed) from error
     if not opened:
         raise HostError("no CPU is online, as /sys has it", hint="qbt doctor")
     return opened
 
 
-def make_room(needed: int) -> None:
-    """Raise the limit of open files as far as it takes and as we may: large machines have many CPUs."""
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def make_room(more: int) -> int:
+    """Raise the limit of open files as far as ``more`` take and as we may: large machines have many CPUs.
+
+    Gives how many are open then, those that are now and some others included.
+    """
+    needed = _open_files() + more + _OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
         most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    return needed
 
 
 def _open_each(
@@ -183,11 +193,11 @@ def _ring(stack: contextlib.ExitStack, descriptor: int, pages: int) -> Ring:
     return ring
 
 
-def refused(error: OSError) -> HostError:
-    """Say why the kernel does not let us."""
+def refused(error: OSError, needed: int, *, instead: str = "--source debugcon") -> HostError:
+    """Say why the kernel does not let us; ``needed`` is how many files must be open."""
     if error.errno == errno.EMFILE:
-        needed = descriptors_needed()
         return HostError(
-            f"too many open files: perf_event takes {needed}", hint=f"ulimit -Hn {2 * needed}"
+            f"too many open files: perf_event takes {needed}",
+            hint=f"ulimit -Hn {2 * needed}; or {instead}",
         )
-    return HostError(f"perf_event_open: {error.strerror}", hint="qbt doctor; or --source debugcon")
+    return HostError(f"perf_event_open: {error.strerror}", hint=f"qbt doctor; or {instead}")
