@@ -137,7 +137,10 @@ def test_failed_build_names_error_and_log(kitchen: Kitchen) -> None:
             ),
             "python: not found",
         ),
-        (("x.S:3: no such mnemonic", "ninja: build stopped: subcommand failed."), "no such mnemonic"),
+        (
+            ("x.S:3: no such mnemonic", "ninja: build stopped: subcommand failed."),
+            "no such mnemonic",
+        ),
         (("make: *** No rule to make target 'x'.  Stop.",), "No rule to make target 'x'"),
     ],
 )

@@ -105,12 +105,12 @@ def qbt(context: click.Context) -> int | None:
     return ExitStatus.USAGE
 
 
-def main() -> None:
-    """Run ``qbt`` and exit with its status."""
+def main(*, interruptible: bool = False) -> None:
+    """Run ``qbt`` and exit with its status; ``interruptible``: a Ctrl-C becomes an exception again."""
     _open_standard_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
-    sys.exit(_status_in_any_case())
+    sys.exit(_status_in_any_case(interruptible=interruptible))
 
 
 def _open_standard_streams() -> None:
@@ -130,17 +130,19 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _status_in_any_case() -> int:
+def _status_in_any_case(*, interruptible: bool = False) -> int:
     """Give a status of its own where we are wrong: Python's, 1, would say that something got slower."""
     try:
-        return _status()
+        return _status(interruptible=interruptible)
     except Exception:  # noqa: BLE001  # whatever it is
         traceback.print_exc()
         return _DEFECT_STATUS
 
 
-def _status() -> int:
+def _status(*, interruptible: bool = False) -> int:
     try:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         status = _done()
         sys.stdout.flush()
     except click.ClickException as error:

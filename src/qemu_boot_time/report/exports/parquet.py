@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qemu_boot_time.model import Boot, Mark, Phase, Run
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.json import plain
+from qemu_boot_time.report.libraries import lacks
 
 _COLUMNS = {
     "run": "string",

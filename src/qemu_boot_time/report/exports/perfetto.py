@@ -10,9 +10,9 @@ from itertools import count
 from typing import Any
 
 from qemu_boot_time.model import Run
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.exports.tracks import Count, Process, Slice, Track, processes_of
 from qemu_boot_time.report.json import plain
+from qemu_boot_time.report.libraries import lacks
 
 _SEQUENCE = 1
 """Of packets: all are of one writer."""

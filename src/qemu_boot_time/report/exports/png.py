@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from qemu_boot_time.model import Run
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.exports.svg import picture
+from qemu_boot_time.report.libraries import lacks
 
 _SCALE = 2
 """Pixels a unit of the drawing: screens are that fine."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.charts import Spec, coloured, stacked
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.html import drawn
 from qemu_boot_time.report.html.tables import unit
+from qemu_boot_time.report.libraries import lacks
 from qemu_boot_time.report.parts import number, printable
 from qemu_boot_time.report.rows import bars_of, clocks, longest_ns, quantities_of, typical
 from qemu_boot_time.stats.detail import phase_details_of

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest.cache import directory, staging
+from qemu_boot_time.report.libraries import lacks
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 _LIBRARY = "vl-convert-python"
@@ -22,19 +23,17 @@ def bundle() -> str:
         name = f"vega-{version(_LIBRARY)}.js"
         import vl_convert
     except ImportError as error:  # PackageNotFoundError is one, too
-        raise HostError(
-            f"{_LIBRARY} is not installed", hint="pip install 'qemu-boot-time[report]'"
-        ) from error
-    kept = directory("charts") / name
-    with contextlib.suppress(OSError):
-        return kept.read_text(encoding="utf-8")
+        raise lacks(_LIBRARY) from error
+    with contextlib.suppress(HostError, OSError):
+        return (directory("charts") / name).read_text(encoding="utf-8")
     made = str(vl_convert.javascript_bundle(_SNIPPET))
-    _keep(kept, made)
+    with contextlib.suppress(HostError, OSError):
+        _keep(directory("charts") / name, made)
     return made
 
 
 def _keep(path: Path, text: str) -> None:
-    with contextlib.suppress(HostError, OSError), staging(path.parent) as scratch:
+    with staging(path.parent) as scratch:
         whole = scratch / path.name
         whole.write_text(text, encoding="utf-8")
         whole.replace(path)

@@ -7,13 +7,13 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from qemu_boot_time.errors import HostError
 from qemu_boot_time.model import Inside, Profile, Run
 from qemu_boot_time.report import charts
 from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.html import drawn, tables
 from qemu_boot_time.report.html.bundle import bundle
 from qemu_boot_time.report.inside import alignment_in_words
+from qemu_boot_time.report.libraries import lacks
 from qemu_boot_time.report.parts import number, printable
 from qemu_boot_time.report.rows import (
     MOST_POINTS,
@@ -92,9 +92,7 @@ def _template() -> Any:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
-        raise HostError(
-            "Jinja2 is not installed", hint="pip install 'qemu-boot-time[report]'"
-        ) from error
+        raise lacks("Jinja2") from error
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
