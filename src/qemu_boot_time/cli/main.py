@@ -13,6 +13,7 @@ import click.shell_completion
 
 from qemu_boot_time import __version__
 from qemu_boot_time.cli.output import styled
+from qemu_boot_time.cli.streams import forgive_stderr
 from qemu_boot_time.errors import ExitStatus, QbtError
 
 _STDOUT_FD = 1
@@ -108,6 +109,7 @@ def qbt(context: click.Context) -> int | None:
 def main(*, interruptible: bool = False) -> None:
     """Run ``qbt`` and exit with its status; ``interruptible``: a Ctrl-C becomes an exception again."""
     _open_standard_streams()
+    forgive_stderr()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     sys.exit(_status_in_any_case(interruptible=interruptible))

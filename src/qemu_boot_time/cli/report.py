@@ -10,6 +10,7 @@ import click
 
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.alike import ANYWAY, SAME_DEFINITION, insisting_options, require_alike
+from qemu_boot_time.cli.files import write_whole
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
@@ -83,6 +84,7 @@ def command(
     _check(files, runs)
     how = Options(unit, rules, options.vmm(comm))
     opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
+    _require_boots(opened)
     given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
     insisted = [option for option, is_given in given.items() if is_given]
     rendered = dict(_rendered(files, opened, insisted))
@@ -120,6 +122,12 @@ def _refuse_twice(words: Sequence[object], trouble: str, hint: str) -> None:
         raise UsageError(f"{twice}: {trouble}", hint=hint)
 
 
+def _require_boots(runs: Sequence[Run]) -> None:
+    empty = next((run for run in runs if not run.boots and not run.damage), None)
+    if empty is not None:
+        raise InputError(f"{printable(empty.name)}: no boot in it", hint="qbt list")
+
+
 def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
     """Give runs whose names differ: two of one name are called what the user calls them."""
     names = [run.name for run in runs]
@@ -147,12 +155,10 @@ def _rendered(
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif path == _STDOUT:
+    if path == _STDOUT:
         click.echo(content, nl=False)
     else:
-        path.write_text(content, encoding="utf-8")
+        write_whole(path, content)
 
 
 def _tell_failed(runs: Sequence[Run]) -> None:
