@@ -98,6 +98,11 @@ def number(value: int, clock: Clock, *, sign: str = "") -> str:
     return f"{value:{sign},}"
 
 
+def counted(boots: int) -> str:
+    """Say how many boots: ``1 boot``, ``2 boots``."""
+    return f"{boots} boot{'s' * (boots != 1)}"
+
+
 def more_boots(more: int | None) -> str:
     """Say how many more boots a side would settle what is undecided; None: nobody waits for so many."""
     if more is None:

@@ -29,7 +29,7 @@ SCHEMA = 1
 RUN_FILE = "run.json"
 BOOTS_FILE = "boots.jsonl"
 RAW_DIRECTORY = "raw"
-_ELSEWHERE = "keep the run in another place with --out DIR"
+ELSEWHERE = "keep the run in another place with --out DIR"
 
 
 _Facts = TypeVar("_Facts", bound=msgspec.Struct)
@@ -188,9 +188,9 @@ def new_run_directory(parent: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise HostError(f"{candidate}: {error.strerror}", hint=_ELSEWHERE) from error
+            raise HostError(f"{candidate}: {error.strerror}", hint=ELSEWHERE) from error
         return candidate
-    raise HostError(f"{parent}: a thousand runs in one second", hint=_ELSEWHERE)
+    raise HostError(f"{parent}: a thousand runs in one second", hint=ELSEWHERE)
 
 
 def require_empty(directory: Path) -> None:
@@ -276,7 +276,7 @@ class RunWriter:
             writer.added(facts.added)
             (directory / BOOTS_FILE).touch()
         except OSError as error:
-            raise HostError(f"{directory}: {error.strerror}", hint=_ELSEWHERE) from error
+            raise HostError(f"{directory}: {error.strerror}", hint=ELSEWHERE) from error
         return writer
 
     def added(self, words: tuple[str, ...]) -> None:
