@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -124,7 +125,9 @@ def _split(text: str) -> tuple[str, ...]:
     process.require(
         words[0], hint="--observer takes a command: install its program, or give its path"
     )
-    return words
+    # It runs in another directory than the one that the user names it from.
+    program = str(Path.cwd() / words[0]) if "/" in words[0] else words[0]
+    return (program, *words[1:])
 
 
 def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -> Overhead:

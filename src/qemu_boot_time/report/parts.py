@@ -110,6 +110,11 @@ def more_boots(more: int | None) -> str:
     return f"about {more} more boot{'s' * (more != 1)} a side would settle it"
 
 
+def fewest_boots(more: int) -> str:
+    """Say how many more boots a side there must be before anything can be shown."""
+    return f"{more} more a side are the fewest that could show anything"
+
+
 def printable(text: str) -> str:
     """Make text from a guest, a file or a program safe for a terminal."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
