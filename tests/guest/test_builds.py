@@ -178,7 +178,7 @@ def test_missing_tools_are_named_at_once(monkeypatch: pytest.MonkeyPatch, kitche
     with pytest.raises(HostError, match="header-dev, tool-package") as error:
         builds.build(Piece.SEABIOS)
 
-    assert error.value.hint == "apt-get install header-dev tool-package"
+    assert error.value.hint == "sudo apt-get install header-dev tool-package"
     assert kitchen.made == 0
 
 

@@ -20,6 +20,8 @@ _STDOUT_FD = 1
 _SIGNAL_BASE = 128
 _DEFECT_STATUS = os.EX_SOFTWARE
 _HINT_LINES = 3
+_UNDECODED = {chr(code) for code in range(0xDC80, 0xDD00)}
+"""What Python makes of bytes that are no UTF-8 (PEP 383)."""
 _COMPLETE = "_QBT_COMPLETE"
 """By which a shell asks what a word may be completed to: click's own name for it."""
 _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
@@ -182,7 +184,18 @@ def _lost(error: OSError) -> int:
 
 def _where_help_is(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
+    if context and _is_qemus(error, context.command):
+        return (
+            f"QEMU's own command comes after --: {context.command_path} -- qemu-system-x86_64 ..."
+        )
     return f"{context.command_path} --help" if context else "qbt --help"
+
+
+def _is_qemus(error: click.ClickException, command: click.Command) -> bool:
+    """Whether an option is meant for the QEMU that was forgotten: ``qbt run -kernel bzImage``."""
+    if not isinstance(error, click.NoSuchOption) or error.option_name.startswith("--"):
+        return False
+    return any(parameter.name == "qemu" for parameter in command.params)
 
 
 def _tell(what: str, hint: str, status: int) -> int:
@@ -193,4 +206,6 @@ def _tell(what: str, hint: str, status: int) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    # A byte that is no UTF-8 is shown as a shell takes it, in $'...'.
+    typed = (f"\\x{ord(c) & 0xFF:02x}" if c in _UNDECODED else c for c in text)
+    return " ".join("".join(c if c.isprintable() else " " for c in "".join(typed)).split())

@@ -15,7 +15,7 @@ from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.options import require_text
-from qemu_boot_time.cli.output import Form, note, print_run
+from qemu_boot_time.cli.output import Form, note, print_run, typed
 from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.errors import HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
@@ -89,6 +89,11 @@ def check_programs(command: QemuCommand) -> None:
             f"{shlex.quote(command.program)} is one word: no program is called that",
             hint=f"without the quotes: qbt run -- {command.program}",
         )
+    if command.argv[0].startswith("-"):
+        raise UsageError(
+            f"{command.argv[0]}: an option, and no program before it",
+            hint="QEMU's own command comes after --: qbt run -- qemu-system-x86_64 ...",
+        )
     for program in dict.fromkeys((command.argv[0], command.program)):
         process.require(program, hint=_INSTALL_QEMU if "qemu" in program else "check the command")
     if set(accelerators(command)) == {"kvm"}:
@@ -115,7 +120,7 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     count = Count(plan.boots, plan.warmup, at_most=plan.precision is not None)
     board = Board(count, verbose=printing.verbose)
     interrupt: KeyboardInterrupt | None = None
-    shown_by = f"qbt show {shlex.quote(str(printing.out or directory.name))}"
+    shown_by = f"qbt show {typed(printing.out or Path(directory.name))}"
     discard = writer.clear if is_users else writer.discard
     try:
         with telling_what_is_kept([writer], shown_by, discard):

@@ -15,6 +15,7 @@ from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.measuring import out_option, source_option
+from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import Form, note, print_run
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
@@ -74,9 +75,7 @@ class _Duration(click.ParamType[float]):
 @click.option(
     "--for", "seconds", type=_Duration(), metavar="TIME", help="How long: 60, 60s, 5m, 1h."
 )
-@click.option(
-    "-n", "--boots", type=click.IntRange(1), help="Until so many VMs have reached --until."
-)
+@click.option("-n", "--boots", type=WholeNumber(1), help="Until so many VMs have reached --until.")
 @source_option
 @options.kvm_console_option
 @out_option

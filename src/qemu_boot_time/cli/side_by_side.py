@@ -11,7 +11,7 @@ import msgspec
 
 from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.measuring import facts_of
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, typed
 from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.cli.wanted import Wanted, plan_for
 from qemu_boot_time.errors import QbtError, UsageError
@@ -76,7 +76,7 @@ def _measure(
 ) -> None:
     """Measure; what has no boot is not kept, nor is the directory of both that is ``ours``."""
     writers = [side.writer for side in sides]
-    shown_by = labels.shown_by.format(*(shlex.quote(str(each.directory)) for each in writers))
+    shown_by = labels.shown_by.format(*(typed(each.directory) for each in writers))
     try:
         with telling_what_is_kept(writers, shown_by, lambda: _discard(writers, ours)):
             measure_interleaved(sides, seed=seed)

@@ -11,6 +11,9 @@ from rich.table import Column, Table
 
 from qemu_boot_time.model import Clock
 
+_BYTE = 0xFF
+_UNDECODED = range(0xDC80, 0xDD00)
+"""What Python makes of bytes that are no UTF-8 (PEP 383)."""
 _NS_PER_MS = 1_000_000
 _WIDTH = 80
 _LEAST_NAME = 16
@@ -117,7 +120,13 @@ def fewest_boots(more: int) -> str:
 
 def printable(text: str) -> str:
     """Make text from a guest, a file or a program safe for a terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() else f"\\x{_code(c):02x}" for c in text)
+
+
+def _code(character: str) -> int:
+    """Give the code of a character; of one that stands for a byte that is no UTF-8, the byte."""
+    code = ord(character)
+    return code & _BYTE if code in _UNDECODED else code
 
 
 def grid(title: str, columns: Iterable[str]) -> Table:

@@ -155,7 +155,7 @@ class Recipe:
         if missing:
             raise HostError(
                 f"{self.piece}: this host lacks what it takes to build it: {', '.join(missing)}",
-                hint=f"apt-get install {' '.join(missing)}",
+                hint=f"sudo apt-get install {' '.join(missing)}",
             )
 
 
