@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from qemu_boot_time.errors import HostError, InputError
 from qemu_boot_time.report.parts import counted
-from qemu_boot_time.store.facts import ELSEWHERE, RunWriter, read_facts
+from qemu_boot_time.store.facts import ELSEWHERE, RunKind, RunWriter, read_facts
+from qemu_boot_time.store.load import load_run
 
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
@@ -38,6 +39,9 @@ def telling_what_is_kept(
 
 def _boots(writer: RunWriter) -> int:
     try:
-        return sum(boot.counts for boot in read_facts(writer.directory)[1])
+        facts, boots = read_facts(writer.directory)
+        if facts.kind is RunKind.RECORDED:
+            return len(load_run(writer.directory).boots)
+        return sum(boot.counts for boot in boots)
     except InputError:
         return 0
