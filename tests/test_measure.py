@@ -14,7 +14,7 @@ from qemu_boot_time.errors import HostError
 from qemu_boot_time.measure import Plan, Side, Silence, _boot_in_blocks, block_orders, named
 from qemu_boot_time.measure.series import Series
 from qemu_boot_time.measure.watch import last_words
-from qemu_boot_time.model import Boot, Outcome
+from qemu_boot_time.model import Boot, Outcome, Purpose
 from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.vm.command import parse
@@ -36,6 +36,12 @@ Code=00 00 00 <0f> fe e2 0c
         ("first\nqemu: could not open disk\n\n", "qemu: could not open disk"),
         ("qemu: no disk\nqemu: warning: something\n", "qemu: no disk"),
         ("qemu: warning: something\n", ""),
+        (
+            "qemu-system-x86_64: -m foo: no number\nk or M:\nkilo, mega.\n",
+            "qemu-system-x86_64: -m foo: no number",
+        ),
+        ("vmm: no disk\nsee the manual\n", "vmm: no disk"),
+        ("sh: 1: no disk\nsee the manual\n", "see the manual"),
         ("qemu-system-x86_64: terminating on signal 15 from pid 7 (qbt)\n", ""),
         (_DUMP, "KVM internal error. Suberror: 1"),
         ("qemu: \x1b[31mred\x07\n", "qemu:  [31mred"),
@@ -46,7 +52,7 @@ def test_the_last_words_say_why(tmp_path: Path, stderr: str, words: str) -> None
     file = tmp_path / "stderr"
     file.write_text(stderr)
 
-    assert words == last_words(file)
+    assert words == last_words(file, "/opt/vmm")
 
 
 def test_no_file_has_no_last_words(tmp_path: Path) -> None:
@@ -113,3 +119,28 @@ def test_a_failed_boot_delays_the_precision_of_both_sides(fail: Sequence[int], b
     _boot_in_blocks(sides, seed=1)
 
     assert [blocks, blocks] == [len(side.boots) for side in sides]
+
+
+@pytest.mark.parametrize(
+    ("fail", "looks", "notes"),
+    [
+        ((0,), 3, []),
+        ((0, 1), 0, ["all boots failed: none more for --inside and --profile"]),
+    ],
+)
+def test_where_all_boots_failed_none_looks_further(
+    fail: Sequence[int], looks: int, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would fail too; a note says so."""
+    plan = Plan(parse(["qemu"]), 2, Rules(), (), inside=(Purpose.UNITS,), profiles=2)
+    side = scripted(plan, fail)
+    looked: list[int] = []
+    noted: list[str] = []
+    monkeypatch.setattr(Series, "look_inside", lambda _: looked.append(1))
+    monkeypatch.setattr(Series, "profile", lambda self: looked.extend([1] * self.plan.profiles))
+    monkeypatch.setattr(Series, "note", lambda _, text: noted.append(text))
+    _boot_in_blocks([side], seed=1)
+
+    side.look_further()
+
+    assert (looks, notes) == (len(looked), noted)

@@ -52,6 +52,29 @@ def test_an_unknown_word_is_usage(world: World, words: tuple[str, ...]) -> None:
     assert ("qbt: ", True) == (done.stderr[:5], "--help" in done.stderr)
 
 
+def test_an_option_of_a_qemu_that_was_forgotten(world: World) -> None:
+    """The hint says where QEMU's own command goes; an unknown option of ours is looked up."""
+    forgotten = world.qbt("run", "-kernel", "bzImage")
+    alone = world.qbt("run", "--", "-kernel", "bzImage")
+    ours = world.qbt("run", "--kernel", "bzImage")
+
+    hint = "comes after --: qbt run -- qemu-system-x86_64 ...\n"
+    assert (2, True) == (forgotten.status, forgotten.stderr.endswith(hint))
+    assert (2, True) == (alone.status, alone.stderr.endswith(hint))
+    assert "qbt: -kernel: an option, and no program before it" == alone.stderr.splitlines()[0]
+    assert (2, True) == (ours.status, ours.stderr.endswith("hint: qbt run --help\n"))
+
+
+def test_a_number_that_is_none(world: World) -> None:
+    """Is told in words that are no programmer's."""
+    boots, seconds = world.qbt("run", "-n", "x"), world.qbt("run", "--timeout", "x")
+
+    assert (
+        "qbt: Invalid value for '-n' / '--boots': 'x' is not a valid whole number." in boots.stderr
+    )
+    assert "'--timeout': 'x' is not a valid number." in seconds.stderr
+
+
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
@@ -62,6 +85,7 @@ def test_an_unknown_word_is_usage(world: World, words: tuple[str, ...]) -> None:
         ),
         (errors.HostError("no KVM"), 5, "qbt: no KVM\n"),
         (errors.BootError("\x1b[31m red\nsecond"), 4, "qbt: [31m red second\n"),
+        (errors.HostError("caf\udce9: gone"), 5, "qbt: caf\\xe9: gone\n"),
         (errors.HostError("x", hint="1\n2\n3\n4\n5"), 5, "qbt: x\nhint: 1\nhint: 2\nhint: 3\n"),
         (BrokenPipeError(32, "Broken pipe"), 141, ""),
         (OSError(28, "No space left on device"), 5, "qbt: output: No space left on device\n"),

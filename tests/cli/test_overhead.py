@@ -57,6 +57,19 @@ def test_seconds_to_settle_are_a_number() -> None:
     assert isinstance(result.exception, BadParameter)
 
 
+def test_an_observer_is_found_from_where_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it runs among the raw files of a boot; one on the PATH keeps its name."""
+    script = tmp_path / "obs.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+
+    assert (str(script), "-a") == overhead._split("./obs.sh -a")
+    assert ("sleep", "9") == overhead._split("sleep 9")
+
+
 def boots(took_ms: int) -> list[BootFacts]:
     """Give five boots that took as long, a millisecond apart, and half of that of a CPU."""
     begin_ns = [(i + 1) * 10**9 for i in range(5)]

@@ -52,6 +52,15 @@ def test_a_document_is_reported_like_its_run(tmp_path: Path) -> None:
     assert of_run == of_document
 
 
+def test_a_run_without_a_boot(tmp_path: Path) -> None:
+    """Is no input: there is nothing to report."""
+    run = make_run(tmp_path / "night", boots=())
+
+    done = report(run, "--csv", tmp_path / "x")
+
+    assert (3, "night: no boot in it", False) == (done.status, done.text, (tmp_path / "x").exists())
+
+
 def test_without_a_format(tmp_path: Path) -> None:
     """All that there are, by name."""
     done = report(table(tmp_path / "night.csv"))

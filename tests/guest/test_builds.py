@@ -1,5 +1,6 @@
 """Builds: the cache decides, the user's tree stays as it is, and a failure says where it is."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from qemu_boot_time.errors import HostError, InputError, ProgramError
 from qemu_boot_time.guest import builds, data, distro
-from qemu_boot_time.guest.builds import BuildOptions, Piece, linux
+from qemu_boot_time.guest.builds import BuildOptions, Piece, linux, seabios
 from qemu_boot_time.guest.builds.common import Bench, Need, Progress, Recipe, Tree
 from qemu_boot_time.guest.patches import Project
 from trees import git, git_tree, make_patch, write
@@ -124,6 +125,46 @@ def test_failed_build_names_error_and_log(kitchen: Kitchen) -> None:
     assert builds.cached(Piece.SEABIOS) is None
 
 
+@pytest.mark.usefixtures("kitchen")
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            (
+                "/bin/sh: 1: python: not found",
+                "make[1]: *** [Makefile:9: x] Error 127",
+                "make: *** [Makefile:2: all] Error 2",
+            ),
+            "python: not found",
+        ),
+        (
+            ("x.S:3: no such mnemonic", "ninja: build stopped: subcommand failed."),
+            "no such mnemonic",
+        ),
+        (("make: *** No rule to make target 'x'.  Stop.",), "No rule to make target 'x'"),
+    ],
+)
+def test_what_make_says_of_itself_is_no_reason(
+    kitchen: Kitchen, lines: tuple[str, ...], told: str
+) -> None:
+    """The last line that is not its own is; its own where there is no other."""
+    kitchen.command = ("sh", "-c", 'printf "%s\\n" "$@"; exit 2', "sh", *lines)
+
+    with pytest.raises(ProgramError, match=told):
+        builds.build(Piece.SEABIOS)
+
+
+def test_seabios_is_told_which_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its Makefile wants one called python, which Debian does not have."""
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Bench, "run", lambda *words: ran.append(words[2:]))
+
+    seabios.RECIPE.make(Bench(tmp_path, tmp_path, tmp_path / "log", 1, print))
+
+    assert 2 == len(ran)
+    assert all(f"PYTHON={sys.executable}" in argv for argv in ran)
+
+
 def test_missing_tools_are_named_at_once(monkeypatch: pytest.MonkeyPatch, kitchen: Kitchen) -> None:
     """One error has the packages of all that is missing, ready to paste, and nothing is fetched."""
     needs = (
@@ -137,7 +178,7 @@ def test_missing_tools_are_named_at_once(monkeypatch: pytest.MonkeyPatch, kitche
     with pytest.raises(HostError, match="header-dev, tool-package") as error:
         builds.build(Piece.SEABIOS)
 
-    assert error.value.hint == "apt-get install header-dev tool-package"
+    assert error.value.hint == "sudo apt-get install header-dev tool-package"
     assert kitchen.made == 0
 
 

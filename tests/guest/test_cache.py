@@ -21,6 +21,17 @@ def test_the_cache_is_where_the_desktop_says(monkeypatch: pytest.MonkeyPatch) ->
     assert default == Path("/h/.cache/qemu-boot-time/demo")
 
 
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint says what to set."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+
+    with pytest.raises(HostError) as caught:
+        cache.directory("demo")
+
+    assert "set HOME or XDG_CACHE_HOME" == caught.value.hint
+
+
 def test_a_file_is_named_by_what_is_in_it(tmp_path: Path) -> None:
     """The same content is the same file, another content another; nothing else is left."""
     first = cache.keep(tmp_path / "new", "a", b"abc")

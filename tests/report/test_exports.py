@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from boots import marks, times
 from budgets import counted_run, run_of
 from qemu_boot_time.errors import HostError, InputError
+from qemu_boot_time.host.libraries import EXTRA
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Boot, Inside, Mark, Outcome, Phase, Purpose, Run, Span
 from qemu_boot_time.phases import Rules, boot_of_marks
@@ -399,7 +401,15 @@ def test_a_library_that_is_missing(
         exporter(name)([run_of([100])])
 
     assert f"{library} is not installed" == refused.value.what
-    assert "pip install 'qemu-boot-time[report]'" == refused.value.hint
+    assert f"{sys.executable} -m pip install {' '.join(EXTRA)}" == refused.value.hint
+
+
+def test_the_extra_is_what_the_hint_installs() -> None:
+    """With the Python that runs us, wherever we were installed from."""
+    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())
+    wanted = project["project"]["optional-dependencies"]["report"]
+
+    assert list(EXTRA) == [each.partition(">")[0] for each in wanted]
 
 
 def test_the_numbers_are_those_of_the_table() -> None:

@@ -1,11 +1,12 @@
 """What watching costs, for a person of 80 columns and for a program."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from qemu_boot_time.model import Boot, Outcome, Run
-from qemu_boot_time.report.overhead import Overhead, document, sentence, to_text
+from qemu_boot_time.report.overhead import Overhead, document, quotation, sentence, to_text
 from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.overhead import Cost, Quantity, Ratio
 from qemu_boot_time.stats.verdict import Verdict
@@ -86,6 +87,29 @@ def test_few_boots_have_no_interval_and_none_no_cost(costs: tuple[Cost, ...], sa
 
     assert said == sentence(found)
     assert said in to_text(found)
+
+
+@pytest.mark.parametrize(
+    ("costs", "ends"),
+    [
+        ((cost(Quantity.WALL), cost(Quantity.CPU)), "CPU time (40 boots, 39 alone)"),
+        ((WALL, cost(Quantity.CPU)), "39 alone); undecided: wall time"),
+        (
+            (replace(WALL, interval_ns=None, more=3),),
+            "undecided: wall time, 3 more a side are the fewest that could show anything",
+        ),
+    ],
+)
+def test_a_quotation_says_what_is_undecided(costs: tuple[Cost, ...], ends: str) -> None:
+    """For no verdict stands beside it."""
+    assert quotation(overhead(*costs)).endswith(ends)
+
+
+def test_without_an_interval_nothing_is_settled_by_a_few_more() -> None:
+    """They are the fewest that could show anything."""
+    text = to_text(overhead(replace(WALL, interval_ns=None, more=3)))
+
+    assert "chance; 3 more a side are the fewest that could show anything\n" in text
 
 
 def test_boots_that_failed_are_told_by_how() -> None:

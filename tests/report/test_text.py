@@ -1,5 +1,6 @@
 """The table for a person: 80 columns, no surprises for the terminal, nothing left unsaid."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -267,3 +268,8 @@ def test_milliseconds(time_ns: int, expected: str) -> None:
 def test_printable_text_stays_as_it_is() -> None:
     """Other alphabets are text."""
     assert "größer, 大きい" == printable("größer, 大きい")
+
+
+def test_a_name_that_is_no_utf8_is_shown_by_its_bytes() -> None:
+    """As a shell takes them, in $'...'."""
+    assert r"caf\xe9.csv" == printable(os.fsdecode(b"caf\xe9.csv"))

@@ -10,7 +10,7 @@ from qemu_boot_time.errors import CorruptFileError, HostError, InputError, Usage
 from qemu_boot_time.sources.base import Scope
 from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.store import facts as store
-from qemu_boot_time.store.facts import Interleaved, RunWriter, read_facts
+from qemu_boot_time.store.facts import Interleaved, RunKind, RunWriter, read_facts
 from runs import boot_facts, make_run, run_facts
 
 
@@ -198,6 +198,30 @@ def test_runs_live_in_the_state_directory(home: Path, monkeypatch: pytest.Monkey
     assert Path("/home/me/.local/state/qemu-boot-time/runs") == store.runs_directory()
 
 
+@pytest.mark.parametrize("name", ["last", "20261123-144500"])
+def test_a_user_without_a_home(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty HOME, or none and no entry in /etc/passwd: the hint says what to set."""
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(HostError) as empty:
+        store.find_run(name)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    with pytest.raises(HostError) as unset:
+        store.find_run(name)
+
+    assert {"set HOME or XDG_STATE_HOME"} == {empty.value.hint, unset.value.hint}
+
+
+def test_a_run_at_a_path_needs_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found where it is."""
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    run = make_run(tmp_path / "run")
+
+    assert run == store.find_run(str(run))
+
+
 def test_two_runs_in_one_second(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are told apart by a number."""
     monkeypatch.setattr(time, "strftime", lambda *_: "20261123-144500")
@@ -228,6 +252,28 @@ def test_a_run_is_found_by_path_id_or_last(home: Path) -> None:
 
     assert [first, first, elsewhere, Path("elsewhere")] == found
     assert [first, second] == store.all_runs()
+
+
+def test_last_is_the_last_with_a_boot(home: Path) -> None:
+    """One that was ended before its first shows nothing; who watches others writes no boots."""
+    measured, empty = make_run(home / "measured"), home / "empty"
+    recorded = home / "recorded"
+    RunWriter.begin(recorded, run_facts(kind=RunKind.RECORDED))
+    RunWriter.begin(empty, run_facts())
+    for i, run in enumerate((recorded, measured, empty)):
+        os.utime(run, ns=(i, i))
+    last = store.find_run("last")
+    os.utime(recorded, ns=(9, 9))
+
+    assert [measured, recorded] == [last, store.find_run("last")]
+
+
+def test_no_run_with_a_boot(home: Path) -> None:
+    """Is said, though there are runs."""
+    RunWriter.begin(home / "empty", run_facts())
+
+    with pytest.raises(InputError, match="no run with a boot"):
+        store.find_run("last")
 
 
 @pytest.mark.parametrize("name", ["last", "nowhere"])

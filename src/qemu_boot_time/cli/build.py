@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from qemu_boot_time.cli import options
+from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import note
 from qemu_boot_time.errors import ProgramError
 from qemu_boot_time.guest import builds
@@ -42,7 +43,7 @@ Examples:
     metavar="DIR",
     help="Build from this tree in place of the distribution's source; it is copied.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Compilers at a time.")
+@click.option("-j", "--jobs", type=WholeNumber(min=1), help="Compilers at a time.")
 @options.json_option
 @click.option("-v", "--verbose", is_flag=True, help="A line for every stage, and the whole story.")
 def command(

@@ -1,8 +1,8 @@
 """``qbt compare``: whether the second of two runs is faster, and which phase carries it."""
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +13,8 @@ from qemu_boot_time.cli.alike import insisting_options, require_alike
 from qemu_boot_time.cli.effect import refuse_measuring, refuse_reading, refuse_unit
 from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides
 from qemu_boot_time.cli.how_often import how_often_options
-from qemu_boot_time.cli.output import note, screen
+from qemu_boot_time.cli.numbers import WholeNumber
+from qemu_boot_time.cli.output import note, screen, typed
 from qemu_boot_time.cli.side_by_side import measure_sides
 from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options
 from qemu_boot_time.errors import ExitStatus, InputError, QbtError, UsageError
@@ -80,7 +81,7 @@ class _Answer:
 @click.option("--a", "first", metavar="CMD", help="Measure this QEMU command now, as the first...")
 @click.option("--b", "second", metavar="CMD", help="... and this one as the second, in turn.")
 @how_often_options(30, of=" each")
-@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order of the boots.")
+@click.option("--seed", type=WholeNumber(0), metavar="N", help="Of the order of the boots.")
 @measuring_options
 @options.margin_option
 @insisting_options
@@ -160,7 +161,7 @@ def _print(
 
 def _measured(commands: Sequence[str], wanted: Wanted) -> tuple[str, str]:
     one, other = map(str, measure_sides(commands, wanted))
-    note(f"both runs are kept: qbt compare {shlex.quote(one)} {shlex.quote(other)}")
+    note(f"both runs are kept: qbt compare {typed(Path(one))} {typed(Path(other))}")
     return one, other
 
 

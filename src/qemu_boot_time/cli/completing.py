@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import click
 from click.shell_completion import CompletionItem
 
+from qemu_boot_time.errors import HostError
+
 _FILES = "file"
 """click's word for what a shell finds itself."""
 
@@ -21,7 +23,10 @@ def inputs(context: click.Context, option: click.Parameter, incomplete: str) -> 
     """Give the kept runs, the newest first, and whatever file there is: a recording, a table."""
     from qemu_boot_time.store.facts import all_runs
 
-    names = [run.name for run in reversed(all_runs())]
+    try:
+        names = [run.name for run in reversed(all_runs())]
+    except HostError:  # a user without a home has no runs
+        names = []
     kept = _beginning(["last", *names] if names else [], incomplete)
     return [*files(context, option, incomplete), *kept]
 

@@ -17,6 +17,7 @@ from qemu_boot_time.cli.measuring import (
     measure_and_print,
     out_option,
 )
+from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import note
 from qemu_boot_time.guest import demo
 from qemu_boot_time.measure import Plan, Silence, measure
@@ -30,7 +31,7 @@ _TIMEOUT_S = 120.0
 
 
 @click.command("demo")
-@click.option("-n", "--boots", type=click.IntRange(1), default=5, show_default=True)
+@click.option("-n", "--boots", type=WholeNumber(1), default=5, show_default=True)
 @click.option("--offline", is_flag=True, help="Download nothing: what is here must do.")
 @out_option
 @options.json_option

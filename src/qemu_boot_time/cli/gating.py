@@ -76,7 +76,7 @@ _GATES = (
     ),
     click.option(
         "--budgets",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=click.Path(readable=False, path_type=Path),  # who reads it says why it cannot
         metavar="FILE",
         help="TOML with fail_if, require and baseline: the same, kept in a file.",
     ),
@@ -152,6 +152,10 @@ def _check_reports(gating: Gating, *, as_json: bool) -> None:
     for path in filter(None, (gating.junit, gating.markdown)):
         if path != _STDOUT and not path.parent.is_dir():
             raise UsageError(f"{path}: there is no directory {path.parent}", hint="make it first")
+    if gating.junit and gating.markdown and gating.junit.resolve() == gating.markdown.resolve():
+        raise UsageError(
+            f"{gating.junit}: written to twice", hint="give each format a file of its own"
+        )
     if gating.junit == _STDOUT:
         raise UsageError("--junit -: takes a file", hint="--junit qbt.xml")
     if as_json and gating.prints_markdown:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.stats.intervals import FEWEST
@@ -26,14 +27,14 @@ _OPTIONS = (
     click.option(
         "--min-boots",
         "least",
-        type=click.IntRange(FEWEST),
+        type=WholeNumber(FEWEST),
         metavar="N",
         help=f"With --precision: boot so often at least.  [default: {_LEAST}]",
     ),
     click.option(
         "--max-boots",
         "most",
-        type=click.IntRange(FEWEST),
+        type=WholeNumber(FEWEST),
         metavar="N",
         help=f"With --precision: give up after so many.  [default: {_MOST}]",
     ),
@@ -49,7 +50,7 @@ def how_often_options(usual: int, *, of: str = "") -> Callable[[Command], Comman
     number = click.option(
         "-n",
         "--boots",
-        type=click.IntRange(1),
+        type=WholeNumber(1),
         metavar="N",
         help=f"How often to boot{of}.  [default: {usual}]",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qemu_boot_time.cli.alike import require_alike
+from qemu_boot_time.cli.files import write_whole
 from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.model import Run
@@ -132,9 +133,9 @@ def write_reports(gating: Gating, judgements: Iterable[Judgement]) -> None:
         from qemu_boot_time.report.junit import Suite, to_junit
 
         suites = [Suite(each.run, each.judged, _properties(each)) for each in judgements]
-        gating.junit.write_text(to_junit(suites), encoding="utf-8")
+        write_whole(gating.junit, to_junit(suites))
     if gating.markdown is not None and not gating.prints_markdown:
-        gating.markdown.write_text(markdown(judgements), encoding="utf-8")
+        write_whole(gating.markdown, markdown(judgements))
 
 
 def _properties(judgement: Judgement) -> dict[str, str]:

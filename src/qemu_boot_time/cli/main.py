@@ -13,12 +13,15 @@ import click.shell_completion
 
 from qemu_boot_time import __version__
 from qemu_boot_time.cli.output import styled
+from qemu_boot_time.cli.streams import forgive_stderr
 from qemu_boot_time.errors import ExitStatus, QbtError
 
 _STDOUT_FD = 1
 _SIGNAL_BASE = 128
 _DEFECT_STATUS = os.EX_SOFTWARE
 _HINT_LINES = 3
+_UNDECODED = {chr(code) for code in range(0xDC80, 0xDD00)}
+"""What Python makes of bytes that are no UTF-8 (PEP 383)."""
 _COMPLETE = "_QBT_COMPLETE"
 """By which a shell asks what a word may be completed to: click's own name for it."""
 _PIPE_STATUS = _SIGNAL_BASE + signal.SIGPIPE
@@ -105,12 +108,13 @@ def qbt(context: click.Context) -> int | None:
     return ExitStatus.USAGE
 
 
-def main() -> None:
-    """Run ``qbt`` and exit with its status."""
+def main(*, interruptible: bool = False) -> None:
+    """Run ``qbt`` and exit with its status; ``interruptible``: a Ctrl-C becomes an exception again."""
     _open_standard_streams()
+    forgive_stderr()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
-    sys.exit(_status_in_any_case())
+    sys.exit(_status_in_any_case(interruptible=interruptible))
 
 
 def _open_standard_streams() -> None:
@@ -130,17 +134,19 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _status_in_any_case() -> int:
+def _status_in_any_case(*, interruptible: bool = False) -> int:
     """Give a status of its own where we are wrong: Python's, 1, would say that something got slower."""
     try:
-        return _status()
+        return _status(interruptible=interruptible)
     except Exception:  # noqa: BLE001  # whatever it is
         traceback.print_exc()
         return _DEFECT_STATUS
 
 
-def _status() -> int:
+def _status(*, interruptible: bool = False) -> int:
     try:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         status = _done()
         sys.stdout.flush()
     except click.ClickException as error:
@@ -178,7 +184,18 @@ def _lost(error: OSError) -> int:
 
 def _where_help_is(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
+    if context and _is_qemus(error, context.command):
+        return (
+            f"QEMU's own command comes after --: {context.command_path} -- qemu-system-x86_64 ..."
+        )
     return f"{context.command_path} --help" if context else "qbt --help"
+
+
+def _is_qemus(error: click.ClickException, command: click.Command) -> bool:
+    """Whether an option is meant for the QEMU that was forgotten: ``qbt run -kernel bzImage``."""
+    if not isinstance(error, click.NoSuchOption) or error.option_name.startswith("--"):
+        return False
+    return any(parameter.name == "qemu" for parameter in command.params)
 
 
 def _tell(what: str, hint: str, status: int) -> int:
@@ -189,4 +206,6 @@ def _tell(what: str, hint: str, status: int) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    # A byte that is no UTF-8 is shown as a shell takes it, in $'...'.
+    typed = (f"\\x{ord(c) & 0xFF:02x}" if c in _UNDECODED else c for c in text)
+    return " ".join("".join(c if c.isprintable() else " " for c in "".join(typed)).split())

@@ -13,12 +13,14 @@ from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli.alike import require_alike
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.gating import NO_GATES, Gating
+from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.options import require_text
-from qemu_boot_time.cli.output import Form, note, print_run
+from qemu_boot_time.cli.output import Form, note, print_run, typed
 from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.errors import ExitStatus, HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
+from qemu_boot_time.report.parts import counted
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.facts import (
     RunFacts,
@@ -87,6 +89,11 @@ def check_programs(command: QemuCommand) -> None:
             f"{shlex.quote(command.program)} is one word: no program is called that",
             hint=f"without the quotes: qbt run -- {command.program}",
         )
+    if command.argv[0].startswith("-"):
+        raise UsageError(
+            f"{command.argv[0]}: an option, and no program before it",
+            hint="QEMU's own command comes after --: qbt run -- qemu-system-x86_64 ...",
+        )
     for program in dict.fromkeys((command.argv[0], command.program)):
         process.require(program, hint=_INSTALL_QEMU if "qemu" in program else "check the command")
     if set(accelerators(command)) == {"kvm"}:
@@ -113,14 +120,17 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     count = Count(plan.boots, plan.warmup, at_most=plan.precision is not None)
     board = Board(count, verbose=printing.verbose)
     interrupt: KeyboardInterrupt | None = None
+    shown_by = f"qbt show {typed(printing.out or Path(directory.name))}"
+    discard = writer.clear if is_users else writer.discard
     try:
-        measure(plan, writer, board.side())
+        with telling_what_is_kept([writer], shown_by, discard):
+            measure(plan, writer, board.side())
     except KeyboardInterrupt as signalled:
         interrupt = signalled
         board.clear()
     except QbtError:
         if writer.is_empty:
-            (writer.clear if is_users else writer.discard)()
+            discard()
         raise
     run = load_run(directory)
     run = replace(run, notes=(*run.notes, *_advice(run, plan)))
@@ -129,10 +139,8 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
     if len(run.profiles) < plan.profiles:  # a note of the run says why
         status = status or ExitStatus.CANNOT
     if interrupt is not None:
-        note(
-            f"interrupted; {len(run.boots)} boots are kept: "
-            f"qbt show {shlex.quote(str(printing.out or directory.name))}"
-        )
+        verb = "is" if len(run.boots) == 1 else "are"
+        note(f"interrupted; {counted(len(run.boots))} {verb} kept: {shown_by}")
         raise interrupt
     return status
 

@@ -77,7 +77,7 @@ _OPTIONS = (
     ),
     click.option(
         "--config",
-        type=click.Path(dir_okay=False),
+        type=click.Path(readable=False),  # who reads it says why it cannot
         metavar="FILE",
         help="TOML with [marks] and [phases]: the same, kept in a file.",
     ),

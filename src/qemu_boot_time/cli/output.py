@@ -1,10 +1,12 @@
 """How a run is printed, wherever it comes from."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -142,6 +144,21 @@ def _told(run: Run, form: Form) -> dict[str, Any]:
 def styled(text: str, colour: str) -> str:
     """Colour text unless somebody objects; where no terminal reads it, click takes the colour away."""
     return text if _colour_is_refused() else click.style(text, fg=colour)
+
+
+def typed(path: Path) -> str:
+    """Give a path as a person may paste it into a shell, of whatever bytes it is."""
+    data = os.fsencode(path)
+    try:
+        return shlex.quote(data.decode())
+    except UnicodeDecodeError:
+        return f"$'{''.join(map(_escaped, data))}'"
+
+
+def _escaped(byte: int) -> str:
+    character = chr(byte)
+    plain = character.isascii() and character.isprintable() and character not in "'\\"
+    return character if plain else f"\\x{byte:02x}"
 
 
 def note(text: str) -> None:

@@ -2,13 +2,15 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from qemu_boot_time import process
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
-from qemu_boot_time.cli.output import note, screen
+from qemu_boot_time.cli.numbers import Number, WholeNumber
+from qemu_boot_time.cli.output import note, screen, typed
 from qemu_boot_time.cli.quoting import overhead_of
 from qemu_boot_time.cli.side_by_side import Labels, measure_plans
 from qemu_boot_time.cli.wanted import Wanted, a_number, measuring_options, plan_for
@@ -34,13 +36,13 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 @click.option(
     "-n",
     "--boots",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     default=30,
     show_default=True,
     metavar="N",
     help="How often to boot with sources, and how often without.",
 )
-@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order of the boots.")
+@click.option("--seed", type=WholeNumber(0), metavar="N", help="Of the order of the boots.")
 @click.option(
     "--observer",
     metavar="CMD",
@@ -49,7 +51,7 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 @click.option(
     "--settle",
     "settle_s",
-    type=click.FloatRange(0, 3600),
+    type=Number(0, 3600),
     callback=a_number,
     default=2.0,
     show_default=True,
@@ -119,7 +121,9 @@ def _split(text: str) -> tuple[str, ...]:
     process.require(
         words[0], hint="--observer takes a command: install its program, or give its path"
     )
-    return words
+    # It runs in another directory than the one that the user names it from.
+    program = str(Path.cwd() / words[0]) if "/" in words[0] else words[0]
+    return (program, *words[1:])
 
 
 def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -> Overhead:
@@ -127,7 +131,7 @@ def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -
     waits = replace(watched.beside, argv=()) if watched.beside else None
     alone = replace(watched, sources=(), beside=waits)
     first, second = measure_plans([(alone, []), (watched, notes)], wanted, _LABELS)
-    note(f"both runs are kept: qbt show {shlex.quote(str(second))}")
+    note(f"both runs are kept: qbt show {typed(second)}")
     return overhead_of(first, second, margin)
 
 

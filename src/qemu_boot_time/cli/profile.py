@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.measure.profile import check
 from qemu_boot_time.vm.command import QemuCommand
 
@@ -22,7 +23,7 @@ def profile_options(function: Callable[..., int | None]) -> Callable[..., int | 
 
     decorated = click.option(
         "--profile-boots",
-        type=click.IntRange(1),
+        type=WholeNumber(1),
         metavar="K",
         help=f"In so many boots ({_BOOTS}); implies --profile.",
     )(with_profiles)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qemu_boot_time.model import Run
-from qemu_boot_time.report.overhead import Overhead, sentence
+from qemu_boot_time.report.overhead import Overhead, quotation
 from qemu_boot_time.stats.overhead import costs_of
 from qemu_boot_time.stats.verdict import Margin
 from qemu_boot_time.store.facts import RUN_FILE
@@ -29,4 +29,4 @@ def quoted(run: Run) -> Run:
     pair = twins(directory)
     if pair is None or pair[1] != directory:
         return run
-    return replace(run, notes=(*run.notes, sentence(overhead_of(*pair, _USUAL))))
+    return replace(run, notes=(*run.notes, quotation(overhead_of(*pair, _USUAL))))

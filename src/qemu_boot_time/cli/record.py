@@ -14,8 +14,10 @@ import msgspec
 from qemu_boot_time import __version__, host, process
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.measuring import out_option, source_option
-from qemu_boot_time.cli.output import Form, note, print_run
+from qemu_boot_time.cli.numbers import WholeNumber
+from qemu_boot_time.cli.output import Form, note, print_run, typed
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
 from qemu_boot_time.phases import Rules
@@ -74,9 +76,7 @@ class _Duration(click.ParamType[float]):
 @click.option(
     "--for", "seconds", type=_Duration(), metavar="TIME", help="How long: 60, 60s, 5m, 1h."
 )
-@click.option(
-    "-n", "--boots", type=click.IntRange(1), help="Until so many VMs have reached --until."
-)
+@click.option("-n", "--boots", type=WholeNumber(1), help="Until so many VMs have reached --until.")
 @source_option
 @options.kvm_console_option
 @out_option
@@ -176,12 +176,15 @@ class _Progress:
 
 
 def _record_and_print(plan: RecordPlan, out: Path | None, form: Form) -> int:
+    is_users = out is not None and out.exists()
     directory = out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, _facts(plan))
     progress = _Progress(plan, sys.stderr.isatty())
     recorded, interrupted = None, False
+    shown_by = f"qbt show {typed(out or Path(directory.name))}"
     try:
-        recorded = record(plan, writer, progress)
+        with telling_what_is_kept([writer], shown_by, writer.clear if is_users else writer.discard):
+            recorded = record(plan, writer, progress)
     except KeyboardInterrupt as interrupt:
         if type(interrupt) is not KeyboardInterrupt:
             raise

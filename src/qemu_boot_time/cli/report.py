@@ -12,6 +12,7 @@ import click
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.alike import ANYWAY, SAME_DEFINITION, insisting_options, require_alike
 from qemu_boot_time.cli.effect import refuse_insisting
+from qemu_boot_time.cli.files import write_whole
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
@@ -98,6 +99,7 @@ def command(
         needed = {FORMATS[name].needs for name in files} & _MAKERS.keys()
         made = {need: apart.submit(_MAKERS[need]) for need in needed}
         opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
+        _require_boots(opened)
         rendered = dict(_rendered(files, opened, insisted, made))
     for path, content in rendered.items():
         _write(path, content)
@@ -140,6 +142,12 @@ def _refuse_twice(words: Sequence[object], trouble: str, hint: str) -> None:
         raise UsageError(f"{twice}: {trouble}", hint=hint)
 
 
+def _require_boots(runs: Sequence[Run]) -> None:
+    empty = next((run for run in runs if not run.boots and not run.damage), None)
+    if empty is not None:
+        raise InputError(f"{printable(empty.name)}: no boot in it", hint="qbt list")
+
+
 def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
     """Give runs whose names differ: two of one name are called what the user calls them."""
     names = [run.name for run in runs]
@@ -178,12 +186,10 @@ def _rendered(
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif path == _STDOUT:
+    if path == _STDOUT:
         click.echo(content, nl=False)
     else:
-        path.write_text(content, encoding="utf-8")
+        write_whole(path, content)
 
 
 def _tell_failed(runs: Sequence[Run]) -> None:

@@ -4,6 +4,7 @@ import click
 
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
+from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import Form, TimelineOf, print_run
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.inputs import Options, open_input
@@ -32,9 +33,9 @@ Examples:
 )
 @click.option(
     "--boot",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
-    help="The boot of --timeline; without it the one nearest to the median total.",
+    help="The boot to show so; implies --timeline. Without it the one nearest to the median total.",
 )
 @gate_options
 def command(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.measuring import facts_of
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, typed
 from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.cli.wanted import Wanted, plan_for
 from qemu_boot_time.errors import QbtError, UsageError
@@ -75,15 +76,16 @@ def _measure(
 ) -> None:
     """Measure; what has no boot is not kept, nor is the directory of both that is ``ours``."""
     writers = [side.writer for side in sides]
+    shown_by = labels.shown_by.format(*(typed(each.directory) for each in writers))
     try:
-        measure_interleaved(sides, seed=seed)
+        with telling_what_is_kept(writers, shown_by, lambda: _discard(writers, ours)):
+            measure_interleaved(sides, seed=seed)
     except KeyboardInterrupt:
         board.clear()
         if all(writer.is_empty for writer in writers):
             _discard(writers, ours)
         else:
-            quoted = (shlex.quote(str(writer.directory)) for writer in writers)
-            note(f"interrupted; both runs are kept: {labels.shown_by.format(*quoted)}")
+            note(f"interrupted; both runs are kept: {shown_by}")
         raise
     except QbtError:
         _discard([writer for writer in writers if writer.is_empty], ours)

@@ -14,6 +14,7 @@ from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO, choose_sources, needed_sources
 from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.cli.measuring import check_programs, out_option, source_option
+from qemu_boot_time.cli.numbers import Number, WholeNumber
 from qemu_boot_time.cli.output import note, warn
 from qemu_boot_time.cli.possible import check_possible
 from qemu_boot_time.errors import UsageError
@@ -85,7 +86,7 @@ def _cpus(context: click.Context, option: click.Parameter, text: str | None) -> 
 _OPTIONS: tuple[Callable[[Callable[..., int | None]], Callable[..., int | None]], ...] = (
     click.option(
         "--warmup",
-        type=click.IntRange(0),
+        type=WholeNumber(0),
         default=0,
         show_default=True,
         metavar="W",
@@ -94,7 +95,7 @@ _OPTIONS: tuple[Callable[[Callable[..., int | None]], Callable[..., int | None]]
     click.option(
         "--timeout",
         "timeout_s",
-        type=click.FloatRange(min=0, min_open=True, max=_LONGEST_S),
+        type=Number(min=0, min_open=True, max=_LONGEST_S),
         callback=a_number,
         default=120.0,
         show_default=True,

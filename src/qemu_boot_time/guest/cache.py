@@ -2,20 +2,22 @@
 
 import contextlib
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from qemu_boot_time.errors import HostError
+from qemu_boot_time.host.files import users_directory
 
 _HINT = "set XDG_CACHE_HOME to a directory that you can write"
 
 
 def directory(name: str) -> Path:
-    """Give the directory ``name`` of our cache, which need not exist."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "qemu-boot-time" / name
+    """Give the directory ``name`` of our cache, which need not exist.
+
+    Raises HostError for a user without a home.
+    """
+    return users_directory("XDG_CACHE_HOME", ".cache") / "qemu-boot-time" / name
 
 
 @contextlib.contextmanager

@@ -221,7 +221,7 @@ def _update(apt: _Apt, stamp: Path, progress: Progress) -> None:
             raise HostError(
                 f"{apt.suite}: this host lacks the keys that sign the suite",
                 hint="install the newest keyring package of your distribution "
-                "(Debian: apt-get install debian-archive-keyring)",
+                "(Debian: sudo apt-get install debian-archive-keyring)",
             ) from error
         if not stamp.exists():
             raise HostError(

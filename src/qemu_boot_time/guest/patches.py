@@ -17,7 +17,7 @@ from qemu_boot_time import process
 from qemu_boot_time.errors import HostError, InputError, ProgramError, UsageError
 from qemu_boot_time.guest import data
 
-_GIT_HINT = "apt-get install git"
+_GIT_HINT = "sudo apt-get install git"
 _GIT_S = 120.0
 _OURS = ("-c", "user.name=qemu-boot-time", "-c", "user.email=qemu-boot-time@users.noreply.example")
 _REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")

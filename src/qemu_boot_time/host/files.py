@@ -1,12 +1,15 @@
 """Small readers of /proc and /sys: what is missing or makes no sense is None, never an error.
 
-And the one place for what must lie at a short path.
+And the one place for what must lie at a short path, or below the user's home.
 """
 
 import os
+import pwd
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from qemu_boot_time.errors import HostError
 
 ROOT = Path("/")
 _LONGEST_PARENT_BYTES = 80
@@ -61,6 +64,25 @@ def chosen(words: str | None) -> str | None:
     """Give the word in brackets of ``always [madvise] never``."""
     _, found, rest = (words or "").partition("[")
     return rest.partition("]")[0] if found else None
+
+
+def users_directory(variable: str, default: str) -> Path:
+    """Give what a variable of the XDG base directories names; unset or empty: ``default`` below home.
+
+    Raises HostError where nobody says where home is.
+    """
+    told = os.environ.get(variable)
+    return Path(told) if told else _home(variable) / default
+
+
+def _home(variable: str) -> Path:
+    try:
+        home = os.environ["HOME"] if "HOME" in os.environ else pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        home = ""
+    if not home:
+        raise HostError("this user has no home directory", hint=f"set HOME or {variable}")
+    return Path(home)
 
 
 def sockets_directory() -> tempfile.TemporaryDirectory[str]:

@@ -65,8 +65,7 @@ def measure_interleaved(sides: Sequence[Side], *, seed: int) -> list[list[Boot]]
             precision.load()
         if _boot_in_blocks(running, seed):
             for series in running:
-                series.look_inside()
-                series.profile()
+                series.look_further()
         guard.release("remove", str(sockets))
     return [series.boots for series in running]
 

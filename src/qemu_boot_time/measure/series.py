@@ -157,6 +157,18 @@ class Series:
         names = tuple(source.name for source in self.plan.sources)
         return boot_from_facts(facts, watch.events, self.plan.rules, names)
 
+    def look_further(self) -> None:
+        """Make the boots that are no part of the result, unless all that are have failed."""
+        if any(boot.ok for boot in self.boots):
+            self.look_inside()
+            self.profile()
+        elif self.plan.inside or self.plan.profiles:
+            self.note(f"all boots failed: none more for {self._asked_besides()}")
+
+    def _asked_besides(self) -> str:
+        asked = {"--inside": self.plan.inside, "--profile": self.plan.profiles}
+        return " and ".join(option for option, is_asked in asked.items() if is_asked)
+
     def look_inside(self) -> None:
         """Boot once more for each thing to look at; these boots are no part of the result."""
         for index, purpose in enumerate(self.plan.inside, len(self.boots)):
@@ -257,7 +269,7 @@ class Series:
             return ""
         if ended_by is EndedBy.ITSELF and status is not None and status < 0:
             return f"killed by {signal.Signals(-status).name}"
-        return last_words(self.side.writer.console(index, "stderr"))
+        return last_words(self.side.writer.console(index, "stderr"), self.plan.command.program)
 
 
 def _call_all(calls: Iterable[Callable[[int], None]], pid: int) -> None:

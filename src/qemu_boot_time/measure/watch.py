@@ -29,6 +29,7 @@ _MESSAGE_BYTES = 8192
 _MOST_TOUCHES = 32
 _SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
 _KVM_GAVE_UP = "KVM internal error"
+_OF_QEMU = re.compile(r"(qemu(-[\w.-]+)?|kvm): ")
 
 
 @dataclass(slots=True)
@@ -208,13 +209,25 @@ def _hear(selector: selectors.BaseSelector, watch: Watch) -> None:
         selector.unregister(fd)
 
 
-def last_words(file: Path) -> str:
-    """Give the line of a standard error that tells why QEMU left; ``""`` where none does."""
+def last_words(file: Path, program: str = "") -> str:
+    """Give the line of a standard error that tells why QEMU left; ``""`` where none does.
+
+    QEMU, or the ``program`` in its place, begins with its name; what follows below explains.
+    """
     try:
         lines = process.tail(file, size_bytes=_MESSAGE_BYTES).strip().splitlines()
     except OSError:
         return ""
     telling = [line for line in lines if not _SAYS_NOTHING.search(line)]
     # Below this line is a dump of the registers.
-    why = next((line for line in telling if _KVM_GAVE_UP in line), "".join(telling[-1:]))
+    gave_up = next((line for line in telling if _KVM_GAVE_UP in line), None)
+    named = [line for line in telling if _names(line, program)]
+    why = gave_up or "".join((named or telling)[-1:])
     return "".join(c if c.isprintable() else " " for c in why).strip()
+
+
+def _names(line: str, program: str) -> bool:
+    """Whether a line begins with the name of QEMU, or of the program in its place."""
+    if _OF_QEMU.match(line):
+        return True
+    return bool(program) and line.startswith(f"{Path(program).name}: ")

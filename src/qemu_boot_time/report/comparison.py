@@ -15,6 +15,7 @@ from qemu_boot_time.report.json import modes_document, plain
 from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
+    fewest_boots,
     fitting_width,
     grid,
     more_boots,
@@ -236,7 +237,7 @@ def undecided(
 
 def _what_settles(change: Change) -> str:
     if change.more is not None and change.interval is None:
-        return f"{change.more} more a side are the fewest that could show anything"
+        return fewest_boots(change.more)
     return more_boots(change.more)
 
 

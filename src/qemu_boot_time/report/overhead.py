@@ -12,6 +12,7 @@ from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
+    fewest_boots,
     fitting_width,
     grid,
     more_boots,
@@ -108,7 +109,23 @@ def _ratio_in_words(cost: Cost) -> str:
 def _undecided(cost: Cost) -> Iterator[str]:
     if cost.verdict is not Verdict.UNDECIDED:
         return
-    yield f"undecided, {cost.quantity}: {cost.reason}; {more_boots(cost.more)}"
+    yield f"undecided, {cost.quantity}: {cost.reason}; {_what_settles(cost)}"
+
+
+def _what_settles(cost: Cost) -> str:
+    if cost.more is not None and cost.interval_ns is None:
+        return fewest_boots(cost.more)
+    return more_boots(cost.more)
+
+
+def quotation(found: Overhead) -> str:
+    """Say it where no verdict stands beside it: what is undecided is called so."""
+    open_ = [cost for cost in found.costs if cost.verdict is Verdict.UNDECIDED]
+    if not open_:
+        return sentence(found)
+    words = f"{sentence(found)}; undecided: {' and '.join(cost.quantity for cost in open_)}"
+    few = next((cost for cost in open_ if cost.interval_ns is None), None)
+    return words if few is None else f"{words}, {_what_settles(few)}"
 
 
 def _failures(side: str, run: Run) -> Iterator[str]:

@@ -11,6 +11,9 @@ from rich.table import Column, Table
 
 from qemu_boot_time.model import Clock
 
+_BYTE = 0xFF
+_UNDECODED = range(0xDC80, 0xDD00)
+"""What Python makes of bytes that are no UTF-8 (PEP 383)."""
 _NS_PER_MS = 1_000_000
 _WIDTH = 80
 _LEAST_NAME = 16
@@ -98,6 +101,11 @@ def number(value: int, clock: Clock, *, sign: str = "") -> str:
     return f"{value:{sign},}"
 
 
+def counted(boots: int) -> str:
+    """Say how many boots: ``1 boot``, ``2 boots``."""
+    return f"{boots} boot{'s' * (boots != 1)}"
+
+
 def more_boots(more: int | None) -> str:
     """Say how many more boots a side would settle what is undecided; None: nobody waits for so many."""
     if more is None:
@@ -105,11 +113,22 @@ def more_boots(more: int | None) -> str:
     return f"about {more} more boot{'s' * (more != 1)} a side would settle it"
 
 
+def fewest_boots(more: int) -> str:
+    """Say how many more boots a side there must be before anything can be shown."""
+    return f"{more} more a side are the fewest that could show anything"
+
+
 def printable(text: str) -> str:
     """Make text from a guest, a file or a program safe for a terminal."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() else f"\\x{_code(c):02x}" for c in text)
+
+
+def _code(character: str) -> int:
+    """Give the code of a character; of one that stands for a byte that is no UTF-8, the byte."""
+    code = ord(character)
+    return code & _BYTE if code in _UNDECODED else code
 
 
 def grid(title: str, columns: Iterable[str]) -> Table:

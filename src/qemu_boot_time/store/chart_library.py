@@ -12,6 +12,7 @@ from pathlib import Path
 
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest.cache import directory, staging
+from qemu_boot_time.host.libraries import lacks
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 _LIBRARY = "vl-convert-python"
@@ -23,14 +24,11 @@ def chart_library() -> str:
         name = f"vega-{version(_LIBRARY)}-{_digest(_SNIPPET.encode())[:12]}.js"
         import vl_convert
     except ImportError as error:  # PackageNotFoundError is one, too
-        raise HostError(
-            f"{_LIBRARY} is not installed", hint="pip install 'qemu-boot-time[report]'"
-        ) from error
-    path = directory("charts") / name
-    kept = _kept(path)
+        raise lacks(_LIBRARY) from error
+    kept = _kept(name)
     if kept is None:
         kept = str(vl_convert.javascript_bundle(_SNIPPET)).encode()
-        _keep(path, kept)
+        _keep(name, kept)
     return kept.decode()
 
 
@@ -42,20 +40,23 @@ def _digest_beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _kept(path: Path) -> bytes | None:
-    """Give what is kept; None: nothing, or not what was written."""
+def _kept(name: str) -> bytes | None:
+    """Give what is kept; None: nothing, or not what was written; or nobody says where caches are."""
     try:
+        path = directory("charts") / name
         content, digest = path.read_bytes(), _digest_beside(path).read_bytes()
-    except OSError:
+    except (HostError, OSError):
         return None
     return content if digest == _digest(content).encode() else None
 
 
-def _keep(path: Path, content: bytes) -> None:
+def _keep(name: str, content: bytes) -> None:
     """Write both files, each whole; of two that do not belong together :func:`_kept` gives nothing."""
-    files = {path: content, _digest_beside(path): _digest(content).encode()}
-    with contextlib.suppress(HostError, OSError), staging(path.parent) as scratch:
-        for place, text in files.items():
-            whole = scratch / place.name
-            whole.write_bytes(text)
-            whole.replace(place)
+    with contextlib.suppress(HostError, OSError):
+        path = directory("charts") / name
+        files = {path: content, _digest_beside(path): _digest(content).encode()}
+        with staging(path.parent) as scratch:
+            for place, text in files.items():
+                whole = scratch / place.name
+                whole.write_bytes(text)
+                whole.replace(place)

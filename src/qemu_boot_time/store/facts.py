@@ -20,6 +20,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
+from qemu_boot_time.host.files import users_directory
 from qemu_boot_time.model import Clock, EndedBy, Purpose
 from qemu_boot_time.sources.base import Armed, Scope, boot_name
 from qemu_boot_time.stats.precision import Precision
@@ -28,7 +29,7 @@ SCHEMA = 1
 RUN_FILE = "run.json"
 BOOTS_FILE = "boots.jsonl"
 RAW_DIRECTORY = "raw"
-_ELSEWHERE = "keep the run in another place with --out DIR"
+ELSEWHERE = "keep the run in another place with --out DIR"
 
 
 _Facts = TypeVar("_Facts", bound=msgspec.Struct)
@@ -170,9 +171,8 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def runs_directory() -> Path:
-    """Give where runs live unless the user says otherwise."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
-    return Path(state) / "qemu-boot-time" / "runs"
+    """Give where runs live unless the user says otherwise. Raises HostError for a user without a home."""
+    return users_directory("XDG_STATE_HOME", ".local/state") / "qemu-boot-time" / "runs"
 
 
 def new_run_directory(parent: Path) -> Path:
@@ -188,9 +188,9 @@ def new_run_directory(parent: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise HostError(f"{candidate}: {error.strerror}", hint=_ELSEWHERE) from error
+            raise HostError(f"{candidate}: {error.strerror}", hint=ELSEWHERE) from error
         return candidate
-    raise HostError(f"{parent}: a thousand runs in one second", hint=_ELSEWHERE)
+    raise HostError(f"{parent}: a thousand runs in one second", hint=ELSEWHERE)
 
 
 def require_empty(directory: Path) -> None:
@@ -211,21 +211,41 @@ def find_run(name: str) -> Path:
 
     Raises InputError when there is none of that name.
     """
-    home = runs_directory()
     if name == "last":
-        newest = max(all_runs(), key=lambda run: run.stat().st_mtime_ns, default=None)
-        if newest is None:
-            raise InputError("no run yet", hint="qbt demo")
-        return newest
-    for candidate in (Path(name), home / name):
-        if (candidate / RUN_FILE).is_file():
-            return candidate
+        return _last_run()
+    if (Path(name) / RUN_FILE).is_file():
+        return Path(name)
+    kept = runs_directory() / name
+    if (kept / RUN_FILE).is_file():
+        return kept
     if Path(name).exists():
         raise InputError(
             f"{name}: neither a run nor a file that can be read twice",
             hint="a run has a run.json in it; a stream must be kept in a file first",
         )
     raise InputError(f"{name}: no such run, file or recording", hint="qbt list")
+
+
+def _last_run() -> Path:
+    """Give the newest run that has a boot: one that ended before its first shows nothing."""
+    runs = sorted(all_runs(), key=lambda run: run.stat().st_mtime_ns, reverse=True)
+    newest = next(filter(_may_have_boots, runs), None)
+    if newest is None:
+        raise InputError("no run with a boot" if runs else "no run yet", hint="qbt demo")
+    return newest
+
+
+def _may_have_boots(run: Path) -> bool:
+    """Whether a boot was written down, or the boots are made of what was seen alone."""
+    try:
+        if (run / BOOTS_FILE).stat().st_size:
+            return True
+        return (
+            _decoded(_bytes_of(run / RUN_FILE), _Kind, file=run / RUN_FILE).kind
+            is not RunKind.MEASURED
+        )
+    except (OSError, InputError):
+        return True  # damaged: whoever reads it is told of that
 
 
 def all_runs() -> list[Path]:
@@ -256,7 +276,7 @@ class RunWriter:
             writer.added(facts.added)
             (directory / BOOTS_FILE).touch()
         except OSError as error:
-            raise HostError(f"{directory}: {error.strerror}", hint=_ELSEWHERE) from error
+            raise HostError(f"{directory}: {error.strerror}", hint=ELSEWHERE) from error
         return writer
 
     def added(self, words: tuple[str, ...]) -> None:
@@ -322,6 +342,12 @@ def read_facts(directory: Path) -> tuple[RunFacts, list[BootFacts]]:
             f"{file}: schema {schema}, this qbt reads {SCHEMA}", hint="use a newer qbt"
         )
     return _decoded(data, RunFacts, file=file), _read_boots(directory / BOOTS_FILE)
+
+
+class _Kind(msgspec.Struct):
+    """Who started the VMs, whatever else ``run.json`` says."""
+
+    kind: RunKind = RunKind.MEASURED
 
 
 class _Schema(msgspec.Struct):

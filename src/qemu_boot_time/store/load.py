@@ -154,7 +154,7 @@ def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Seque
 def _nobody_looked(facts: RunFacts) -> str:
     """Say why a run has no marks, and where there may be some of the same command."""
     if facts.beside:
-        return f"watched by {shlex.join(facts.beside)}, no source of ours: without marks there is no table"
+        return f"no source looked, {shlex.join(facts.beside)} did: without marks there is no table"
     other = facts.interleaved.other if facts.interleaved else ""
     beside = f"; {other}, which lies beside it, was watched" if other else ""
     return f"no source looked: without marks there is no table{beside}"

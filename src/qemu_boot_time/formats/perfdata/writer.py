@@ -87,8 +87,8 @@ def feature_record(feature: Feature, section: bytes) -> bytes:
 
 
 def text_section(text: str) -> bytes:
-    """Give the section of a feature that is one string."""
-    data = text.encode() + b"\0"
+    """Give the section of a feature that is one string; words of a command may be of any bytes."""
+    data = text.encode(errors="surrogateescape") + b"\0"
     data += bytes(-len(data) % _NAME_ALIGN)
     return struct.pack("<I", len(data)) + data
 

@@ -17,6 +17,8 @@ from qemu_boot_time.guest.build_cache import BuiltFrom
 Progress = Callable[[str], None]
 
 _STAGE_S = 3 * 3600.0
+_GAVE_UP = re.compile(r"(g?make(\[\d+\])?|ninja): ")
+"""What make and ninja say of themselves: that something failed, not why."""
 
 
 class Piece(StrEnum):
@@ -84,6 +86,7 @@ class Bench:
 def _complaint(output: str) -> str:
     """Find the line that says what is wrong: the last ones only say that something was."""
     lines = [line for line in output.splitlines() if line.strip() and not line.startswith("$ ")]
+    lines = [line for line in lines if not _GAVE_UP.match(line)] or lines
     errors = (line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE))
     return next(errors, lines[-1] if lines else "it says nothing")
 
@@ -152,7 +155,7 @@ class Recipe:
         if missing:
             raise HostError(
                 f"{self.piece}: this host lacks what it takes to build it: {', '.join(missing)}",
-                hint=f"apt-get install {' '.join(missing)}",
+                hint=f"sudo apt-get install {' '.join(missing)}",
             )
 
 

@@ -1,5 +1,6 @@
 """SeaBIOS with marks: ``bios-256k.bin``, configured as QEMU's own."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,11 @@ def _make(bench: Bench) -> Mapping[str, Path]:
     config.write_text(_CONFIG, encoding="utf-8")
     out = bench.work / "out"
     out.mkdir()
-    variables = (f"KCONFIG_CONFIG={config}", f"OUT={out}/", "EXTRAVERSION=-boot-time-marks")
+    variables = (
+        *(f"KCONFIG_CONFIG={config}", f"OUT={out}/", "EXTRAVERSION=-boot-time-marks"),
+        # Its Makefile calls "python", which not every distribution has.
+        f"PYTHON={sys.executable}",
+    )
     bench.run("configuring SeaBIOS", "make", *variables, "olddefconfig")
     bench.run("compiling SeaBIOS", "make", f"-j{bench.jobs}", *variables)
     return {BIOS: out / "bios.bin"}

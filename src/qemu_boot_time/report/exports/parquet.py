@@ -9,8 +9,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from qemu_boot_time.host.libraries import lacks
 from qemu_boot_time.model import Boot, Mark, Phase, Run
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.json import plain
 
 _COLUMNS = {

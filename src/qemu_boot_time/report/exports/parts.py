@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from qemu_boot_time.errors import HostError, InputError
+from qemu_boot_time.errors import InputError
 from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.stats.quantities import main_total, named_lengths, phase_lengths
 
@@ -62,8 +62,3 @@ def require_any(found: Mapping[str, object], runs: Sequence[Run]) -> None:
             f"{names}: no boot that counts has a phase",
             hint="--parquet and --perfetto hold what was seen of all boots",
         )
-
-
-def lacks(library: str) -> HostError:
-    """Say that a library of the extra is not there."""
-    return HostError(f"{library} is not installed", hint="pip install 'qemu-boot-time[report]'")

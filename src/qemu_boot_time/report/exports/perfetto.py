@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
+from qemu_boot_time.host.libraries import lacks
 from qemu_boot_time.model import Run
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.exports.tracks import Count, Process, Slice, Track, processes_of
 from qemu_boot_time.report.json import plain
 

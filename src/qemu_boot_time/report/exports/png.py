@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from qemu_boot_time.host.libraries import lacks
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.exports import Pair, svg
-from qemu_boot_time.report.exports.parts import lacks
 
 _SCALE = 2
 """Pixels a unit of the drawing: screens are that fine."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from qemu_boot_time.errors import InputError
+from qemu_boot_time.host.libraries import lacks
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.charts import Spec, coloured, stacked
 from qemu_boot_time.report.exports import Pair
-from qemu_boot_time.report.exports.parts import lacks
 from qemu_boot_time.report.html import drawn
 from qemu_boot_time.report.html.tables import unit
 from qemu_boot_time.report.parts import number, printable

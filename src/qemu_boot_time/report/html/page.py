@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from qemu_boot_time.errors import HostError
+from qemu_boot_time.host.libraries import lacks
 from qemu_boot_time.model import Inside, Run
 from qemu_boot_time.report import charts
 from qemu_boot_time.report.charts import Spec
@@ -94,9 +94,7 @@ def _template() -> Any:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
-        raise HostError(
-            "Jinja2 is not installed", hint="pip install 'qemu-boot-time[report]'"
-        ) from error
+        raise lacks("Jinja2") from error
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

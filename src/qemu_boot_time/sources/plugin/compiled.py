@@ -1,5 +1,6 @@
 """The plugin as a library that a QEMU loads: compiled on first use, kept in the cache."""
 
+import contextlib
 import functools
 import hashlib
 from importlib import resources
@@ -63,9 +64,7 @@ def _built(api: int) -> Path:
 
 def find_compiler() -> str:
     """Give the system's C compiler. Raises HostError where there is none."""
-    for name in _COMPILERS[:-1]:
-        try:
+    for name in _COMPILERS:
+        with contextlib.suppress(HostError):
             return process.require(name, hint=_NO_COMPILER)
-        except HostError:
-            continue
-    return process.require(_COMPILERS[-1], hint=_NO_COMPILER)
+    raise HostError(f"no C compiler: {', '.join(_COMPILERS)} not found", hint=_NO_COMPILER)

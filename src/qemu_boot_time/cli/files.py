@@ -1,0 +1,35 @@
+"""Files that a command writes for others: whole, or what was there before."""
+
+import os
+import shutil
+from pathlib import Path
+
+from qemu_boot_time.errors import HostError
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8. What was there stays until all of it is written.
+
+    What is no file (a pipe, a device) is written as it is. Raises HostError that names the file.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)  # a link stays one
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        beside.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, beside)
+        beside.replace(path)
+    except PermissionError:  # the directory takes no new file; the one that is there may be ours
+        path.write_bytes(data)
+    finally:
+        beside.unlink(missing_ok=True)
