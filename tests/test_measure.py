@@ -125,7 +125,11 @@ def test_a_failed_boot_delays_the_precision_of_both_sides(fail: Sequence[int], b
     ("fail", "looks", "notes"),
     [
         ((0,), 3, []),
-        ((0, 1), 0, ["all boots failed: none more for --inside and --profile"]),
+        (
+            (0, 1),
+            0,
+            ["all boots failed: none more for --inside and --profile (--keep-going has them)"],
+        ),
     ],
 )
 def test_where_all_boots_failed_none_looks_further(

@@ -24,7 +24,7 @@ from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import cache
 from real_host import kvm_to_itself, require
 
-pytestmark = [pytest.mark.real, pytest.mark.build]
+pytestmark = pytest.mark.real
 
 _DEADLINE_S = 240
 _CACHE = {"XDG_CACHE_HOME": str(cache.directory("").parent)}

@@ -160,7 +160,7 @@ def test_nothing_outlives_a_stopped_qbt(world: World, number: signal.Signals, st
         child.communicate(timeout=DEADLINE_S)
 
     assert (status, []) == (child.returncode, world.leftovers())
-    shown = world.qbt("show", "last", "--json")
+    shown = world.qbt("show", str(world.runs[-1]), "--json")
     assert (["interrupted"] if number is signal.SIGINT else []) == shown.outcomes
 
 

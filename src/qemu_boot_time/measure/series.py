@@ -158,12 +158,15 @@ class Series:
         return boot_from_facts(facts, watch.events, self.plan.rules, names)
 
     def look_further(self) -> None:
-        """Make the boots that are no part of the result, unless all that are have failed."""
-        if any(boot.ok for boot in self.boots):
+        """Make the boots that are no part of the result.
+
+        Where no boot got there, none of these would: each would only take its whole time.
+        """
+        if self.plan.keep_going or any(boot.ok for boot in self.boots):
             self.look_inside()
             self.profile()
-        elif self.plan.inside or self.plan.profiles:
-            self.note(f"all boots failed: none more for {self._asked_besides()}")
+        elif asked := self._asked_besides():
+            self.note(f"all boots failed: none more for {asked} (--keep-going has them)")
 
     def _asked_besides(self) -> str:
         asked = {"--inside": self.plan.inside, "--profile": self.plan.profiles}
@@ -178,14 +181,7 @@ class Series:
             replace(self, plan=plan, purpose=purpose).boot(index)
 
     def profile(self) -> None:
-        """Boot some more to count their exits; these boots are no part of the result.
-
-        Where no boot got there, none of these would: each would only take its whole time.
-        """
-        if not (self.plan.keep_going or any(boot.ok for boot in self.boots)):
-            if self.plan.profiles:
-                self.note("no boot got there: none was profiled (--keep-going does)")
-            return
+        """Boot some more to count their exits; these boots are no part of the result."""
         first = len(self.boots) + len(self.plan.inside)
         for index in range(first, first + self.plan.profiles):
             with contextlib.ExitStack() as stack:
