@@ -1,11 +1,6 @@
 """What a test needs of this host: skip with a reason, or fail where QBT_REAL=1 says it must run."""
 
-import contextlib
-import fcntl
 import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +12,3 @@ def require(condition: bool, reason: str) -> None:  # noqa: FBT001  # read as a 
     if os.environ.get("QBT_REAL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@contextlib.contextmanager
-def kvm_to_itself() -> Iterator[None]:
-    """Keep VMs under KVM of other test processes away: their marks would be in our recorders' rings.
-
-    `make test` runs two beside each other.
-    """
-    with (Path(tempfile.gettempdir()) / "qbt-tests-kvm.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -14,7 +14,7 @@ from qemu_boot_time.doctor.probe_boot import boot as probe_boot
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import stock
 from qemu_boot_time.sources import perf_event
-from real_host import kvm_to_itself, require
+from real_host import require
 
 
 @pytest.fixture
@@ -34,11 +34,10 @@ def kvm_boots() -> bool:
 
 
 @pytest.fixture
-def kvm(kvm_boots: bool) -> Iterator[str]:  # noqa: FBT001  # a fixture
-    """Give KVM, where it boots a tiny guest, to this test alone."""
+def kvm(kvm_boots: bool) -> str:  # noqa: FBT001  # a fixture
+    """Give KVM, where it boots a tiny guest."""
     require(kvm_boots, "no KVM that boots a tiny guest here")
-    with kvm_to_itself():
-        yield "kvm"
+    return "kvm"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ What is not run, and what stands for what, is in tests/pages/decisions.py. Of wh
 output the structure is checked, not the numbers: the first word of each of its paragraphs.
 """
 
-import contextlib
 import os
 import re
 import shutil
@@ -22,7 +21,7 @@ from pages.decisions import NEED_KVM, as_run, why_not
 from qbt_process import World
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest import cache
-from real_host import kvm_to_itself, require
+from real_host import require
 
 pytestmark = pytest.mark.real
 
@@ -70,8 +69,7 @@ def test_commands_do_what_their_page_says(
     shutil.copytree(furnished, world.directory, symlinks=True, dirs_exist_ok=True)
     place.tidy(world.directory, page)
 
-    with kvm_to_itself() if any(map(_needs_kvm, wanted)) else contextlib.nullcontext():
-        printed = _run_all(world, wanted)
+    printed = _run_all(world, wanted)
 
     assert [] == [line for pair in zip(wanted, printed, strict=True) for line in _wrong(*pair)]
 
