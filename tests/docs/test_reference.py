@@ -11,7 +11,7 @@ from qemu_boot_time.cli import output
 from qemu_boot_time.cli.main import COMMANDS
 from qemu_boot_time.errors import ExitStatus
 from qemu_boot_time.model import EndedBy, EventKind, Outcome
-from qemu_boot_time.phases import PHASES, boots
+from qemu_boot_time.phases import PHASES, UNACCOUNTED, boots
 from qemu_boot_time.protocol import (
     CONSOLE_POINTS,
     CUSTOM_VALUES,
@@ -20,7 +20,6 @@ from qemu_boot_time.protocol import (
     TracePoint,
 )
 from qemu_boot_time.sources.table import SOURCES
-from qemu_boot_time.stats.quantities import UNACCOUNTED
 from qemu_boot_time.store.facts import BootFacts, RunFacts
 from schemas import NAMES
 

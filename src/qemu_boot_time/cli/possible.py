@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.model import EXEC
-from qemu_boot_time.phases import PHASES, Rules
+from qemu_boot_time.phases import PHASES, UNACCOUNTED, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, FINER_POINTS, TRACE_POINTS
 from qemu_boot_time.stats.gates import (
     BOOTS,
@@ -21,7 +21,6 @@ from qemu_boot_time.stats.gates import (
     Threshold,
 )
 from qemu_boot_time.stats.intervals import least_values
-from qemu_boot_time.stats.quantities import UNACCOUNTED
 
 _EXIT_POINT = "Exit point "
 _POINTS = (*TRACE_POINTS, *FINER_POINTS, *CONSOLE_POINTS)

@@ -23,7 +23,7 @@ from qemu_boot_time.protocol import (
 
 TOTAL = "total"
 UNACCOUNTED = "unaccounted"
-"""What no phase explains."""
+"""What no phase explains, as a phase of its own: what moves there moves the total."""
 USER = "user"
 
 _NAMED = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from qemu_boot_time.model import Boot, Clock, Inside, Phase, Profile, Run, Span
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
@@ -17,7 +17,6 @@ from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.exits import Middle, PhaseExits, is_whole
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import (
-    UNACCOUNTED,
     Place,
     lengths_of,
     main_total,
@@ -69,7 +68,7 @@ class Quantity:
 
 def bars_of(boot: Boot) -> list[Bar]:
     """Give the bars of one boot: its phases, the gaps between them, parts below their phase."""
-    phases, own = _parted(boot)
+    phases, total, own = split_at_total(boot.phases)
     bars = []
     for before, phase in zip([None, *phases], phases, strict=False):
         begin_ns = before.end_ns if before else min(0, phase.begin_ns)
@@ -78,19 +77,11 @@ def bars_of(boot: Boot) -> list[Bar]:
         if phase.name == _VMM:
             parts = [_bar(part, "part") for part in boot.parts]
             bars += [part._replace(name=f"{_PART}{part.name}") for part in parts]
-    total = next((phase for phase in boot.phases if phase.name == TOTAL), None)
     if phases and total:
         bars += _gap(phases[-1].end_ns, total.end_ns)
     if total and not phases:
         bars.append(_bar(total, "phase"))
     return [*bars, *(_bar(phase, "own") for phase in own)]
-
-
-def _parted(boot: Boot) -> tuple[list[Phase], list[Phase]]:
-    """Part the phases into those that part the total, and the user's own."""
-    names = [phase.name for phase in boot.phases]
-    place = names.index(TOTAL) if TOTAL in names else len(names)
-    return list(boot.phases[:place]), list(boot.phases[place + 1 :])
 
 
 def _gap(begin_ns: int, end_ns: int) -> list[Bar]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Run
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import TOTAL, UNACCOUNTED
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
 from qemu_boot_time.report.exits import exits_parts
 from qemu_boot_time.report.inside import inside_parts
@@ -39,7 +39,7 @@ from qemu_boot_time.report.waterfall import waterfall
 from qemu_boot_time.stats.detail import Detail, Details, details_of
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.likeness import listed
-from qemu_boot_time.stats.quantities import UNACCOUNTED, Place
+from qemu_boot_time.stats.quantities import Place
 from qemu_boot_time.stats.summary import Stats, Summary, summarise
 
 __all__ = ["ms", "printable", "to_text"]

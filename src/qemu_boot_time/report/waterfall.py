@@ -13,9 +13,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from qemu_boot_time.model import EXEC, Boot, Clock, Phase
-from qemu_boot_time.phases import TOTAL, gaps, split_at_total
+from qemu_boot_time.phases import TOTAL, UNACCOUNTED, gaps, split_at_total
 from qemu_boot_time.report.parts import BLOCKS, Screen, Signs, number, printable
-from qemu_boot_time.stats.quantities import UNACCOUNTED, Place
+from qemu_boot_time.stats.quantities import Place
 from qemu_boot_time.stats.summary import Summary
 
 CAPTION = "bars go from the median begin to the median end; numbers are median lengths"

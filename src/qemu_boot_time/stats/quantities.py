@@ -5,14 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from qemu_boot_time.model import Boot, Clock, Run
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.phases import TOTAL, UNACCOUNTED
 from qemu_boot_time.stats.once import once
 from qemu_boot_time.stats.summary import unaccounted
 
 _MOST = 2 * 10**18
 """Longer than this, 63 years, is a corrupt stamp; statistics have 64 bits for sums of a few."""
-UNACCOUNTED = "unaccounted"
-"""What no phase explains, as a phase of its own: what moves there moves the total."""
 
 
 class Place(NamedTuple):

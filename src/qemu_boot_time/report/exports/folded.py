@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from qemu_boot_time.model import Boot, Inside, Phase, Run, Span
-from qemu_boot_time.phases import split_at_total
+from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.report.exports.parts import totals_of
 from qemu_boot_time.report.parts import printable
-from qemu_boot_time.stats.quantities import UNACCOUNTED
 from qemu_boot_time.stats.summary import unaccounted
 
 _ROOT = "boot"
