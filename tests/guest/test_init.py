@@ -88,6 +88,7 @@ def test_it_does_nothing_where_it_is_not_the_first_process(
         ({"mark": 7}, ("qbt_mark=7",)),
         ({"end": init.End.POWER_OFF}, ()),
         ({"mark": 9, "end": init.End.DEBUG_EXIT}, ("qbt_mark=9", "qbt_end=debug-exit")),
+        ({"end": init.End.REBOOT}, ("reboot=t", "qbt_end=reboot")),
         ({"program": "/bin/a", "end": init.End.HALT}, ("qbt_init=/bin/a", "qbt_end=halt")),
     ],
 )

@@ -30,7 +30,7 @@ class End(StrEnum):
     POWER_OFF = "poweroff"
     """ACPI S5: QEMU leaves with status 0."""
     REBOOT = "reboot"
-    """QEMU leaves with status 0 under ``-no-reboot``; needs no ACPI."""
+    """QEMU leaves with status 0 under ``-no-reboot``; needs no ACPI, but the kernel's ``reboot=t``."""
     DEBUG_EXIT = "debug-exit"
     """A write to ``-device isa-debug-exit,iobase=0x501``: status 1, and the fastest."""
     HALT = "halt"
@@ -45,8 +45,13 @@ def parameters(
     ``mark`` (1 to 255) is written to port 0xf4 before anything else: 7 where the kernel does not
     do so itself. ``program`` is what init becomes afterwards; where there is none, or it cannot be
     run, init ends the machine.
+
+    A reboot takes ``reboot=t`` too: where there is neither ACPI nor a keyboard controller, Linux would
+    jump to the firmware before it tries a triple fault (``native_machine_emergency_restart`` in
+    arch/x86/kernel/reboot.c), and the guest may boot again without any reset that QEMU could see.
     """
     asked = {
+        "reboot": "t" if end is End.REBOOT else "",
         "qbt_mark": "" if mark is None else str(mark),
         "qbt_init": program,
         "qbt_end": "" if end is End.POWER_OFF else end,
