@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from qemu_boot_time.model import Boot, Clock, Inside, Phase, Profile, Run, Span
-from qemu_boot_time.phases import UNACCOUNTED, split_at_total
+from qemu_boot_time.phases import UNACCOUNTED, gaps, split_at_total
 from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
@@ -69,23 +69,23 @@ class Quantity:
 def bars_of(boot: Boot) -> list[Bar]:
     """Give the bars of one boot: its phases, the gaps between them, parts below their phase."""
     phases, total, own = split_at_total(boot.phases)
-    bars = []
-    for before, phase in zip([None, *phases], phases, strict=False):
-        begin_ns = before.end_ns if before else min(0, phase.begin_ns)
-        bars += _gap(begin_ns, phase.begin_ns)
-        bars.append(_bar(phase, "phase"))
-        if phase.name == _VMM:
-            parts = [_bar(part, "part") for part in boot.parts]
-            bars += [part._replace(name=f"{_PART}{part.name}") for part in parts]
-    if phases and total:
-        bars += _gap(phases[-1].end_ns, total.end_ns)
+    bars = [_bar(phase, "phase") for phase in phases]
+    bars += [Bar(UNACCOUNTED, UNACCOUNTED, *gap) for gap in _gaps(phases, total)]
+    bars.sort(key=lambda bar: bar.begin)
+    parts = [_bar(part, "part") for part in boot.parts]
+    below = [part._replace(name=f"{_PART}{part.name}") for part in parts]
+    shown = [each for bar in bars for each in (bar, *(below if bar.name == _VMM else ()))]
     if total and not phases:
-        bars.append(_bar(total, "phase"))
-    return [*bars, *(_bar(phase, "own") for phase in own)]
+        shown.append(_bar(total, "phase"))
+    return [*shown, *(_bar(phase, "own") for phase in own)]
 
 
-def _gap(begin_ns: int, end_ns: int) -> list[Bar]:
-    return [Bar(UNACCOUNTED, UNACCOUNTED, begin_ns, end_ns)] if end_ns > begin_ns else []
+def _gaps(phases: Sequence[Phase], total: Phase | None) -> Iterator[tuple[int, int]]:
+    """Give what no phase covers, to the last one's end where no total is known."""
+    if not phases:
+        return iter(())
+    whole = min(0, phases[0].begin_ns), (total or phases[-1]).end_ns
+    return gaps(whole, [(phase.begin_ns, phase.end_ns) for phase in phases])
 
 
 def _bar(phase: Phase, kind: str) -> Bar:
