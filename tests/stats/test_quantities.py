@@ -12,6 +12,7 @@ from qemu_boot_time.stats.quantities import (
     main_total,
     mark_times,
     median_boot,
+    named_lengths,
     phase_lengths,
 )
 
@@ -42,6 +43,21 @@ def test_lengths_by_phase_and_boot() -> None:
     assert ["vmm", "fw_start..linux_start_user", "unaccounted", "total"] == [
         place.name for place in found
     ]
+
+
+def test_totals_that_end_elsewhere_say_where() -> None:
+    """And so does what no phase of theirs explains; a name that means one thing stands alone."""
+    boots = [boot(0, qemu_init_end=10, fw_start=15), boot(1, qemu_init_end=10, up=20)]
+
+    named = named_lengths(boots, Clock.TIME)
+
+    assert {
+        "vmm": {1: 10, 2: 10},
+        "unaccounted (exec..fw_start)": {1: 5},
+        "total (exec..fw_start)": {1: 15},
+        "unaccounted (exec..up)": {2: 10},
+        "total (exec..up)": {2: 20},
+    } == named
 
 
 def test_failed_boots_have_no_lengths() -> None:

@@ -17,10 +17,10 @@ from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.exits import Middle, PhaseExits, is_whole
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import (
-    Place,
     lengths_of,
     main_total,
     median_boot,
+    names_of,
 )
 
 MOST_POINTS = 1000
@@ -143,24 +143,17 @@ def quantities_of(runs: Sequence[Run], details: Sequence[Details]) -> list[Quant
     """
     lengths = [lengths_of(run) for run in runs]
     places = list(dict.fromkeys(place for found in lengths for place in found))
-    names = [place.name for place in places]
     return [
         Quantity(
-            place_name(place, names),
+            printable(name),
             tuple(
                 (i, each.phases[place]) for i, each in enumerate(details) if place in each.phases
             ),
             tuple((i, found[place]) for i, found in enumerate(lengths) if place in found),
         )
-        for place in places
+        for place, name in names_of(places).items()
         if any(any(found.get(place, {}).values()) for found in lengths)
     ]
-
-
-def place_name(place: Place, names: Sequence[str]) -> str:
-    """Name a phase, with its ends where several have its name."""
-    ends = f" {place.begin}..{place.end}" if names.count(place.name) > 1 else ""
-    return printable(f"{place.name}{ends}")
 
 
 def points_of(quantity: Quantity) -> list[dict[str, int]]:

@@ -39,7 +39,7 @@ from qemu_boot_time.report.waterfall import waterfall
 from qemu_boot_time.stats.detail import Detail, Details, details_of
 from qemu_boot_time.stats.exact import sameness
 from qemu_boot_time.stats.likeness import listed
-from qemu_boot_time.stats.quantities import Place
+from qemu_boot_time.stats.quantities import Place, names_of
 from qemu_boot_time.stats.summary import Stats, Summary, summarise
 
 __all__ = ["ms", "printable", "to_text"]
@@ -186,16 +186,16 @@ def _marks_table(summary: Summary, details: Details, zero: str, form: _Form) -> 
 def _phases_table(summary: Summary, details: Details, form: _Form) -> Table:
     first_total = next((row for row in summary.phases if row.name == TOTAL), None)
     total = first_total.length if first_total else None
-    named = Counter(row.name for row in summary.phases)
+    names = names_of(Place(row.name, row.begin, row.end) for row in summary.phases)
     table = grid(f"phase ({form.unit})", (*form.columns, "share"))
     for row in summary.phases:
         if row is first_total and summary.unaccounted:
             rest = details.phases.get(Place(UNACCOUNTED, row.begin, row.end))
             cells = _cells(summary.unaccounted, form, rest)
             _add_phase(table, UNACCOUNTED, cells, _share(summary.unaccounted, total))
-        name = row.name if named[row.name] == 1 else f"{row.name} ({row.begin}..{row.end})"
-        detail = details.phases.get(Place(row.name, row.begin, row.end))
-        _add_phase(table, name, _cells(row.length, form, detail), _share(row.length, total))
+        place = Place(row.name, row.begin, row.end)
+        detail = details.phases.get(place)
+        _add_phase(table, names[place], _cells(row.length, form, detail), _share(row.length, total))
     return table
 
 

@@ -4,7 +4,7 @@ A bar goes from the median of its phase's begins to the median of its ends; the 
 the median of the phase itself, as in the table. The two need not agree to the last column.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from rich.text import Text
 from qemu_boot_time.model import EXEC, Boot, Clock, Phase
 from qemu_boot_time.phases import TOTAL, UNACCOUNTED, gaps, split_at_total
 from qemu_boot_time.report.parts import BLOCKS, Screen, Signs, number, printable
-from qemu_boot_time.stats.quantities import Place
+from qemu_boot_time.stats.quantities import Place, names_of
 from qemu_boot_time.stats.summary import Summary
 
 CAPTION = "bars go from the median begin to the median end; numbers are median lengths"
@@ -67,14 +67,14 @@ def waterfall(boots: Iterable[Boot], summary: Summary, screen: Screen) -> list[T
     """
     places = {Place(row.name, row.begin, row.end): row.length.median for row in summary.phases}
     extents = _extents(boots, summary.clock)
+    names = names_of(places)
     rows: list[_Row] = []
     for place, length in places.items():
         rest = Place(UNACCOUNTED, place.begin, place.end)
         if summary.unaccounted and place.name == TOTAL and all(r.name != TOTAL for r in rows):
             left = summary.unaccounted.median
             rows.append(_Row(UNACCOUNTED, "", UNACCOUNTED, left, extents.get(rest, ())))
-        label = _label(place, places)
-        rows.append(_Row(label, "", place.name, length, extents.get(place, ())))
+        rows.append(_Row(names[place], "", place.name, length, extents.get(place, ())))
     return _drawn(rows, summary.clock, screen)
 
 
@@ -89,20 +89,14 @@ def waterfall_of_sides(
     ``medians`` are what is drawn: phases, and how long either side takes for them, in the unit of ``clock``.
     """
     medians = list(medians)
-    places = [place for place, _ in medians]
+    names = names_of(place for place, _ in medians)
     lie = [_extents(boots, clock) for boots in sides]
     rows = [
-        _Row(_label(place, places), side, place.name, length, extents.get(place, ()))
+        _Row(names[place], side, place.name, length, extents.get(place, ()))
         for place, lengths in medians
         for side, length, extents in zip(_TWO_SIDES, lengths, lie, strict=True)
     ]
     return _drawn(rows, clock, screen)
-
-
-def _label(place: Place, places: Iterable[Place]) -> str:
-    """Give the phase's name, and its ends where another one of that name has others."""
-    named = Counter(each.name for each in places)
-    return place.name if named[place.name] == 1 else f"{place.name} ({place.begin}..{place.end})"
 
 
 # --- where bars lie ---------------------------------------------------------------------------

@@ -47,12 +47,20 @@ def lengths_of(run: Run) -> Mapping[Place, Mapping[int, int]]:
 
 
 def named_lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, int]]:
-    """Give the same by the phase's name, and by its ends too where they are not always the same."""
+    """Give the same by the phase's name (:func:`names_of`)."""
     found = phase_lengths(boots, clock)
-    named = Counter(place.name for place in found)
+    return {name: found[place] for place, name in names_of(found).items()}
+
+
+def names_of(places: Iterable[Place]) -> Mapping[Place, str]:
+    """Name each of these phases: with its ends, ``total (exec..fw_start)``, where several have its name."""
+    places = list(places)
+    named = Counter(place.name for place in places)
     return {
-        place.name if named[place.name] == 1 else f"{place.name} {place.begin}..{place.end}": values
-        for place, values in found.items()
+        place: place.name
+        if named[place.name] == 1
+        else f"{place.name} ({place.begin}..{place.end})"
+        for place in places
     }
 
 

@@ -11,14 +11,13 @@ from qemu_boot_time.report.exits import address_range, phase_heading, row_cells,
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import number, printable
-from qemu_boot_time.report.rows import place_name
 from qemu_boot_time.report.troubles import failure_lines, suspect_lines
 from qemu_boot_time.stats.compare import Change
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.exits import ExitRow, ExitSummary
 from qemu_boot_time.stats.intervals import Interval, median_interval, percentile
 from qemu_boot_time.stats.moves import Moves
-from qemu_boot_time.stats.quantities import mark_times
+from qemu_boot_time.stats.quantities import mark_times, names_of
 from qemu_boot_time.stats.start import PartSummary, summarise_parts
 from qemu_boot_time.stats.summary import Stats, stats_of
 
@@ -58,9 +57,9 @@ class Table(NamedTuple):
 
 def phase_table(run: Run, details: Details) -> Table:
     """Give the numbers of each phase."""
-    names = [place.name for place in details.phases]
+    names = names_of(details.phases)
     rows = [
-        Row(place_name(place, names), tuple(_numbers(detail, run.clock)))
+        Row(printable(names[place]), tuple(_numbers(detail, run.clock)))
         for place, detail in details.phases.items()
     ]
     return Table(f"phase ({unit(run.clock)})", COLUMNS, tuple(rows))
