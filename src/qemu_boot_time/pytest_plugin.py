@@ -78,7 +78,7 @@ class Booting:
         """
         __tracebackhide__ = True
         words = shlex.split(command) if isinstance(command, str) else list(command)
-        from qemu_boot_time.store.facts import new_run_directory
+        from qemu_boot_time.store.directories import new_run_directory
 
         directory = new_run_directory(self.directory)
         given = [*([] if n is None else ["-n", str(n)]), *_words(options)]

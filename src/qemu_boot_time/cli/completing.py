@@ -21,7 +21,7 @@ def files(context: click.Context, option: click.Parameter, incomplete: str) -> I
 
 def inputs(context: click.Context, option: click.Parameter, incomplete: str) -> Items:
     """Give the kept runs, the newest first, and whatever file there is: a recording, a table."""
-    from qemu_boot_time.store.facts import all_runs
+    from qemu_boot_time.store.directories import all_runs
 
     try:
         names = [run.name for run in reversed(all_runs())]

@@ -11,7 +11,8 @@ from qemu_boot_time.cli.output import screen
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.report.json import dump, plain
 from qemu_boot_time.report.text import printable
-from qemu_boot_time.store.facts import RunFacts, RunKind, all_runs, read_facts, runs_directory
+from qemu_boot_time.store.directories import all_runs, runs_directory
+from qemu_boot_time.store.facts import RunFacts, RunKind, read_facts
 from qemu_boot_time.store.load import load_run
 
 _COLUMNS = "{:18} {:>9} {:9} {}"

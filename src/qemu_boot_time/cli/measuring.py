@@ -22,12 +22,11 @@ from qemu_boot_time.measure import Plan, measure
 from qemu_boot_time.model import Outcome, Run
 from qemu_boot_time.report.parts import counted
 from qemu_boot_time.sources.table import SOURCES
+from qemu_boot_time.store.directories import new_run_directory, runs_directory
 from qemu_boot_time.store.facts import (
     RunFacts,
     RunWriter,
-    new_run_directory,
     require_empty,
-    runs_directory,
 )
 from qemu_boot_time.store.load import definitions_of, load_run
 from qemu_boot_time.vm.command import (

@@ -24,12 +24,11 @@ from qemu_boot_time.phases import Rules
 from qemu_boot_time.recording import Recorded, RecordPlan, Tally, record
 from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.table import SOURCES
+from qemu_boot_time.store.directories import new_run_directory, runs_directory
 from qemu_boot_time.store.facts import (
     RunFacts,
     RunKind,
     RunWriter,
-    new_run_directory,
-    runs_directory,
 )
 from qemu_boot_time.store.load import load_run
 

@@ -16,11 +16,10 @@ from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.cli.wanted import Wanted, plan_for
 from qemu_boot_time.errors import QbtError, UsageError
 from qemu_boot_time.measure import Plan, Side, measure_interleaved, named, new_seed
+from qemu_boot_time.store.directories import new_run_directory, runs_directory
 from qemu_boot_time.store.facts import (
     Interleaved,
     RunWriter,
-    new_run_directory,
-    runs_directory,
 )
 from qemu_boot_time.store.load import load_run
 

@@ -51,7 +51,7 @@ def _is_run(directory: Path) -> bool:
 
 def _is_kept(name: str) -> bool:
     """Whether that is the id of a run, or ``last``; with a slash in it, it is a path."""
-    from qemu_boot_time.store.facts import find_run
+    from qemu_boot_time.store.directories import find_run
 
     try:
         find_run(name)

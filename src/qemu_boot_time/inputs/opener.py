@@ -36,7 +36,7 @@ def _open(name: str, options: Options) -> Run:
         raise UsageError(
             f"{name}: a column has a unit", hint=f"FILE:COLUMN:UNIT, as {file}:{rest or 1}:ms"
         )
-    from qemu_boot_time.store.facts import find_run
+    from qemu_boot_time.store.directories import find_run
     from qemu_boot_time.store.load import load_run
 
     return load_run(find_run(name))
