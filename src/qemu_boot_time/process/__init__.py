@@ -7,10 +7,7 @@ direct child when we die (``PR_SET_PDEATHSIG``); what a child started in turn is
 """
 
 import contextlib
-import ctypes
 import os
-import resource
-import select
 import shutil
 import signal
 import subprocess
@@ -21,10 +18,18 @@ from pathlib import Path
 from typing import IO
 
 from qemu_boot_time.errors import HostError, ProgramError
+from qemu_boot_time.process.descendants import (
+    adopt_orphans,
+    children,
+    cpu_of_the_ended_ns,
+    end_left_behind,
+    has_ended,
+    reap,
+)
 from qemu_boot_time.process.guard import Guard
+from qemu_boot_time.process.libc import LIBC
 
 __all__ = [
-    "LIBC",
     "Finished",
     "Guard",
     "Start",
@@ -44,13 +49,8 @@ __all__ = [
 ]
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-LIBC = ctypes.CDLL(None)
-"""The C library, for what the standard library has no name for."""
 _KILL_AFTER_S = 5.0
 _TAIL_BYTES = 4096
-_US_PER_S = 1_000_000
-_NS_PER_US = 1_000
 _NOT_EXECUTABLE = "{}: not an executable program"
 
 
@@ -249,64 +249,3 @@ def tail(file: Path, *, size_bytes: int = _TAIL_BYTES) -> str:
         stream.seek(max(0, length - size_bytes))
         text = stream.read().decode(errors="replace")
     return text if length <= size_bytes else text.partition("\n")[2]
-
-
-def adopt_orphans() -> None:
-    """Become the parent of whatever our children leave behind when they end (prctl(2)).
-
-    What a script has put into the background, or what made itself a daemon, is then still ours to
-    see and to end.
-    """
-    LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def children() -> frozenset[int]:
-    """Give the process ids of our children, adopted ones and unreaped ones too.
-
-    Empty on a kernel without CONFIG_PROC_CHILDREN.
-    """
-    try:
-        return frozenset(map(int, Path("/proc/thread-self/children").read_text().split()))
-    except OSError:
-        return frozenset()
-
-
-def reap(pid: int) -> bool:
-    """Say whether a child that is no Popen of ours has ended, and let the kernel forget it."""
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
-
-
-def end_left_behind(others: Collection[int]) -> None:
-    """Kill all our children but ``others``, and what they leave to us in turn; whom we may not kill stays.
-
-    What a child has left behind is among them after :func:`adopt_orphans`.
-    """
-    seen = set(others)
-    while left := children() - seen:
-        for pid in left:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-        seen |= left
-
-
-def has_ended(pid: int, *, within_s: float = 0) -> bool:
-    """Say whether a child has ended, or does within so many seconds; leave it for whoever reaps it."""
-    descriptor = os.pidfd_open(pid)
-    try:
-        return bool(select.select([descriptor], [], [], within_s)[0])
-    finally:
-        os.close(descriptor)
-
-
-def cpu_of_the_ended_ns() -> int:
-    """Give the CPU time of all children that we have reaped, and of those that they have, in ns.
-
-    A guest's own time is in it (getrusage(2), RUSAGE_CHILDREN; whole microseconds). What one child
-    took is how much this has grown by.
-    """
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return round((used.ru_utime + used.ru_stime) * _US_PER_S) * _NS_PER_US

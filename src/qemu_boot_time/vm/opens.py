@@ -8,7 +8,7 @@ import os
 import struct
 from collections.abc import Iterator
 
-from qemu_boot_time.process import LIBC
+from qemu_boot_time.process.libc import LIBC
 from qemu_boot_time.vm.command import QemuCommand
 
 # <sys/inotify.h>
