@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qemu_boot_time.host.files import ROOT, as_int, number, text
+from qemu_boot_time.process.libc import LIBC
 
 _STEAL = 7
 """Column of /proc/stat's ``cpu`` line (proc_stat(5)); guest time, after it, counts as user time."""
@@ -123,7 +124,7 @@ def clock_kept() -> bool | None:
     """Tell whether somebody keeps the clock right (adjtimex(2)); None where it cannot be asked."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
     with contextlib.suppress(AttributeError):
-        if ctypes.CDLL(None).adjtimex(timex) >= 0:
+        if LIBC.adjtimex(timex) >= 0:
             status: int = struct.unpack_from("=i", timex, _TIMEX_STATUS_OFFSET)[0]
             return not status & _STA_UNSYNC
     return None

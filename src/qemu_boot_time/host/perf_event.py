@@ -8,6 +8,8 @@ import platform
 import struct
 from enum import IntEnum
 
+from qemu_boot_time.process.libc import LIBC
+
 _SYSCALL = {"x86_64": 298, "aarch64": 241, "riscv64": 241, "s390x": 331, "ppc64le": 319}
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_SAMPLE_RAW = 1 << 10
@@ -15,7 +17,6 @@ _PERF_FLAG_FD_CLOEXEC = 1 << 3
 _ATTR_SIZE = 64
 """PERF_ATTR_SIZE_VER0: all that is set below lies in it."""
 _EVERYONE = -1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Request(IntEnum):
@@ -38,7 +39,7 @@ def open_event(attr: bytes, *, pid: int = _EVERYONE, cpu: int) -> int:
     number = _SYSCALL.get(platform.machine())
     if number is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    descriptor = _LIBC.syscall(number, attr, pid, cpu, -1, _PERF_FLAG_FD_CLOEXEC)
+    descriptor = LIBC.syscall(number, attr, pid, cpu, -1, _PERF_FLAG_FD_CLOEXEC)
     if descriptor < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

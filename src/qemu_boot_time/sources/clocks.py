@@ -6,8 +6,7 @@ import struct
 import time
 
 from qemu_boot_time.errors import HostError
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
+from qemu_boot_time.process.libc import LIBC
 
 
 def clock_pair() -> tuple[int, int]:
@@ -27,9 +26,9 @@ def periodic_timer(every_ns: int) -> int:
 
     Raises HostError where the kernel refuses one.
     """
-    fd: int = _LIBC.timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
+    fd: int = LIBC.timerfd_create(time.CLOCK_MONOTONIC, os.O_CLOEXEC)
     seconds, nanoseconds = divmod(every_ns, 1_000_000_000)
     period = struct.pack("=4q", seconds, nanoseconds, seconds, nanoseconds)
-    if fd < 0 or _LIBC.timerfd_settime(fd, 0, period, None):
+    if fd < 0 or LIBC.timerfd_settime(fd, 0, period, None):
         raise HostError(f"no timer: {os.strerror(ctypes.get_errno())}", hint="ulimit -n 4096")
     return fd
