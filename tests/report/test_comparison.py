@@ -7,7 +7,7 @@ import pytest
 from boots import marks
 from qemu_boot_time.model import Boot, Clock, Kind, Mark, Outcome, Run
 from qemu_boot_time.phases import Rules, boot_of_marks
-from qemu_boot_time.report import comparison, exact
+from qemu_boot_time.report import comparison, comparison_document, exact
 from qemu_boot_time.report.comparison import Compared
 from qemu_boot_time.stats import compare
 from qemu_boot_time.stats import exact as stats_exact
@@ -97,7 +97,7 @@ def test_what_failed_and_how_is_told() -> None:
     assert TOLD == [
         line for line in text.splitlines() if line.startswith(("first: f", "second: f"))
     ]
-    assert [[], FAILURES] == comparison.document(found)["failures"]
+    assert [[], FAILURES] == comparison_document.document(found)["failures"]
 
 
 def test_what_failed_of_counts_is_told() -> None:
@@ -124,7 +124,7 @@ def test_where_the_runs_are_and_how_they_were_measured() -> None:
     sides = [replace(run(name), path=f"/runs/{name}") for name in "ab"]
 
     one, other = (
-        comparison.document(compared(*(replace(side, measurement=name) for side in sides)))
+        comparison_document.document(compared(*(replace(side, measurement=name) for side in sides)))
         for name in ("", "5")
     )
 
@@ -144,7 +144,7 @@ def test_modes_of_both_totals() -> None:
         for i in range(20)
     ]
 
-    found = comparison.document(compared(run("a"), Run("b", tuple(two), kind=Kind.TABLE)))
+    found = comparison_document.document(compared(run("a"), Run("b", tuple(two), kind=Kind.TABLE)))
 
     first, second = found["modes"]
     assert (None, [list(range(0, 20, 2)), list(range(1, 20, 2))]) == (
@@ -155,8 +155,10 @@ def test_modes_of_both_totals() -> None:
 
 def test_names_that_are_no_utf_8() -> None:
     """JSON carries no such bytes."""
-    found = comparison.document(compared(run("a", phase="\udcff"), run("b", phase="\udcff")))
-    alone = comparison.document(compared(run("a", phase="\udcff"), run("b")))
+    found = comparison_document.document(
+        compared(run("a", phase="\udcff"), run("b", phase="\udcff"))
+    )
+    alone = comparison_document.document(compared(run("a", phase="\udcff"), run("b")))
 
     assert r"\udcff" in [phase["name"] for phase in found["phases"]]
     assert [[r"\udcff"], ["mine"]] == alone["only"]

@@ -37,7 +37,7 @@ from qemu_boot_time.model import (
 )
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
 from qemu_boot_time.phases.timeline import RowKind
-from qemu_boot_time.report import comparison, exact, overhead
+from qemu_boot_time.report import comparison, comparison_document, exact, overhead
 from qemu_boot_time.report.gates import gate_documents
 from qemu_boot_time.report.json import SCHEMA, dump, to_json
 from qemu_boot_time.report.timeline import timelines_document, timelines_of
@@ -223,7 +223,7 @@ def test_documents_with_timelines(run: Run) -> None:
 def compared(first: Run, second: Run) -> dict[str, Any]:
     """Give what comparing two runs prints."""
     found = compare(first, second, Margin())
-    document = comparison.document(comparison.Compared(first, second, found))
+    document = comparison_document.document(comparison.Compared(first, second, found))
     result: dict[str, Any] = json.loads(dump({"schema": SCHEMA, **document}))
     return result
 

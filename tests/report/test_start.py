@@ -8,7 +8,7 @@ from boots import booted, marks, started
 from qemu_boot_time.inputs.document import open_document
 from qemu_boot_time.model import Clock, Phase, Run
 from qemu_boot_time.phases import Rules, boot_of_marks, boots_of
-from qemu_boot_time.report import comparison
+from qemu_boot_time.report import comparison, comparison_document
 from qemu_boot_time.report.comparison import Compared
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import to_text
@@ -88,7 +88,7 @@ def test_a_comparison_says_in_which_part_a_phase_has_moved() -> None:
     first, second = slow_run("a", 5 * MS), slow_run("b", 9 * MS)
 
     text = comparison.to_text(compared(first, second))
-    document = comparison.document(compared(first, second))
+    document = comparison_document.document(compared(first, second))
 
     (line,) = (line for line in text.splitlines() if line.startswith("in vmm"))
     assert line.startswith("in vmm, each interval by itself: +4.0 ms [4.0, 4.0] in qemu_devices")
@@ -106,4 +106,4 @@ def test_a_comparison_of_equals_says_nothing_of_parts() -> None:
     texts = [comparison.to_text(compared(plain, other)) for other in (plain, shifted, bare)]
 
     assert not any("in vmm" in text for text in texts)
-    assert [] == comparison.document(compared(plain, bare))["parts"]
+    assert [] == comparison_document.document(compared(plain, bare))["parts"]

@@ -244,7 +244,8 @@ def _clock(pair: _Pair) -> Clock:
 
 
 def _in_time(pair: _Pair, found: Comparison, rules: _Rules) -> _Answer:
-    from qemu_boot_time.report.comparison import Compared, document, sentence, to_text
+    from qemu_boot_time.report.comparison import Compared, sentence, to_text
+    from qemu_boot_time.report.comparison_document import document
 
     compared = Compared(pair.first, pair.second, found, pair.warnings)
     said = sentence(found)

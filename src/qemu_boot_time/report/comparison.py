@@ -1,17 +1,15 @@
-"""A comparison of times, for a person and for a program."""
+"""A comparison of times, for a person."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from qemu_boot_time.model import Clock, Kind, Run
 from qemu_boot_time.report.detail import modes_in_words
-from qemu_boot_time.report.json import modes_document, plain
 from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
@@ -24,7 +22,7 @@ from qemu_boot_time.report.parts import (
     printable,
     rendered,
 )
-from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
+from qemu_boot_time.report.troubles import failure_lines_of_sides
 from qemu_boot_time.report.waterfall import waterfall_of_sides
 from qemu_boot_time.stats.compare import Change, Comparison
 from qemu_boot_time.stats.start import PartShift, part_shifts
@@ -95,7 +93,7 @@ def _table(found: Comparison) -> Table:
     for change in (*found.phases, found.total):
         name = Text(printable(change.name))
         table.add_row(name, *_medians(change), *_row(change), _verdict(change))
-        percents = [_percent(change, value) for value in _numbers(change)]
+        percents = [_percent(change, value) for value in numbers(change)]
         if any(percents):
             table.add_row(_IN_PERCENT, "", "", *percents, "", style="dim")
     return table
@@ -110,14 +108,15 @@ def _medians(change: Change) -> Iterator[str]:
         yield "" if median is None else ms(round(median))
 
 
-def _numbers(change: Change) -> tuple[int | None, int | None, int | None]:
+def numbers(change: Change) -> tuple[int | None, int | None, int | None]:
+    """Give the shift and the two ends of its interval; None: nobody knows."""
     interval = change.interval
     ends = (interval.low, interval.high) if interval else (None, None)
     return (change.shift, *ends)
 
 
 def _row(change: Change) -> Iterator[str]:
-    for value in _numbers(change):
+    for value in numbers(change):
         yield "" if value is None else number(value, Clock.TIME, sign="+")
 
 
@@ -142,7 +141,7 @@ def _shift_in_words(change: Change) -> str:
     if change.shift is None:
         return change.reason
     percent = _percent(change, change.shift)
-    shift, *ends = _alike([value for value in _numbers(change) if value is not None])
+    shift, *ends = _alike([value for value in numbers(change) if value is not None])
     interval = f" [{', '.join(ends)}]" if ends else ""
     return f"{shift} ms{interval}" + (f" ({percent} %)" if percent else "")
 
@@ -171,7 +170,7 @@ def remarks(compared: Compared) -> Iterator[str]:
     found = compared.found
     yield from _within_phases(compared)
     yield from undecided(found.total, found.phases)
-    for note in _notes(compared):
+    for note in notes(compared):
         yield f"note: {note}"
     for side, modes in zip(("first", "second"), found.modes, strict=True):
         if modes:
@@ -201,7 +200,7 @@ def _part_in_words(part: PartShift) -> str:
     return f"{shift} ms [{low}, {high}] in {printable(part.name)}"
 
 
-def _notes(compared: Compared) -> Iterator[str]:
+def notes(compared: Compared) -> Iterator[str]:
     """Say what a reader must know of the sides together."""
     found = compared.found
     if not _in_turn(compared.first, compared.second):
@@ -243,87 +242,3 @@ def _what_settles(change: Change) -> str:
 
 def _boots_more(change: Change) -> str:
     return "too many" if change.more is None else str(change.more)
-
-
-def document(compared: Compared) -> dict[str, Any]:
-    """Give a comparison as plain values: DESIGN.md, "JSON"."""
-    found, runs = compared.found, (compared.first, compared.second)
-    return {
-        "clock": found.clock,
-        "runs": [plain(run.name) for run in runs],
-        "paths": [plain(run.path) for run in runs],
-        "boots": found.boots,
-        "failed": found.failed,
-        "failures": [failure_documents(run.boots) for run in runs],
-        "p_failed": found.p_failed,
-        "total": _change(found, found.total),
-        "phases": [_change(found, change) for change in found.phases],
-        "parts": [
-            _part_document(part)
-            for part in part_shifts(compared.first.boots, compared.second.boots)
-        ],
-        "modes": [None if modes is None else modes_document(modes) for modes in found.modes],
-        "only": [[plain(place.name) for place in places] for places in found.only],
-        "sentence": sentence(found),
-        "notes": list(_notes(compared)),
-        "warnings": [plain(warning) for warning in compared.warnings],
-    }
-
-
-def _change(found: Comparison, change: Change) -> dict[str, Any]:
-    shift, low, high = _numbers(change)
-    whole = found.total.shift if found.share_of(change) is not None else None
-    return {
-        "name": plain(change.place.name),
-        "begin": plain(change.place.begin),
-        "end": plain(change.place.end),
-        "verdict": change.verdict,
-        "reason": change.reason,
-        "n": change.n,
-        "first_ns": _whole(change.medians[0]),
-        "second_ns": _whole(change.medians[1]),
-        "shift_ns": shift,
-        "low_ns": low,
-        "high_ns": high,
-        "shift_percent": _percent_of(change, shift),
-        "low_percent": _percent_of(change, low),
-        "high_percent": _percent_of(change, high),
-        "p": change.p,
-        "margin_ns": change.margin,
-        "more_boots": change.more,
-        "share_of_shift": found.share_of(change),
-        "share_low": _part(low, high, whole)[0],
-        "share_high": _part(low, high, whole)[1],
-    }
-
-
-def _part_document(part: PartShift) -> dict[str, Any]:
-    interval = part.shift.interval
-    return {
-        "of": plain(part.of),
-        "name": plain(part.name),
-        "begin": plain(part.begin),
-        "end": plain(part.end),
-        "n": part.n,
-        "shift_ns": part.shift.estimate,
-        "low_ns": interval and interval.low,
-        "high_ns": interval and interval.high,
-    }
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)
-
-
-def _percent_of(change: Change, value: int | None) -> float | None:
-    return None if value is None else change.percent(value)
-
-
-def _part(
-    low: int | None, high: int | None, whole: int | None
-) -> tuple[float | None, float | None]:
-    """Give an interval in parts of the total's shift."""
-    if low is None or high is None or not whole:
-        return None, None
-    ends = sorted((low / whole, high / whole))
-    return ends[0], ends[1]
