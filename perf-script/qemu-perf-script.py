@@ -23,7 +23,8 @@ sys.path[:0] = [str(_HERE.parent / "src"), str(_HERE.parents[1])]
 from qemu_boot_time.model import Event  # noqa: E402  # found by the path above
 from qemu_boot_time.phases import Rules, boots_of  # noqa: E402
 from qemu_boot_time.report.classic import to_classic  # noqa: E402
-from qemu_boot_time.sources.kvm_trace import KvmTrace, TraceRecord, Vmm  # noqa: E402
+from qemu_boot_time.sources.kvm_trace import KvmTrace, TraceRecord  # noqa: E402
+from qemu_boot_time.sources.vmm import Vmm  # noqa: E402
 from qemu_boot_time.stats.summary import summarise  # noqa: E402
 
 _NS_PER_S = 1_000_000_000

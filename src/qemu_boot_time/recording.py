@@ -19,7 +19,7 @@ from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.sources.base import Arm, Asked, Session, Source
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import is_until
 

@@ -16,7 +16,6 @@ from build import EXEC, event_format
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.sources import kvm_stock, kvm_trace, perf_event
-from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perf_event import opened
 from qemu_boot_time.sources.perf_event.ring import Ring
 from qemu_boot_time.sources.tracepoints import (
@@ -25,6 +24,7 @@ from qemu_boot_time.sources.tracepoints import (
     find_tracepoints,
     tracing_files,
 )
+from qemu_boot_time.sources.vmm import Vmm
 
 FORMATS = {
     kvm_trace.PIO: event_format("kvm_pio", 7, "unsigned int rw;8;4;0"),

@@ -12,8 +12,8 @@ from qemu_boot_time.formats.perfdata.abi import RecordType
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.protocol import Names
-from qemu_boot_time.sources.kvm_trace import Vmm
 from qemu_boot_time.sources.perfdata_trace import LiveTrace, _thinned, events_in
+from qemu_boot_time.sources.vmm import Vmm
 
 _DATA = Path(__file__).parents[1] / "data"
 _SHARED = Path(__file__).parents[2].parent / "shared/data/recordings"

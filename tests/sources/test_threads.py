@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from qemu_boot_time.sources.kvm_trace import ENTRY, EXEC, FORK, PIO, Forked, Lost, TraceRecord, Vmm
+from qemu_boot_time.sources.kvm_trace import ENTRY, EXEC, FORK, PIO, Forked, Lost, TraceRecord
 from qemu_boot_time.sources.threads import EXIT, Processes, Unmatched
+from qemu_boot_time.sources.vmm import Vmm
 
 _QEMU = "/usr/bin/qemu-system-x86_64"
 _COMM = "qemu-system-x86"

@@ -11,8 +11,9 @@ from qemu_boot_time.formats.tracedat.abi import Option
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Boot, EventKind
 from qemu_boot_time.phases import Rules, boots_of
-from qemu_boot_time.sources.kvm_trace import ENTRY, FPU, Lost, TraceRecord, Vmm
+from qemu_boot_time.sources.kvm_trace import ENTRY, FPU, Lost, TraceRecord
 from qemu_boot_time.sources.tracedat_trace import Found, _thinned, events_in
+from qemu_boot_time.sources.vmm import Vmm
 from tracedat_build import Ring, TraceDat
 
 _DATA = Path(__file__).parents[1] / "data"

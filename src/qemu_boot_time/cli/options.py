@@ -18,7 +18,7 @@ from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked, Source
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.stats.gates import parse_margin
 from qemu_boot_time.stats.verdict import Margin
 

@@ -23,7 +23,7 @@ from qemu_boot_time.measure import Plan
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked, Scope, Source
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.vm import command as vm_command
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from qemu_boot_time.model import Definitions
 from qemu_boot_time.phases import Rules
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 
 AGAIN = "copy it again, whole, or record it again"
 """The way out where a file is cut short."""

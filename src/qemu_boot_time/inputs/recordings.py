@@ -9,7 +9,7 @@ from qemu_boot_time.errors import InputError
 from qemu_boot_time.inputs.options import AGAIN, Options
 from qemu_boot_time.model import Event, EventKind, Kind, Run
 from qemu_boot_time.phases import boots_of
-from qemu_boot_time.sources.kvm_trace import left_out
+from qemu_boot_time.sources.vmm import left_out
 
 MAIN_PART = "data"
 """Of a recording that is a directory."""

@@ -9,7 +9,7 @@ from qemu_boot_time.errors import QbtError
 from qemu_boot_time.model import Boot, Clock, Purpose
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Armed, Asked, Scope, Source
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.vm.command import QemuCommand

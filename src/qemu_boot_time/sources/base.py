@@ -11,7 +11,7 @@ from typing import Protocol
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Clock, Event
 from qemu_boot_time.process import Guard
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.vm.command import QemuCommand
 
 

@@ -7,12 +7,12 @@ tracefs, trace-cmd. Pure, and standard library only: perf's own Python imports t
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import ClassVar, NamedTuple
 
 from qemu_boot_time.model import Bound, Event, EventKind
 from qemu_boot_time.protocol import DEVICES_MADE, FW_START, PORTS, QEMU_MAIN
 from qemu_boot_time.sources import kvm_stock
+from qemu_boot_time.sources.vmm import Vmm
 
 EXEC = "sched:sched_process_exec"
 FORK = "sched:sched_process_fork"
@@ -30,8 +30,6 @@ RESET_VECTOR_RIP = 0xFFF0
 """Where the first vCPU of an x86 guest begins, with the code segment at 4 GiB - 64 KiB
 (Intel SDM volume 3, 10.1.4 "First Instruction Executed")."""
 
-VMM_PATTERNS = ("qemu-system-*", "qemu-kvm", "kvm")
-_COMM_LENGTH = 15
 _WRITE = 1
 _EARLY = 64
 _TSC_SET_WHEN_MADE = 2
@@ -65,40 +63,6 @@ class Lost(NamedTuple):
 
     time_ns: int
     events: int
-
-
-@dataclass(frozen=True, slots=True)
-class Vmm:
-    """Which programs are virtual machines."""
-
-    patterns: tuple[str, ...] = VMM_PATTERNS
-    """Of the base name of the executed file, as :mod:`fnmatch` has them."""
-
-    def runs(self, filename: str) -> bool:
-        """Whether executing this file starts a VM."""
-        name = filename.rpartition("/")[2]
-        return any(fnmatchcase(name, pattern) for pattern in self.patterns)
-
-    def exec_filter(self) -> str:
-        """Give the kernel's filter of ``sched_process_exec`` for these: a little looser.
-
-        Its ``~`` is a glob (Documentation/trace/events.rst, "Filter rules").
-        """
-        return "||".join(f'filename ~ "*{pattern}"' for pattern in self.patterns)
-
-    def fork_filter(self) -> str:
-        """Give the kernel's filter of ``sched_process_fork`` for threads and children of these."""
-        return "||".join(f'parent_comm ~ "{pattern[:_COMM_LENGTH]}"' for pattern in self.patterns)
-
-    def is_called(self, comm: str) -> bool:
-        """Whether a process name, cut to 15 bytes by the kernel, may be one of them."""
-        return any(fnmatchcase(comm, pattern[:_COMM_LENGTH]) for pattern in self.patterns)
-
-
-def left_out(unclaimed: Counter[str]) -> str:
-    """Say whose marks are left out; empty: nobody's."""
-    names = ", ".join(f"{name} ({n})" for name, n in unclaimed.most_common(3))
-    return names and f"marks of processes that are no known VM left out: {names}; see --comm"
 
 
 def starters(event: Event) -> tuple[int, ...]:

@@ -12,7 +12,8 @@ from qemu_boot_time.model import Event
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_console, kvm_stock, kvm_trace
 from qemu_boot_time.sources.base import Arm
-from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord, Vmm
+from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord
+from qemu_boot_time.sources.vmm import Vmm
 
 _BUCKET_NS = 100_000_000
 _FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.MASTER_CLOCK})

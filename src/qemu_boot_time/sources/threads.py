@@ -18,8 +18,8 @@ from qemu_boot_time.sources.kvm_trace import (
     Forked,
     Lost,
     TraceRecord,
-    Vmm,
 )
+from qemu_boot_time.sources.vmm import Vmm
 
 EXIT = "sched:sched_process_exit"
 

@@ -9,8 +9,9 @@ from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats import tracedat
 from qemu_boot_time.model import Event
 from qemu_boot_time.sources import kvm_trace
-from qemu_boot_time.sources.kvm_trace import KvmTrace, Lost, TraceRecord, Vmm
+from qemu_boot_time.sources.kvm_trace import KvmTrace, Lost, TraceRecord
 from qemu_boot_time.sources.threads import NEEDED, Processes, Unmatched
+from qemu_boot_time.sources.vmm import Vmm
 
 _MOST_LISTED = 6
 _BUCKET_NS = 100_000_000

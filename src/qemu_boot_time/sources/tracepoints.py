@@ -11,7 +11,7 @@ from qemu_boot_time.formats.tracing import EventFormat, parse_format
 from qemu_boot_time.formats.tracing_data import TracingFiles
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_console, kvm_exits, kvm_stock, kvm_trace
-from qemu_boot_time.sources.kvm_trace import Vmm
+from qemu_boot_time.sources.vmm import Vmm
 
 _FIELD_NEEDED = {kvm_trace.ENTRY: "rip"}
 """Without it the event cannot be filtered, and would come with every exit of the guest: not at all."""

@@ -28,8 +28,9 @@ from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.phases.start import events_of
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.base import Arm, Armed, Asked, Source, boot_name
-from qemu_boot_time.sources.kvm_trace import Vmm, left_out, starters
+from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.sources.table import SOURCES
+from qemu_boot_time.sources.vmm import Vmm, left_out
 from qemu_boot_time.store.facts import (
     RAW_DIRECTORY,
     RUN_FILE,

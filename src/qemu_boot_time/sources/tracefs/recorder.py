@@ -14,11 +14,12 @@ from qemu_boot_time.formats.tracing import FieldError
 from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.model import Event
 from qemu_boot_time.sources import kvm_trace
-from qemu_boot_time.sources.kvm_trace import KvmTrace, Lost, TraceRecord, Vmm
+from qemu_boot_time.sources.kvm_trace import KvmTrace, Lost, TraceRecord
 from qemu_boot_time.sources.threads import NEEDED, Processes
 from qemu_boot_time.sources.tracedat_trace import adapted
 from qemu_boot_time.sources.tracefs.instance import refused
 from qemu_boot_time.sources.tracepoints import Tracepoint, tracing_files
+from qemu_boot_time.sources.vmm import Vmm
 
 NAME = "tracefs"
 _MOST_PASSES = 8
