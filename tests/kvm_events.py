@@ -8,7 +8,8 @@ import numpy as np
 from qemu_boot_time.formats.mtree import MemoryMap, Region
 from qemu_boot_time.formats.perfdata.columns import Columns
 from qemu_boot_time.sources.exits.maps import Lookup, TimedMap
-from qemu_boot_time.sources.exits.pairing import FIELDS, KINDS, Exits, exits_of, stream_of
+from qemu_boot_time.sources.exits.pairing import Exits, exits_of
+from qemu_boot_time.sources.exits.stream import FIELDS, KINDS, stream_of
 
 PID, TID = 41, 42
 FILE = "boot-0001.exits.data"

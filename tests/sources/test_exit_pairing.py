@@ -9,9 +9,10 @@ import kvm_events
 from kvm_events import FILE, PID, back, entered, left, mmio, msr, pio, ports, to_qemu, told
 from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.sources import kvm_exits
-from qemu_boot_time.sources.exits import pairing
+from qemu_boot_time.sources.exits import stream
 from qemu_boot_time.sources.exits.maps import Lookup
-from qemu_boot_time.sources.exits.pairing import exits_of, stream_of
+from qemu_boot_time.sources.exits.pairing import exits_of
+from qemu_boot_time.sources.exits.stream import stream_of
 
 IO, MMIO, INTR = 2, 6, 10
 
@@ -159,7 +160,7 @@ def test_other_vms_are_left_out() -> None:
 
 def test_all_that_is_recorded_has_a_meaning() -> None:
     """And what has one is recorded."""
-    assert kvm_exits.EVENTS.keys() == pairing._SHAPES.keys()  # a table of functions
+    assert kvm_exits.EVENTS.keys() == stream._SHAPES.keys()  # a table of functions
 
 
 @pytest.mark.parametrize(

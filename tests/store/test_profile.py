@@ -13,7 +13,7 @@ from qemu_boot_time.formats.perfdata.columns import read_columns
 from qemu_boot_time.model import Boot, Outcome
 from qemu_boot_time.protocol import Names
 from qemu_boot_time.sources.exits import exits_file
-from qemu_boot_time.sources.exits.pairing import FIELDS
+from qemu_boot_time.sources.exits.stream import FIELDS
 from qemu_boot_time.store.load import load_run
 from qemu_boot_time.store.profile import read_profile
 

@@ -15,7 +15,8 @@ def read_profile(raw: Path, boot: Boot, names: Names) -> Profile:
     """Read it; what cannot be read, or is not whole, becomes a note in place of counters."""
     from qemu_boot_time.sources.exits.attribution import profile_of
     from qemu_boot_time.sources.exits.maps import Lookup, read_maps
-    from qemu_boot_time.sources.exits.pairing import FIELDS, exits_of, stream_of
+    from qemu_boot_time.sources.exits.pairing import exits_of
+    from qemu_boot_time.sources.exits.stream import FIELDS, stream_of
 
     file = exits_file(raw, boot.index)
     try:

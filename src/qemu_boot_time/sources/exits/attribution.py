@@ -15,7 +15,8 @@ from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.protocol import PORTS, Names
 from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
 from qemu_boot_time.sources.exits.maps import Accessed, Lookup
-from qemu_boot_time.sources.exits.pairing import KINDS, UNKNOWN, Exits, Numbers, distinct
+from qemu_boot_time.sources.exits.pairing import Exits
+from qemu_boot_time.sources.exits.stream import KINDS, UNKNOWN, Numbers, distinct
 
 _PORT_WRITE = KINDS.index(ExitKind.PORT_WRITE)
 _MSRS = {KINDS.index(ExitKind.MSR_READ), KINDS.index(ExitKind.MSR_WRITE)}

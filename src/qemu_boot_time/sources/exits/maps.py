@@ -12,7 +12,7 @@ import numpy as np
 from qemu_boot_time.formats.mtree import MemoryMap, Region, Space, parse_mtree
 from qemu_boot_time.sources.exits import MapRecord
 from qemu_boot_time.sources.exits.devices import device_of, is_served_by_kvm
-from qemu_boot_time.sources.exits.pairing import KINDS, Mask, Numbers, distinct
+from qemu_boot_time.sources.exits.stream import KINDS, Mask, Numbers, distinct
 from qemu_boot_time.sources.jsonl import records
 
 
