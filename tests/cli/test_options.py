@@ -7,14 +7,8 @@ from typing import Any
 import click
 import pytest
 
-from qemu_boot_time.cli.options import (
-    asked,
-    json_option,
-    rules,
-    rules_options,
-    vmm,
-    with_kvm_console,
-)
+from qemu_boot_time.cli.naming import asked, rules
+from qemu_boot_time.cli.options import json_option, rules_options, vmm, with_kvm_console
 from qemu_boot_time.errors import ExitStatus, QbtError, UsageError
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.sources.base import Asked

@@ -14,7 +14,7 @@ from qemu_boot_time.cli.alike import require_alike
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.gating import NO_GATES, Gating
 from qemu_boot_time.cli.keeping import telling_what_is_kept
-from qemu_boot_time.cli.options import require_text
+from qemu_boot_time.cli.naming import require_text
 from qemu_boot_time.cli.output import Form, note, print_run, typed
 from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.errors import ExitStatus, HostError, QbtError, UsageError

@@ -1,10 +1,7 @@
 """Options that several commands share, and what they mean."""
 
-import re
-import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,23 +9,16 @@ from typing import Any
 import click
 
 from qemu_boot_time.cli import completing
-from qemu_boot_time.errors import InputError, UsageError
+from qemu_boot_time.cli.naming import VALUES, asked, rules
+from qemu_boot_time.errors import UsageError
 from qemu_boot_time.formats.table import UNITS
-from qemu_boot_time.model import EXEC
-from qemu_boot_time.phases import PHASES, Rules
-from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked, Source
 from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.stats.gates import parse_margin
 from qemu_boot_time.stats.verdict import Margin
 
 Command = Callable[..., int | None]
-_VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
-_EXIT_POINT = "Exit point "
-_TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
-"""The names of the marks that there are."""
 _NOTHING_ASKED = Asked()
-_CONFIG_KEYS = {"marks", "phases"}
 
 _ASKED_OPTIONS = (
     click.option(
@@ -66,7 +56,7 @@ _OPTIONS = (
         "marks",
         multiple=True,
         metavar="VALUE=NAME",
-        help=f"Name a value that you write to port 0xf4 or 0xf5 ({_VALUES}).",
+        help=f"Name a value that you write to port 0xf4 or 0xf5 ({VALUES}).",
     ),
     click.option(
         "--phase",
@@ -209,73 +199,6 @@ waterfall_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def rules(
-    *,
-    until: str | None,
-    marks: Sequence[str],
-    phases: Sequence[str],
-    config: str | None,
-    asked: Asked = _NOTHING_ASKED,
-) -> Rules:
-    """Check and join what the user says of marks and phases; the command line beats the file.
-
-    What is ``asked`` of the sources has names too.
-    Raises UsageError for a name or a value that cannot be, InputError for a bad file.
-    """
-    from_file = _read_config(Path(config)) if config else {}
-    named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
-    custom = {_value(value): _name(name) for value, name in named.items()}
-    parts = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
-    names = Names(custom, asked.names)
-    result = Rules(names, until, {name: _ends(name, ends) for name, ends in parts.items()})
-    known = {*_TAKEN, *custom.values(), *asked.names}
-    if until is not None:
-        _check_mark(until, known)
-    for end in (end for ends in result.phases.values() for end in ends):
-        _check_mark(end, {EXEC, *known})
-    return result
-
-
-def asked(
-    *, probes: Sequence[str], matches: Sequence[str], symbols: Path | None, counted: bool
-) -> Asked:
-    """Check what the user wants to see of an unchanged guest.
-
-    Raises UsageError for a name that is taken, and for what is no regular expression.
-    """
-    found: dict[str, dict[str, str]] = {"--probe": {}, "--match": {}}
-    for option, words in (("--probe", probes), ("--match", matches)):
-        for name, what in (_pair(word, option) for word in words):
-            if name in {EXEC, *_TAKEN, *found["--probe"], *found["--match"]}:
-                raise UsageError(
-                    f"{option} {name}: the name is taken", hint=f"{option} my_{name}={what!r}"
-                )
-            found[option][name] = what
-    for name, regex in found["--match"].items():
-        _check_regex(name, regex)
-    return Asked(found["--probe"], found["--match"], symbols=symbols, counted=counted)
-
-
-def _check_regex(name: str, regex: str) -> None:
-    try:
-        re.compile(regex)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(
-            f"--match {name}: {regex!r} is no regular expression: {error}",
-            hint=r"a backslash makes ( [ * + ? plain: --match up='\[up\]'",
-        ) from error
-
-
-def require_text(word: str, what: str) -> None:
-    """Raise UsageError for what ``run.json`` cannot hold: words may be of any bytes."""
-    try:
-        word.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"{what}: no UTF-8, so no run can keep it", hint="give it another name"
-        ) from error
-
-
 def vmm(comm: str | None) -> Vmm:
     """Give which programs are VMs."""
     return Vmm((comm,)) if comm else Vmm()
@@ -290,62 +213,3 @@ def with_kvm_console(asked: Asked, sources: Sequence[Source], *, wanted: bool) -
             hint="--source perf_event, for a guest with -accel kvm",
         )
     return replace(asked, kvm_console=wanted)
-
-
-def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: {error}") from error
-    for key, value in content.items():
-        if key not in _CONFIG_KEYS or not isinstance(value, dict):
-            raise InputError(f"{file}: {key}: not known", hint="tables: [marks] and [phases]")
-    return content
-
-
-def _pair(word: str, option: str) -> tuple[str, str]:
-    require_text(word, f"{option} {word!r}")
-    key, equals, value = word.partition("=")
-    if not (key and equals and value):
-        raise UsageError(f"{option} {word!r}: two things joined by '='", hint="qbt run --help")
-    return key, value
-
-
-def _value(text: Any) -> int:
-    try:
-        value = int(str(text), 0)
-    except ValueError:
-        value = -1
-    if value not in CUSTOM_VALUES:
-        raise UsageError(
-            f"mark {text!r}: not a number from {_VALUES}",
-            hint="the values below are the protocol's own",
-        )
-    return value
-
-
-def _name(name: Any) -> str:
-    if not isinstance(name, str) or name in {"", EXEC, *_TAKEN}:
-        raise UsageError(f"mark {name!r}: no name for a mark of your own", hint="--mark 42=ready")
-    return name
-
-
-def _ends(name: str, ends: Any) -> tuple[str, str]:
-    if name in PHASES:
-        raise UsageError(f"phase {name!r}: the name is taken", hint="give it one of your own")
-    parts = ends.split("..") if isinstance(ends, str) else ends if isinstance(ends, list) else []
-    if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):  # noqa: PLR2004  # two ends
-        raise UsageError(f"phase {name!r}: not BEGIN..END", hint="--phase net=linux_start_user..up")
-    return parts[0], parts[1]
-
-
-def _check_mark(name: str, known: Collection[str]) -> None:
-    if name in known or name.startswith(_EXIT_POINT):
-        return
-    near = get_close_matches(name, known, n=1)
-    raise UsageError(
-        f"no mark is called {name!r}" + (f": {near[0]}?" if near else ""),
-        hint=f"one of {', '.join(_TAKEN)}; or name your own with --mark 42={name}",
-    )
