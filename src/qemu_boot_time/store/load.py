@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -18,6 +18,7 @@ from qemu_boot_time.model import (
     Event,
     EventKind,
     Inside,
+    Profile,
     Purpose,
     Run,
 )
@@ -48,6 +49,9 @@ from qemu_boot_time.vm.command import accelerators, parse
 _EXEC_SLACK_NS = 50_000_000
 """How far the kernel's own stamp of an exec may lie from ours, which is taken just before."""
 
+_Events = Mapping[int, Sequence[Event]]
+"""What was seen of each boot, by its index; of one that nothing was seen of, nothing."""
+
 
 def rules_of(facts: RunFacts) -> Rules:
     """Give the rules that the run was made with."""
@@ -74,37 +78,31 @@ def load_run(directory: Path) -> Run:
     request = Arm(directory / RAW_DIRECTORY, facts.scope, vmm_of(facts), asked=asked_of(facts))
     if facts.kind is RunKind.RECORDED:
         return _recorded(directory, facts, request)
+    return _started(directory, facts, boots, request)
+
+
+def _started(directory: Path, facts: RunFacts, boots: Sequence[BootFacts], request: Arm) -> Run:
+    """Make boots of what was seen of VMs that we started ourselves."""
     notes = list(facts.notes)
     sources = [_source(directory, name) for name in facts.sources]
     events = _seen(sources, _parts(facts.armed, request, boots), notes)
     notes += [] if facts.sources else [_nobody_looked(facts)]
-    rules = rules_of(facts)
     measured = [boot for boot in boots if boot.counts]
-    looked = [boot for boot in boots if boot.purpose not in {Purpose.MEASURED, Purpose.PROFILE}]
-    counted = [boot for boot in boots if boot.purpose is Purpose.PROFILE]
-    found_boots = tuple(
+    rules = rules_of(facts)
+    found = tuple(
         boot_from_facts(boot, events[boot.index], rules, facts.sources) for boot in measured
     )
     return Run(
         name=directory.name,
-        boots=found_boots,
+        boots=found,
         sources=facts.sources,
         clock=facts.clock,
         path=str(directory),
         command=facts.command,
         accelerator="/".join(_accelerators(facts, measured)),
-        inside=tuple(
-            _inside(boot, events[boot.index], request.raw, facts.sources) for boot in looked
-        ),
-        profiles=tuple(
-            read_profile(
-                request.raw,
-                boot_from_facts(boot, events[boot.index], rules, facts.sources),
-                rules.names,
-            )
-            for boot in counted
-        ),
-        notes=(*notes, *_precision(facts, found_boots)),
+        inside=tuple(_insides(facts, boots, events, request.raw)),
+        profiles=tuple(_profiles(facts, boots, events, request.raw)),
+        notes=(*notes, *_precision(facts, found)),
         definitions=definitions_of(facts),
         measurement=facts.interleaved.measurement if facts.interleaved else "",
         created=facts.created,
@@ -132,7 +130,7 @@ def _seen(
     sources: Iterable[Source],
     parts: Sequence[tuple[Arm, Sequence[BootFacts]]],
     notes: list[str],
-) -> dict[int, list[Event]]:
+) -> _Events:
     """Give what was seen of each boot, by its index; note what a reader must know of it."""
     events: dict[int, list[Event]] = defaultdict(list)
     for source in sources:
@@ -144,12 +142,28 @@ def _seen(
     return events
 
 
-def _inside(facts: BootFacts, events: Sequence[Event], raw: Path, sources: Sequence[str]) -> Inside:
-    """Make a boot that looked inside again; it has rules of its own."""
-    marks = [event for event in events if not is_clock_mark(event)]
-    boot = boot_from_facts(facts, marks, INSIDE_RULES, sources)
-    handed_out = read_handed_out(console(raw, facts.index, STREAM))
-    return inside_of(facts.purpose, boot, events, handed_out)
+def _insides(
+    facts: RunFacts, boots: Iterable[BootFacts], events: _Events, raw: Path
+) -> Iterator[Inside]:
+    """Make the boots that looked inside again; they have rules of their own."""
+    for boot in boots:
+        if boot.purpose not in {Purpose.MEASURED, Purpose.PROFILE}:
+            seen = events[boot.index]
+            marks = [event for event in seen if not is_clock_mark(event)]
+            looked = boot_from_facts(boot, marks, INSIDE_RULES, facts.sources)
+            handed_out = read_handed_out(console(raw, boot.index, STREAM))
+            yield inside_of(boot.purpose, looked, seen, handed_out)
+
+
+def _profiles(
+    facts: RunFacts, boots: Iterable[BootFacts], events: _Events, raw: Path
+) -> Iterator[Profile]:
+    """Make the boots again whose exits were counted."""
+    rules = rules_of(facts)
+    for boot in boots:
+        if boot.purpose is Purpose.PROFILE:
+            counted = boot_from_facts(boot, events[boot.index], rules, facts.sources)
+            yield read_profile(raw, counted, rules.names)
 
 
 def _nobody_looked(facts: RunFacts) -> str:
