@@ -13,6 +13,7 @@ from qemu_boot_time.report.detail import modes_in_words
 from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
+    counted,
     fewest_boots,
     fitting_width,
     grid,
@@ -82,9 +83,7 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 
 def _side(run: Run, found: Comparison, i: int, *, name: str) -> str:
-    boots = f"{found.boots[i]} boot{'s' * (found.boots[i] != 1)}"
-    failed = f", {found.failed[i]} failed" if found.failed[i] else ""
-    return f"{printable(name or run.name)}, {boots}{failed}"
+    return f"{printable(name or run.name)}, {counted(found.boots[i], found.failed[i])}"
 
 
 def _table(found: Comparison) -> Table:

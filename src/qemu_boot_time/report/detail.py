@@ -7,7 +7,7 @@ from rich.text import Text
 
 from qemu_boot_time.model import Clock
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.report.parts import grid, ms, number, printable
+from qemu_boot_time.report.parts import grid, ms, number, printable, unit
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.intervals import FEWEST, Interval, least_values
 from qemu_boot_time.stats.likeness import listed
@@ -66,7 +66,7 @@ def modes_in_words(modes: Modes, clock: Clock = Clock.TIME) -> str:
     """Say where they lie and how many boots each has."""
     each = ", ".join(f"{number(mode.at, clock)} ({mode.share:.0%})" for mode in modes.modes)
     p = f"p < {_LEAST_P}" if modes.p < _LEAST_P else f"p {modes.p:.3f}"
-    return f"{len(modes.modes)}: {each} {_unit(clock)}; {p}"
+    return f"{len(modes.modes)}: {each} {unit(clock)}; {p}"
 
 
 def _separated(details: Details) -> Iterator[str]:
@@ -98,8 +98,8 @@ def _drift_in_words(drift: Drift, clock: Clock) -> str:
 
 def detail_tables(details: Details) -> tuple[Table, ...]:
     """Give a table of intervals and one of spread, marks and phases in each."""
-    intervals = grid(f"95% intervals ({_unit(details.clock)})", _INTERVALS)
-    spread = grid(f"spread ({_unit(details.clock)})", _SPREAD)
+    intervals = grid(f"95% intervals ({unit(details.clock)})", _INTERVALS)
+    spread = grid(f"spread ({unit(details.clock)})", _SPREAD)
     for name, detail in _rows(details):
         intervals.add_row(Text(name, style="cyan"), *_interval_cells(detail, details.clock))
         spread.add_row(Text(name, style="cyan"), *_spread_cells(detail, details.clock))
@@ -117,11 +117,7 @@ def _oddities(name: str, detail: Detail, clock: Clock) -> Iterator[str]:
 
 
 def _with_unit(text: str, clock: Clock) -> str:
-    return f"{text} {_unit(clock)}"
-
-
-def _unit(clock: Clock) -> str:
-    return "ms" if clock is Clock.TIME else "instructions"
+    return f"{text} {unit(clock)}"
 
 
 def _interval_cells(detail: Detail, clock: Clock) -> Iterator[str]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.json import plain
-from qemu_boot_time.report.parts import PIPE, Screen, fitting_width, printable, rendered
+from qemu_boot_time.report.parts import PIPE, Screen, counted, fitting_width, printable, rendered
 from qemu_boot_time.report.troubles import failure_documents, failure_lines_of_sides
 from qemu_boot_time.report.waterfall import waterfall_of_sides
 from qemu_boot_time.stats.exact import Comparison, Shift
@@ -64,8 +64,7 @@ def _waterfall(first: Run, second: Run, found: Comparison, screen: Screen) -> li
 
 def _side(run: Run) -> str:
     failed = sum(not boot.ok for boot in run.boots)
-    boots = f"{len(run.boots)} boot{'s' * (len(run.boots) != 1)}"
-    return f"{printable(run.name)}, {boots}" + (f", {failed} failed" if failed else "")
+    return f"{printable(run.name)}, {counted(len(run.boots), failed)}"
 
 
 def sentence(found: Comparison) -> str:

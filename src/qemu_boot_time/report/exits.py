@@ -12,7 +12,7 @@ from rich.text import Text
 from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.report.parts import grid, ms, printable
+from qemu_boot_time.report.parts import counted, grid, ms, printable
 from qemu_boot_time.stats.exits import (
     MOST,
     ExitRow,
@@ -51,7 +51,7 @@ def exits_heading(summary: ExitSummary) -> str:
     if not summary.boots:
         return "exits: not known of any boot"
     do = "does" if summary.boots == 1 else "do"
-    return f"exits: {_boots(summary.boots)} that {do} not count"
+    return f"exits: {counted(summary.boots)} that {do} not count"
 
 
 def exits_lines(run: Run, summary: ExitSummary) -> Iterator[str]:
@@ -69,10 +69,6 @@ def _bad(profile: Profile) -> str:
     return printable(f"boot {boot.number} ({why}{boot.message and f': {boot.message}'})")
 
 
-def _boots(n: int) -> str:
-    return f"{n} boot{'s' * (n != 1)}"
-
-
 def _cost_lines(summary: ExitSummary) -> Iterator[str]:
     costs = {cost.name: cost for cost in summary.cost}
     found = [(costs[name], what) for name, what in _COSTS.items() if name in costs]
@@ -81,10 +77,8 @@ def _cost_lines(summary: ExitSummary) -> Iterator[str]:
     measured, profiled = found[0][0].n
     took = " and ".join(f"{_ratio(cost)} {what}" for cost, what in found)
     unsure = any(cost.ratio.low is None for cost, _ in found)
-    counted = f"{profiled} profiled, {measured} measured before" + (
-        f"; {_TOO_FEW}" if unsure else ""
-    )
-    yield f"the profile's own cost: its boots took {took} ({counted})"
+    boots = f"{profiled} profiled, {measured} measured before" + (f"; {_TOO_FEW}" if unsure else "")
+    yield f"the profile's own cost: its boots took {took} ({boots})"
 
 
 def _ratio(cost: Slowdown) -> str:

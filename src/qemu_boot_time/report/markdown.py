@@ -11,7 +11,7 @@ from typing import NamedTuple
 from qemu_boot_time.model import EXEC, Clock, Run
 from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.comparison import undecided
-from qemu_boot_time.report.parts import ms, printable
+from qemu_boot_time.report.parts import counted, ms, printable, unit
 from qemu_boot_time.stats.intervals import median_interval
 from qemu_boot_time.stats.judging import Judged, State
 from qemu_boot_time.stats.moves import Moves
@@ -30,7 +30,6 @@ _STATES = {
     State.UNDECIDED: "❔ undecided",
     State.UNKNOWN: "❌ cannot be judged",
 }
-_UNITS = {Clock.TIME: "ms", Clock.INSTRUCTIONS: "instructions"}
 _PARTS = ("n", "median", "95 % interval", "min", "max")
 
 
@@ -57,7 +56,7 @@ def to_markdown(
     lengths = named_lengths(run.boots, run.clock)
     lines = [
         *_heading(judged, f"{code(run.name)}: {_boots(run)}{_middle(run, lengths)}"),
-        *_table(f"phase ({_UNITS[run.clock]})", lengths, run.clock),
+        *_table(f"phase ({unit(run.clock)})", lengths, run.clock),
         *_notes(run),
         *_gates(judged),
         *([] if against is None else _baseline(run, against)),
@@ -123,9 +122,7 @@ def _sum_of(judged: Sequence[Judged]) -> str:
 
 
 def _boots(run: Run) -> str:
-    failed = sum(not boot.ok for boot in run.boots)
-    counted = f"{len(run.boots)} boot{'s' * (len(run.boots) != 1)}"
-    return counted + (f", {failed} failed" if failed else "")
+    return counted(len(run.boots), sum(not boot.ok for boot in run.boots))
 
 
 def _middle(run: Run, lengths: Mapping[str, Mapping[int, int]]) -> str:
@@ -133,7 +130,7 @@ def _middle(run: Run, lengths: Mapping[str, Mapping[int, int]]) -> str:
     if not values:
         return ""
     middle = _number(stats_of(values).median, run.clock)
-    return f", median total {middle} {_UNITS[run.clock]}"
+    return f", median total {middle} {unit(run.clock)}"
 
 
 def _table(title: str, rows: Mapping[str, Mapping[int, int]], clock: Clock) -> Iterator[str]:
@@ -161,8 +158,9 @@ def _baseline(second: Run, against: Against) -> Iterator[str]:
 
 
 def _changes(moves: Moves) -> Iterator[str]:
-    unit = _UNITS[moves.clock]
-    yield from _head(f"phase ({unit})", ("first", "second", "shift", "95 % interval", "verdict"))
+    yield from _head(
+        f"phase ({unit(moves.clock)})", ("first", "second", "shift", "95 % interval", "verdict")
+    )
     for change in moves.phases:
         share = None if change.shift is None else change.percent(change.shift)
         percent = "" if share is None else f" ({share:+.2f} %)"
@@ -204,7 +202,7 @@ def _marks(run: Run) -> list[str]:
     times = mark_times(run.boots, run.clock)
     ordered = sorted(times, key=lambda name: stats_of(list(times[name].values())).median)
     since = f" since {EXEC}" if run.clock is Clock.TIME else ""
-    title = f"mark ({_UNITS[run.clock]}{since})"
+    title = f"mark ({unit(run.clock)}{since})"
     return list(_table(title, {name: times[name] for name in ordered}, run.clock))
 
 

@@ -12,6 +12,7 @@ from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
+    counted,
     fewest_boots,
     fitting_width,
     grid,
@@ -62,8 +63,7 @@ def to_text(found: Overhead, screen: Screen = PIPE) -> str:
 
 
 def _side(run: Run, watchers: Sequence[str]) -> str:
-    boots = f"{len(run.boots)} boot{'s' * (len(run.boots) != 1)}"
-    words = [run.name, boots, *(f"seen by {each}" for each in watchers)]
+    words = [run.name, counted(len(run.boots)), *(f"seen by {each}" for each in watchers)]
     return printable(" · ".join([*words, *filter(None, [run.accelerator])]))
 
 
@@ -96,8 +96,7 @@ def sentence(found: Overhead) -> str:
         return f"nothing is known of what {watchers} costs: one side has no boot that counts"
     each = " and ".join(f"{_ratio_in_words(cost)} {cost.quantity}" for cost in found.costs)
     first, second = found.costs[0].n
-    boots = f"{second} boot{'s' * (second != 1)}, {first} alone"
-    return f"watched by {watchers} a boot takes {each} ({boots})"
+    return f"watched by {watchers} a boot takes {each} ({counted(second)}, {first} alone)"
 
 
 def _ratio_in_words(cost: Cost) -> str:

@@ -101,9 +101,14 @@ def number(value: int, clock: Clock, *, sign: str = "") -> str:
     return f"{value:{sign},}"
 
 
-def counted(boots: int) -> str:
-    """Say how many boots: ``1 boot``, ``2 boots``."""
-    return f"{boots} boot{'s' * (boots != 1)}"
+def unit(clock: Clock) -> str:
+    """Name the unit that numbers of a clock are shown in."""
+    return "ms" if clock is Clock.TIME else "instructions"
+
+
+def counted(boots: int, failed: int = 0) -> str:
+    """Say how many boots there are, and how many of them failed: ``1 boot``, ``20 boots, 2 failed``."""
+    return f"{boots} boot{'s' * (boots != 1)}" + (f", {failed} failed" if failed else "")
 
 
 def more_boots(more: int | None) -> str:

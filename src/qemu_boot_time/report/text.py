@@ -18,6 +18,7 @@ from qemu_boot_time.report.inside import inside_parts
 from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
+    counted,
     fitting_width,
     grid,
     ms,
@@ -122,12 +123,12 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
 
 
 def _headline(run: Run, summary: Summary) -> Text:
-    counted = [f"{summary.boots} boot{'s' * (summary.boots != 1)}"]
+    tried = [counted(summary.boots)]
     verdicts = Counter(verdict(boot) for boot in run.boots if not boot.ok)
-    counted += [f"{verdicts[word]} {word}" for word in (FAILED, INTERRUPTED) if verdicts[word]]
+    tried += [f"{verdicts[word]} {word}" for word in (FAILED, INTERRUPTED) if verdicts[word]]
     words = [
         run.name,
-        ", ".join(counted),
+        ", ".join(tried),
         *(f"seen by {source}" for source in run.sources),
         run.accelerator,
     ]

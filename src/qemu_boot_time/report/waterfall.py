@@ -14,7 +14,7 @@ from rich.text import Text
 
 from qemu_boot_time.model import EXEC, Boot, Clock, Phase
 from qemu_boot_time.phases import TOTAL, UNACCOUNTED, gaps, split_at_total
-from qemu_boot_time.report.parts import BLOCKS, Screen, Signs, number, printable
+from qemu_boot_time.report.parts import BLOCKS, Screen, Signs, number, printable, unit
 from qemu_boot_time.stats.quantities import Place, names_of
 from qemu_boot_time.stats.summary import Summary
 
@@ -23,7 +23,7 @@ CAPTION = "bars go from the median begin to the median end; numbers are median l
 _GAP = "  "
 _LONGEST_NAME = 32
 _CUT = ".."
-_TITLES = {Clock.TIME: "phase (ms)", Clock.INSTRUCTIONS: "phase (instructions)"}
+_TITLES = {clock: f"phase ({unit(clock)})" for clock in Clock}
 _MEDIAN = "median"
 _LEAST_BARS = 12
 _TWO_SIDES = ("first", "second")

@@ -9,8 +9,7 @@ from qemu_boot_time.model import Run
 from qemu_boot_time.report.charts import Spec, coloured, stacked
 from qemu_boot_time.report.exports import Pair
 from qemu_boot_time.report.html import drawn
-from qemu_boot_time.report.html.tables import unit
-from qemu_boot_time.report.parts import number, printable
+from qemu_boot_time.report.parts import number, printable, unit
 from qemu_boot_time.report.rows import bars_of, clocks, longest_of, quantities_of, typical
 from qemu_boot_time.report.side_by_side import Sides, side_by_side
 from qemu_boot_time.stats.detail import phase_details_of

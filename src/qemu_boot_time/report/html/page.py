@@ -14,7 +14,7 @@ from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.exits import exits_heading, exits_lines
 from qemu_boot_time.report.html import drawn, tables
 from qemu_boot_time.report.inside import alignment_in_words
-from qemu_boot_time.report.parts import number, printable
+from qemu_boot_time.report.parts import number, printable, unit
 from qemu_boot_time.report.rows import (
     MOST_POINTS,
     Quantity,
@@ -184,7 +184,7 @@ def _run(
 def _typical(run: Run, prefix: str, most_ns: int, specs: dict[str, Spec]) -> Iterator[Chart]:
     """Draw the boot in the middle and the slowest one, on the scale of all runs."""
     for i, each in enumerate(typical(run)):
-        total = f"{number(each.total, run.clock)} {tables.unit(run.clock)}"
+        total = f"{number(each.total, run.clock)} {unit(run.clock)}"
         title = f"{each.role}: boot {each.boot.number}, total {total}"
         specs[f"{prefix}w{i}"] = drawn.waterfall(title, bars_of(each.boot), most_ns)
         yield Chart(f"{prefix}w{i}", title)

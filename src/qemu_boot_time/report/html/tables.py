@@ -10,7 +10,7 @@ from qemu_boot_time.report.exits import COLUMNS as _OF_EXITS
 from qemu_boot_time.report.exits import address_range, phase_heading, row_cells, row_name
 from qemu_boot_time.report.facts import facts_of
 from qemu_boot_time.report.inside import MOST, parted
-from qemu_boot_time.report.parts import number, printable
+from qemu_boot_time.report.parts import number, printable, unit
 from qemu_boot_time.report.troubles import failure_lines, suspect_lines
 from qemu_boot_time.stats.compare import Change
 from qemu_boot_time.stats.detail import Detail, Details
@@ -126,11 +126,6 @@ def exit_tables(summary: ExitSummary) -> list[Table]:
         )
         for phase in summary.phases
     ]
-
-
-def unit(clock: Clock) -> str:
-    """Name the unit that a table shows."""
-    return "ms" if clock is Clock.TIME else "instructions"
 
 
 def lines_of(run: Run, details: Details) -> list[str]:
