@@ -11,7 +11,6 @@ from qemu_boot_time.host.files import ROOT, as_int, number, online_cpus, pairs, 
 from qemu_boot_time.host.perf_event import open_tracepoint
 from qemu_boot_time.host.probes import Probe
 
-_CAP_DAC_READ_SEARCH = 2
 _CAP_SYS_ADMIN = 21
 _CAP_PERFMON = 38
 _MOUNT_POINTS = ("sys/kernel/tracing", "sys/kernel/debug/tracing")

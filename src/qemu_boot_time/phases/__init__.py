@@ -8,25 +8,19 @@ from qemu_boot_time.phases.parts import (
     PHASES,
     TOTAL,
     UNACCOUNTED,
-    USER,
     Rules,
-    Split,
     gaps,
     in_order,
     phases_of,
     split_at_total,
 )
-from qemu_boot_time.phases.seen import SOURCES_BY_ACCURACY
 
 __all__ = [
     "PHASES",
-    "SOURCES_BY_ACCURACY",
     "TOTAL",
     "UNACCOUNTED",
-    "USER",
     "Ending",
     "Rules",
-    "Split",
     "boot_of",
     "boot_of_marks",
     "boots_of",
