@@ -3,6 +3,7 @@
 from qemu_boot_time.host.facts import HostFacts, facts
 from qemu_boot_time.host.probes import (
     Probe,
+    all_of,
     kvm_device,
     perf_binary,
     qemu_accelerators,
@@ -14,6 +15,7 @@ from qemu_boot_time.host.rights import tracefs, tracepoint_access
 __all__ = [
     "HostFacts",
     "Probe",
+    "all_of",
     "facts",
     "kvm_device",
     "perf_binary",

@@ -5,6 +5,7 @@ import fcntl
 import grp
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,12 @@ class Probe:
     """One line: what was seen."""
     remedy: str = ""
     """What to do about it, ready to paste; may have several lines."""
+
+
+def all_of(*looks: Callable[[], Probe]) -> Probe:
+    """Look at what is needed together: give the first that is not usable, or the last."""
+    found = [look() for look in looks]
+    return next((probe for probe in found if not probe.ok), found[-1])
 
 
 def program_version(program: str) -> str | None:

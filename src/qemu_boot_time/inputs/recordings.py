@@ -1,15 +1,17 @@
 """Recordings that somebody else made: perf.data, trace.dat."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.inputs.options import AGAIN, Options
 from qemu_boot_time.model import Event, EventKind, Kind, Run
 from qemu_boot_time.phases import boots_of
 from qemu_boot_time.sources.vmm import left_out
+
+if TYPE_CHECKING:
+    from qemu_boot_time.sources.base import Recording
 
 MAIN_PART = "data"
 """Of a recording that is a directory."""
@@ -42,21 +44,10 @@ def open_tracedat(path: Path, options: Options) -> Run:
     return _recorded(path, "trace-cmd", found, found.notes, options, doubt=found.doubt)
 
 
-class _Found(Protocol):
-    """What a recording holds, whoever made it."""
-
-    @property
-    def events(self) -> Sequence[Event]: ...
-    @property
-    def unclaimed(self) -> Counter[str]: ...
-    @property
-    def damage(self) -> str: ...
-
-
 def _recorded(
     path: Path,
     source: str,
-    found: _Found,
+    found: "Recording",
     notes: Sequence[str],
     options: Options,
     *,

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from qemu_boot_time.errors import CorruptFileError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.model import Clock, Event
 from qemu_boot_time.process import Guard
@@ -86,23 +87,29 @@ def boot_name(index: int) -> str:
     return f"boot-{index:04}" if index >= 0 else f"warmup-{-index:04}"
 
 
-class Recording(Protocol):
-    """What a raw file holds that is a recording of all VMs of a while."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a recording of all VMs of a while holds for us, whoever made it."""
 
-    @property
-    def events(self) -> Sequence[Event]:
-        """What was seen of VMs."""
-        ...
-
-    @property
-    def unclaimed(self) -> Counter[str]:
-        """Marks by processes that are no VM we know, by process name."""
-        ...
+    events: Sequence[Event]
+    """What was seen of VMs."""
+    unclaimed: Counter[str]
+    """Marks by processes that are no VM we know, by process name."""
+    error: CorruptFileError | None
+    """What is wrong with the bytes after these events, or beside them; None: nothing."""
 
     @property
     def damage(self) -> str:
-        """What is wrong with the rest; empty: nothing."""
-        ...
+        """The same in words; empty: nothing is wrong."""
+        return "" if self.error is None else self.error.what
+
+
+def events_of(recordings: Iterable[Recording]) -> Iterator[Event]:
+    """Give what was seen in some recordings. Raises CorruptFileError for damage, after all else of its own."""
+    for recording in recordings:
+        yield from recording.events
+        if recording.error is not None:
+            raise recording.error
 
 
 class Session(Protocol):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.errors import InputError
 from qemu_boot_time.formats import perfdata
 from qemu_boot_time.model import Event
 from qemu_boot_time.protocol import PORTS
 from qemu_boot_time.sources import kvm_console, kvm_stock, kvm_trace
-from qemu_boot_time.sources.base import Arm
+from qemu_boot_time.sources.base import Arm, Recording, events_of
 from qemu_boot_time.sources.kvm_trace import Forked, KvmTrace, Lost, TraceRecord
 from qemu_boot_time.sources.vmm import Vmm
 
@@ -28,23 +28,13 @@ _FIRST_OF = (perfdata.FirstOf(kvm_trace.ENTRY, _AT_RESET), perfdata.FirstOf(kvm_
 """What :func:`_thinned` drops, most of it before it is decoded: a recording may hold millions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a recording holds for us."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Recording):
+    """What a perf.data holds for us."""
 
-    events: list[Event]
-    unclaimed: Counter[str]
-    """Marks by processes that are no VM we know, by process name."""
     header: perfdata.Header
     killed: bool
     """Whether perf was killed before it wrote the end."""
-    error: CorruptFileError | None
-    """What is wrong with the bytes after these events; None: nothing."""
-
-    @property
-    def damage(self) -> str:
-        """The same in words; empty: nothing is wrong."""
-        return "" if self.error is None else self.error.what
 
 
 def read_raw(request: Arm, pattern: str, source: str) -> Iterator[Event]:
@@ -53,10 +43,7 @@ def read_raw(request: Arm, pattern: str, source: str) -> Iterator[Event]:
     Raises InputError where there is none, CorruptFileError for damage after all that can be read:
     a writer that was killed leaves its last record torn.
     """
-    for found in recordings(request, pattern, source):
-        yield from found.events
-        if found.error is not None:
-            raise found.error
+    yield from events_of(recordings(request, pattern, source))
 
 
 def recordings(request: Arm, pattern: str, source: str) -> Iterator[Found]:
@@ -85,7 +72,13 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
     records = sorted(_thinned(recording.records()), key=lambda record: record.time_ns)
     trace = KvmTrace(source, vmm)
     events = list(trace.read(chain(_Adapter().of(records), _lost_untold(records))))
-    return Found(events, trace.unclaimed, recording.header, recording.killed, recording.damage)
+    return Found(
+        events=events,
+        unclaimed=trace.unclaimed,
+        error=recording.damage,
+        header=recording.header,
+        killed=recording.killed,
+    )
 
 
 class LiveTrace:

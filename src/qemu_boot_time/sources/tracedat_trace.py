@@ -1,14 +1,13 @@
 """trace.dat as trace records of KVM: boots of a recording that trace-cmd made."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from qemu_boot_time.errors import CorruptFileError, InputError
 from qemu_boot_time.formats import tracedat
-from qemu_boot_time.model import Event
 from qemu_boot_time.sources import kvm_trace
+from qemu_boot_time.sources.base import Recording
 from qemu_boot_time.sources.kvm_trace import KvmTrace, Lost, TraceRecord
 from qemu_boot_time.sources.threads import NEEDED, Processes, Unmatched
 from qemu_boot_time.sources.vmm import Vmm
@@ -18,25 +17,15 @@ _BUCKET_NS = 100_000_000
 _FREQUENT = frozenset({kvm_trace.ENTRY, kvm_trace.FPU, kvm_trace.MASTER_CLOCK})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a recording holds for us."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Recording):
+    """What a trace.dat holds for us."""
 
-    events: list[Event]
-    unclaimed: Counter[str]
-    """Marks by processes that are no VM we know, by process name."""
     unmatched: tuple[Unmatched, ...]
     """Threads whose marks are left out: nothing tells which of several VMs they belong to."""
     header: tracedat.Header
     buffers: tuple[str, ...]
     """The names of the ring buffers that were read; the top one's is empty."""
-    error: CorruptFileError | None
-    """What is wrong with the bytes beside these events; None: nothing."""
-
-    @property
-    def damage(self) -> str:
-        """The same in words; empty: nothing is wrong."""
-        return "" if self.error is None else self.error.what
 
     @property
     def doubt(self) -> str:
@@ -78,12 +67,12 @@ def events_in(file: Path, source: str, vmm: Vmm) -> Found:
     processes, trace = Processes(vmm), KvmTrace(source, vmm)
     events = list(trace.read(processes.of(records)))
     return Found(
-        events,
-        trace.unclaimed,
-        tuple(processes.unmatched.values()),
-        recording.header,
-        tuple(recording.buffers),
-        error,
+        events=events,
+        unclaimed=trace.unclaimed,
+        error=error,
+        unmatched=tuple(processes.unmatched.values()),
+        header=recording.header,
+        buffers=tuple(recording.buffers),
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from qemu_boot_time import process
-from qemu_boot_time.host import Probe, kvm_device, perf_binary, tracepoint_access
+from qemu_boot_time.host import Probe, all_of, kvm_device, perf_binary, tracepoint_access
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Needs, Source
@@ -42,9 +42,7 @@ def read(request: Arm) -> Iterator[Event]:
 
 def probe() -> Probe:
     """Say whether perf can record KVM's tracepoints here."""
-    steps = (kvm_device, perf_binary, tracepoint_access)
-    found = [step() for step in steps]
-    return next((probe for probe in found if not probe.ok), found[-1])
+    return all_of(kvm_device, perf_binary, tracepoint_access)
 
 
 SOURCE = Source(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from qemu_boot_time.host import Probe, kvm_device, tracepoint_access
+from qemu_boot_time.host import Probe, all_of, kvm_device, tracepoint_access
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources.base import Arm, Needs, Source
@@ -47,8 +47,7 @@ def read(request: Arm) -> Iterator[Event]:
 
 def probe() -> Probe:
     """Say whether we can record KVM's tracepoints here ourselves."""
-    found = [step() for step in (kvm_device, _descriptors, tracepoint_access)]
-    return next((probe for probe in found if not probe.ok), found[-1])
+    return all_of(kvm_device, _descriptors, tracepoint_access)
 
 
 def _descriptors() -> Probe:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats.tracedat.parts import assemble
-from qemu_boot_time.host import Probe, kvm_device
+from qemu_boot_time.host import Probe, all_of, kvm_device
 from qemu_boot_time.host.rights import find_tracefs, tracefs_instances
 from qemu_boot_time.model import Event
 from qemu_boot_time.process import Guard
 from qemu_boot_time.sources import tracedat_trace
-from qemu_boot_time.sources.base import Arm, Needs, Scope, Source
+from qemu_boot_time.sources.base import Arm, Needs, Scope, Source, events_of
 from qemu_boot_time.sources.tracefs.instance import enable, instance, write
 from qemu_boot_time.sources.tracefs.recorder import NAME, Recorder
 from qemu_boot_time.sources.tracepoints import each_event_once, find_forks, find_tracepoints
@@ -103,16 +103,12 @@ def read(request: Arm) -> Iterator[Event]:
     Raises InputError where they are missing, CorruptFileError for damage after all that can be
     read.
     """
-    for found in recordings(request):
-        yield from found.events
-        if found.error is not None:
-            raise found.error
+    yield from events_of(recordings(request))
 
 
 def probe() -> Probe:
     """Say whether an instance of our own can be made here, and KVM's events read in it."""
-    found = [step() for step in (kvm_device, tracefs_instances)]
-    return next((probe for probe in found if not probe.ok), found[-1])
+    return all_of(kvm_device, tracefs_instances)
 
 
 SOURCE = Source(
