@@ -1,9 +1,18 @@
 """The exception tree: what went wrong, what to do next, which exit status."""
 
+from pathlib import Path
+
 import pytest
 
 from qemu_boot_time import errors
-from qemu_boot_time.errors import CorruptFileError, ExitStatus, ProgramError, QbtError
+from qemu_boot_time.errors import (
+    CorruptFileError,
+    ExitStatus,
+    InputError,
+    ProgramError,
+    QbtError,
+    readable,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,17 @@ def test_a_corrupt_file_names_the_byte() -> None:
 
     assert "perf.data: attr at byte 104: cut short" == error.what
     assert (104, "attr", ExitStatus.BAD_INPUT) == (error.offset, error.structure, error.status)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """With the system's reason; whatever else goes wrong meanwhile is not its doing."""
+    with pytest.raises(InputError) as missing, readable(tmp_path / "gone", hint="qbt list"):
+        (tmp_path / "gone").read_bytes()
+    with pytest.raises(ZeroDivisionError), readable(tmp_path):
+        _ = 1 // 0
+
+    assert f"{tmp_path}/gone: No such file or directory" == missing.value.what
+    assert "qbt list" == missing.value.hint
 
 
 def test_a_program_error_keeps_what_it_wrote() -> None:

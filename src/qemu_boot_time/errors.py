@@ -1,6 +1,9 @@
 """The one exception tree: what went wrong, what to do next, which exit status."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitStatus(IntEnum):
@@ -84,3 +87,12 @@ class ProgramError(HostError):
         super().__init__(what, hint=hint)
         self.returncode = returncode
         self.output = output
+
+
+@contextmanager
+def readable(file: Path, *, hint: str = "") -> Iterator[None]:
+    """Read a file in this block: where the system does not let us, InputError names it."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}", hint=hint) from error

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from qemu_boot_time.errors import InputError, UsageError
+from qemu_boot_time.errors import InputError, UsageError, readable
 from qemu_boot_time.model import EXEC
 from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
@@ -91,9 +91,8 @@ def require_text(word: str, what: str) -> None:
 
 def _read_config(file: Path) -> Mapping[str, Mapping[Any, Any]]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
+        with readable(file):
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: {error}") from error
     for key, value in content.items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from qemu_boot_time.errors import InputError
+from qemu_boot_time.errors import InputError, readable
 
 
 class BudgetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,9 +19,8 @@ class BudgetsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def read_budgets(path: Path) -> BudgetsFile:
     """Read the file. Raises InputError, which names the key that is not as it should be."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=BudgetsFile)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+        with readable(path):
+            return msgspec.toml.decode(path.read_bytes(), type=BudgetsFile)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         known = ", ".join(BudgetsFile.__struct_fields__)
         raise InputError(f"{path}: {error}", hint=f"keys: {known}") from error

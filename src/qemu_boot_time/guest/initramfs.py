@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
-from qemu_boot_time.errors import InputError
+from qemu_boot_time.errors import readable
 from qemu_boot_time.formats import cpio
 from qemu_boot_time.guest import init
 
@@ -54,12 +54,8 @@ def host_file(path: Path, name: str) -> cpio.Entry:
 
     Raises InputError where it cannot be read.
     """
-    try:
+    with readable(path, hint="name a file that can be read"):
         data, permissions = path.read_bytes(), path.stat().st_mode & _PERMISSIONS
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}", hint="name a file that can be read"
-        ) from error
     return cpio.file(name, data, permissions=permissions)
 
 

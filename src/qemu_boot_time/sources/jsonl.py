@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.errors import CorruptFileError, readable
 
 _Record = TypeVar("_Record")
 
@@ -16,10 +16,8 @@ def records(file: Path, decoder: "msgspec.json.Decoder[_Record]") -> Iterator[_R
 
     Raises InputError where it is missing, CorruptFileError where it is damaged.
     """
-    try:
+    with readable(file, hint="without it no mark is known"):
         stream = file.open("rb")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="without it no mark is known") from error
     with stream:
         offset = 0
         for line in stream:

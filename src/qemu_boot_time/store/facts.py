@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError
+from qemu_boot_time.errors import CorruptFileError, HostError, InputError, UsageError, readable
 from qemu_boot_time.model import Clock, EndedBy, Purpose
 from qemu_boot_time.sources.base import Armed, Scope, boot_name
 from qemu_boot_time.stats.precision import Precision
@@ -290,10 +290,8 @@ class _Schema(msgspec.Struct):
 
 
 def _bytes_of(file: Path) -> bytes:
-    try:
+    with readable(file, hint="qbt list"):
         return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="qbt list") from error
 
 
 def _decoded(data: bytes, kind: type[_Facts], *, file: Path, offset: int = 0) -> _Facts:

@@ -1,8 +1,9 @@
 """The raw file of a boot that looked inside: what the guest wrote to port 0xf6."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from qemu_boot_time.errors import InputError
+from qemu_boot_time.errors import readable
 from qemu_boot_time.formats.handed_out import LARGEST_BYTES, Section, sections
 
 STREAM = "inside"
@@ -14,10 +15,6 @@ def read_handed_out(file: Path) -> tuple[Section, ...]:
 
     Raises InputError where it cannot be read.
     """
-    try:
-        with file.open("rb") as stream:
-            return sections(stream.read(LARGEST_BYTES))
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="qbt list") from error
+    with readable(file, hint="qbt list"), suppress(FileNotFoundError), file.open("rb") as stream:
+        return sections(stream.read(LARGEST_BYTES))
+    return ()

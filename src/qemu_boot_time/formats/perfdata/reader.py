@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.errors import CorruptFileError, readable
 from qemu_boot_time.formats.perfdata.abi import PIPE_HEADER_BYTES
 from qemu_boot_time.formats.perfdata.decoder import byte_order
 from qemu_boot_time.formats.perfdata.header import Header
@@ -43,14 +43,6 @@ class _Span(NamedTuple):
 
     path: Path
     section: Section
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}", hint=f"ls -l {path}") from error
 
 
 class Recording:
@@ -133,7 +125,7 @@ class Recording:
             self._session = self._new_session()
         for span in self._spans:
             try:
-                with _readable(span.path):
+                with readable(span.path, hint=f"ls -l {span.path}"):
                     yield from self._walk(span)
             except CorruptFileError as error:
                 self._met(error)
@@ -172,5 +164,5 @@ def open_recording(
     header is damaged.
     """
     events = None if wanted is None else frozenset(wanted)
-    with _readable(path):
+    with readable(path, hint=f"ls -l {path}"):
         return Recording(path, Wanted(events, tuple(where), tuple(first_of), tracefs), on_damage)

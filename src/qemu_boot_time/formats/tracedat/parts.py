@@ -17,7 +17,7 @@ import struct
 from itertools import accumulate
 from pathlib import Path
 
-from qemu_boot_time.errors import InputError
+from qemu_boot_time.errors import readable
 from qemu_boot_time.formats.tracedat.abi import MISSED_EVENTS, MISSED_STORED, Option
 from qemu_boot_time.formats.tracedat.contents import read_start
 from qemu_boot_time.formats.tracedat.storage import opened
@@ -81,7 +81,5 @@ def _aligned(size: int, page_bytes: int) -> int:
 
 
 def _bytes(part: Path) -> bytes:
-    try:
+    with readable(part, hint="the recording is not whole"):
         return part.read_bytes()
-    except OSError as error:
-        raise InputError(f"{part}: {error.strerror}", hint="the recording is not whole") from error

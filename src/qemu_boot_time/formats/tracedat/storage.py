@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from qemu_boot_time.errors import CorruptFileError, InputError
+from qemu_boot_time.errors import CorruptFileError, InputError, readable
 from qemu_boot_time.formats.cursor import ByteOrder, Cursor
 
 MOST_BYTES = 64 << 20
@@ -60,11 +60,8 @@ class Storage:
 @contextmanager
 def opened(path: Path) -> Iterator[Storage]:
     """Open a file; raise InputError where that cannot be."""
-    try:
-        with path.open("rb") as stream:
-            yield Storage(stream, str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint=f"ls -l {path}") from error
+    with readable(path, hint=f"ls -l {path}"), path.open("rb") as stream:
+        yield Storage(stream, str(path))
 
 
 def inflater(name: str, file: str) -> Inflate:

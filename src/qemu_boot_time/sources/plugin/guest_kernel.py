@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qemu_boot_time.errors import HostError, InputError
+from qemu_boot_time.errors import HostError, InputError, readable
 from qemu_boot_time.formats.kernel import Symbols, symbols_of
 from qemu_boot_time.formats.kernel.elf import MAGIC
 from qemu_boot_time.guest import cache
@@ -47,10 +47,8 @@ def find_kernel(command: QemuCommand, symbols: Path | None) -> GuestKernel:
 
 
 def _read(file: Path) -> bytes:
-    try:
+    with readable(file, hint="a kernel, or its symbols"):
         return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="a kernel, or its symbols") from error
 
 
 def _symbols(data: bytes, file: str) -> Symbols:
