@@ -220,9 +220,9 @@ def test_initcalls_lie_between_the_kernels_own_functions(world: World, guest: Sy
     require(SOURCES["plugin"].probe().ok, "no TCG plugin here")
     words = look_at(world, guest, "q35", init.End.REBOOT)
 
-    (inside,) = world.qbt(*words[:2], "--source", "plugin", *words[2:], deadline_s=_DEADLINE_S).document[
-        "inside"
-    ]
+    (inside,) = world.qbt(
+        *words[:2], "--source", "plugin", *words[2:], deadline_s=_DEADLINE_S
+    ).document["inside"]
 
     marks = {mark["name"]: mark["time_ns"] for mark in inside["boot"]["marks"]}
     calls = spans(inside, "trace_event")
