@@ -16,8 +16,9 @@ from qemu_boot_time.guest import tiny
 SOURCE = Path(tiny.__file__).parents[2]
 QBT = (sys.executable, "-c", "from qemu_boot_time.cli.main import main; main()")
 QEMU = "qemu-system-x86_64"
-DEADLINE_S = 30.0
-_SETTLES_WITHIN_S = 5.0
+DEADLINE_S = 120.0
+"""For what must come: a test that holds ends long before, a busy host may take its time."""
+_SETTLES_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)

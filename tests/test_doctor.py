@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from fake_host import fake_host
-from qemu_boot_time import doctor
+from qemu_boot_time import doctor, process
 from qemu_boot_time.cli.doctor import command
 from qemu_boot_time.doctor import Accel, Finding, Patient, Seen, Status
 from qemu_boot_time.doctor.probe_boot import ProbeBoot, boot
@@ -416,26 +416,33 @@ def qemu_script(directory: Path, script: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "what"),
+    ("script", "patience_s", "what"),
     [
         (
-            "echo 'KVM internal error. Suberror: 1' >&2; sleep 60",
+            "echo 'KVM internal error. Suberror: 1' >&2; exec sleep 1000",
+            60.0,
             "QEMU stopped with a KVM internal error",
         ),
-        ("sleep 60", "the guest did not end in time"),
-        ("echo 'qemu: failed to initialize kvm' >&2; exit 1", "qemu: failed to initialize kvm"),
-        ("exit 1", "its marks were 0xf5: -, 0xf4: -"),
+        ("exec sleep 1000", 0.3, "the guest did not end in time"),
+        (
+            "echo 'qemu: failed to initialize kvm' >&2; exit 1",
+            60.0,
+            "qemu: failed to initialize kvm",
+        ),
+        ("exit 1", 60.0, "its marks were 0xf5: -, 0xf4: -"),
     ],
 )
-def test_a_probe_boot_that_fails_ends(tmp_path: Path, script: str, what: str) -> None:
+def test_a_probe_boot_that_fails_ends(
+    tmp_path: Path, script: str, patience_s: float, what: str
+) -> None:
     """A QEMU that hangs, is stuck or writes nothing is no working KVM, and does not stay."""
-    qemu = qemu_script(tmp_path, f"echo $$ >{tmp_path}/pid\n{script}")
+    before = process.children()
 
-    seen_boot = boot(qemu, patience_s=0.3)
+    seen_boot = boot(qemu_script(tmp_path, script), patience_s=patience_s)
 
     assert seen_boot.what == f"the probe guest did not boot: {what}"
     assert not seen_boot.ok
-    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+    assert before == process.children()
 
 
 def test_command_of_an_unfit_host() -> None:

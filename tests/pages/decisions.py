@@ -46,6 +46,7 @@ VMM = "vmm-of-the-docs"
 
 MACHINE = "-m 256 -nodefaults -no-reboot -display none -serial stdio"
 _LINUX = f"{MACHINE} -kernel bzImage -initrd initrd.img -append console=ttyS0"
+_WATCHED_FOR = "until grep -qs 'watching for' /dev/stdout; do sleep 0.1; done"
 _TINY = "-nodefaults -display none -bios tiny.bin"
 
 STANDS: Mapping[str, str] = MappingProxyType(
@@ -89,8 +90,8 @@ STANDS: Mapping[str, str] = MappingProxyType(
         r"qbt demo --offline": "XDG_CACHE_HOME=$PWD/cache qbt demo --offline",
         # The run before is one of times for the other commands of its page.
         r"--symbols vmlinux --baseline before": "--symbols vmlinux --baseline counted",
-        # VMs that somebody else starts: one starts, and it is known which.
-        r"(\S*qbt record.*) --for 60s": r"(sleep 4; ./boot-my-vm.sh) & \1 --for 12s",
+        # VMs that somebody else starts: one starts as soon as it would be seen, and it is known which.
+        r"(\S*qbt record.*) --for 60s": rf"({_WATCHED_FOR}; ./boot-my-vm.sh) & \1 --for 10s",
         r"qbt record( --comm \S+)?": f"qbt record --comm {VMM}",
         r"qbt analyze perf.data": f"qbt analyze --comm {VMM} perf.data",
         r"^(perf record(?:(?! -- ).)*)$": r"\1 ./boot-my-vm.sh",

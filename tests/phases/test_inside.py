@@ -130,6 +130,17 @@ def test_a_trace_is_better_than_the_log() -> None:
     assert (Alignment(US, 8 * S, 0, 2500 * MS), ()) == (found.alignment, found.notes)
 
 
+def test_a_trace_whose_clock_has_no_rate_has_no_times() -> None:
+    """One tie is not enough where the guest could not calibrate its TSC, and it is the TSC that is named."""
+    failed = Section("kmsg", ("6,9,1,-;tsc: Fast TSC calibration failed",))
+
+    found = looked(Purpose.INITCALLS, *TSC[:2], KMSG, failed, TRACE, END, events=ties()[:3])
+
+    assert () == found.spans
+    expected = "no initcalls: their clock, the TSC,"
+    assert [expected] == [note.partition(" is tied")[0] for note in found.notes]
+
+
 def test_what_the_clocks_had_lost_is_told() -> None:
     """Times of the kernel are counted back by them."""
     lost = "6,9,1,-;sched_clock: Marking stable (1, 2)->(3, -436422005)"

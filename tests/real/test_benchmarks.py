@@ -17,6 +17,7 @@ from recorders import UNDER_KVM
 pytestmark = pytest.mark.real
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+_DEADLINE_S = 900
 NAMES = [source.name for source in UNDER_KVM]
 SEEING = [source.name for source in UNDER_KVM if source.needs_kvm]
 ROWS = {
@@ -51,7 +52,7 @@ def _run(*words: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=_DEADLINE_S,
         check=False,
     )
 

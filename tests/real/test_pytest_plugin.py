@@ -26,7 +26,7 @@ def test_is_over_budget(qbt_boot):
     run.fail_if("kernel > 1ns")
 
 def test_does_not_get_there(qbt_boot):
-    qbt_boot(STUCK, n=1, until="linux_start_user", timeout=1, source="debugcon")
+    qbt_boot(STUCK, n=1, until="linux_start_user", timeout=5, source="debugcon")
 '''
 
 

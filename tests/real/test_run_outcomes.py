@@ -9,11 +9,13 @@ pytestmark = pytest.mark.real
 
 LONG = 30_000_000
 """Loops: tens of milliseconds under TCG, time for the monitor's first words."""
+HANGS_FOR_S = "5"
+"""Time for a guest's first mark on a busy host, where QEMU alone may take a second to start."""
 
 
 def debugcon(*words: str) -> tuple[str, ...]:
-    """Give options that see the same under any accelerator, and soon give up."""
-    return ("--source", "debugcon", "--timeout", "2", *words)
+    """Give options that see the same under any accelerator."""
+    return ("--source", "debugcon", *words)
 
 
 def test_a_guest_that_leaves_by_itself_has_reached(world: World, accelerator: str) -> None:
@@ -54,12 +56,11 @@ def test_a_guest_that_leaves_before_the_mark_has_ended(world: World) -> None:
 def test_a_guest_that_hangs_times_out(world: World) -> None:
     """A guest that never gets there is ended at the deadline, and its marks are kept."""
     bios = world.bios(*tiny.marks("fw_start"))
+    once = ("-n", "1", "--timeout", HANGS_FOR_S, "--until", "linux_start_user")
 
-    done = world.run(
-        *debugcon("--timeout", "0.7", "--until", "linux_start_user", "--", *tiny_qemu(bios))
-    )
+    done = world.run(*debugcon(*once, "--", *tiny_qemu(bios)))
 
-    assert (4, ["timeout"] * 2) == (done.status, done.outcomes)
+    assert (4, ["timeout"]) == (done.status, done.outcomes)
     assert ["fw_start"] == done.marks()
 
 
@@ -85,7 +86,7 @@ def test_a_guest_that_panics_is_told(world: World) -> None:
     """The pvpanic device ends the boot as guest_panic, whatever marks came before."""
     bios = world.bios(*tiny.marks("fw_start"), tiny.Spin(LONG), tiny.Panic())
 
-    done = world.run(*debugcon("--timeout", "20", "--", *tiny_qemu(bios), "-device", "pvpanic"))
+    done = world.run(*debugcon("--", *tiny_qemu(bios), "-device", "pvpanic"))
 
     assert (4, ["guest_panic"] * 2) == (done.status, done.outcomes)
 
@@ -95,7 +96,7 @@ def test_a_panic_that_qemu_survives_ends_the_boot(world: World) -> None:
     bios = world.bios(*tiny.marks("fw_start"), tiny.Spin(LONG), tiny.Panic())
     command = (*tiny_qemu(bios), "-device", "pvpanic", "-no-shutdown")
 
-    done = world.run(*debugcon("--timeout", "20", "--", *command))
+    done = world.run(*debugcon("--", *command))
 
     assert ["guest_panic"] * 2 == done.outcomes
 
@@ -117,7 +118,7 @@ def test_a_guest_that_powers_off_without_leaving_has_ended(world: World) -> None
     """With -no-shutdown QEMU stays after the power-off; the boot does not."""
     bios = world.bios(*tiny.marks("fw_start"), tiny.Spin(LONG), tiny.PowerOff())
 
-    done = world.run(*debugcon("--timeout", "20", "--", *tiny_qemu(bios), "-no-shutdown"))
+    done = world.run(*debugcon("--", *tiny_qemu(bios), "-no-shutdown"))
 
     assert (0, ["reached"] * 2) == (done.status, done.outcomes)
 
@@ -135,7 +136,7 @@ def test_resets_are_counted(world: World, machine: str) -> None:
         tiny.DebugExit(),
     )
 
-    done = world.run(*debugcon("--timeout", "20", "--", *tiny_qemu(bios, machine=machine)))
+    done = world.run(*debugcon("--", *tiny_qemu(bios, machine=machine)))
 
     boot = done.document["boots"][0]
     assert (0, ["reached"] * 2) == (done.status, done.outcomes)

@@ -321,8 +321,11 @@ __attribute__((used, noreturn)) void begin(long *stack)
 	} else {
 		prepare(environment);
 		align();
-		if (look.streams)
+		if (look.streams) {
 			emit_log();
+			/* A guest that leaves soon is not seen again, and may not know its TSC's rate. */
+			align();
+		}
 		if (!system_call(SYS_FORK, 0, 0, 0))
 			watch(arguments[0]);
 		system_call(SYS_CLOSE, look.log, 0, 0);

@@ -31,6 +31,11 @@ _CLOCK_VALUES = frozenset({CLOCK_BEFORE, CLOCK_AFTER, LOG_AFTER})
 _UNPACKING = ("Trying to unpack rootfs image as initramfs", "Unpacking initramfs")
 _UNPACKED = "Freeing initrd memory"
 _KERNEL = "kernel"
+_NOT_TIED = {
+    True: "their clock, the TSC, is tied but once, and the guest's kernel does not know its rate",
+    False: "the clock of the kernel's log is not tied, for it has none of our lines",
+}
+"""Whether a trace tells of the initcalls, and why its clock or the log's is of no use."""
 
 
 def is_clock_mark(event: Event) -> bool:
@@ -163,7 +168,7 @@ def _missing_initcalls(placed: _Placed, calls: Sequence[Initcall]) -> Iterator[s
     if not calls:
         yield "no initcalls: this kernel was built to tell of none, or its log has lost them"
     elif placed.calls_clock is None:
-        yield "no initcalls: the clock of the kernel's log is not tied, for it has none of our lines"
+        yield f"no initcalls: {_NOT_TIED[placed.told.calls.by_tsc]}"
     hanging = [call.name for call in calls if call.end is None]
     if hanging:
         yield f"not returned from: {', '.join(hanging)}"

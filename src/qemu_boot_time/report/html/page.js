@@ -39,6 +39,9 @@
   let drawing = Promise.resolve();
   let drawn = null;
 
+  // For whoever waits until nothing is drawn any more.
+  const tell = (drawn) => (document.documentElement.dataset.drawn = drawn);
+
   // One chart at a time: a slow one would be put over the next.
   function showPicked() {
     if (!picker.value) return drawing;
@@ -63,7 +66,11 @@
       return { name, kind, begin, end };
     });
     const pick = ++picks;
-    drawing = drawing.catch(() => {}).then(() => (pick === picks ? drawPicked(rows) : undefined));
+    tell("");
+    drawing = drawing.catch(() => {}).then(async () => {
+      if (pick === picks) await drawPicked(rows);
+      if (pick === picks) tell("yes");
+    });
     return drawing;
   }
 
@@ -93,7 +100,7 @@
       if (spec.datasets.points) view.addEventListener("click", pickPoint);
     }
     await showPicked();
-    document.documentElement.dataset.drawn = "yes";
+    tell("yes");
   }
 
   // What is folded would be missing on paper.

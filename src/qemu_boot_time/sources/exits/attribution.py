@@ -20,8 +20,6 @@ from qemu_boot_time.sources.exits.stream import KINDS, UNKNOWN, Numbers, distinc
 
 _PORT_WRITE = KINDS.index(ExitKind.PORT_WRITE)
 _MSRS = {KINDS.index(ExitKind.MSR_READ), KINDS.index(ExitKind.MSR_WRITE)}
-_SAME_MARK_NS = 50_000_000
-"""How far a source's stamp of a mark may lie from the exit that it is."""
 _MOST_SAMPLES = 200
 """Of one device in one boot: more is not seen in a picture."""
 _BY_HARDWARE = "time outside: from kvm_exit to the next kvm_entry of that vCPU"
@@ -127,7 +125,7 @@ def _moved(boot: Boot, exits: Exits, names: Names, zero_ns: int) -> Mapping[int,
     for mark in boot.marks:
         stamps = [time_ns for name, time_ns in writes if name == mark.name]
         nearest = min(stamps, key=lambda ns: abs(ns - zero_ns - mark.time_ns), default=None)
-        if nearest is not None and abs(nearest - zero_ns - mark.time_ns) < _SAME_MARK_NS:
+        if nearest is not None:
             moved[mark.time_ns] = nearest
     return moved
 

@@ -37,7 +37,8 @@ _POLL_S = 0.1
 _ASK_EVERY_NS = 10_000_000
 """So late a mark may end a boot."""
 _ENABLE, _PING, _ACK = b"enable\n", b"ping\n", b"ack"
-_PING_WITHIN_S = 1.0
+_PING_WITHIN_S = 5.0
+"""A busy host has perf wait: without pings no mark ends a boot live."""
 _PIPE_BYTES = 1 << 16
 _USAGE_STATUS = 129
 
@@ -127,7 +128,10 @@ class Recorder:
             return process.start(request)[0]
 
     def _learn_to_ping(self) -> None:
-        """See whether this perf answers pings (since 5.12); else marks come when a boot has ended."""
+        """See whether this perf answers pings (since 5.12); else marks come when a boot has ended.
+
+        An answer may still come: :meth:`end_boot` asks once more then, as nothing tells answers apart.
+        """
         try:
             self._converse(_PING, _PING_WITHIN_S)
         except ProgramError:
@@ -172,7 +176,8 @@ class Recorder:
             os.write(self._command, command)
 
     def _hear(self) -> list[Event]:
-        self._unanswered -= os.read(self._answer, 64).count(_ACK)
+        answers = os.read(self._answer, 64).count(_ACK)
+        self._unanswered = max(self._unanswered - answers, 0)  # one may be that of a ping given up
         return []
 
     @property
@@ -188,7 +193,8 @@ class Recorder:
 
         Between two answers perf reads every ring once, so two questions bring it all.
         """
-        events = [event for _ in range(2) for event in self._converse(_ENABLE, _ANSWERS_WITHIN_S)]
+        questions = 2 if self._pings else 3
+        events = [e for _ in range(questions) for e in self._converse(_ENABLE, _ANSWERS_WITHIN_S)]
         return [*events, *self._trace.rest()]
 
     def read(self) -> list[Event]:
