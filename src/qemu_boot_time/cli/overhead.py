@@ -9,6 +9,7 @@ import click
 from qemu_boot_time import process
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.misplaced import TakesQemu
 from qemu_boot_time.cli.numbers import Number, WholeNumber
 from qemu_boot_time.cli.output import note, screen, typed
 from qemu_boot_time.cli.quoting import overhead_of
@@ -31,7 +32,12 @@ Examples:
 _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 
 
-@click.command("overhead", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "overhead",
+    cls=TakesQemu,
+    epilog=_EXAMPLES,
+    context_settings={"allow_interspersed_args": False},
+)
 @options.qemu_argument
 @click.option(
     "-n",
