@@ -137,7 +137,7 @@ def command(
         _Pair(name, one, other, _alike(name, one, other, insisted))
         for name, one, other in _sides(sides, reading)
     ]
-    if inputs and not pairs[0].name:
+    if inputs:
         refuse_reading(context, inputs)
     said = context.get_parameter_source("margin") is ParameterSource.COMMANDLINE
     of_counts = margin if said else exact.NO_MARGIN
