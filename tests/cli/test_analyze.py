@@ -54,6 +54,20 @@ def test_the_table_for_a_pipe(world: World) -> None:
     )
 
 
+def test_the_timeline_of_a_recorded_boot(world: World) -> None:
+    """What a recording holds is on it, in text and in the document, as of a kept run."""
+    recording = str(_DATA / "perf-stock/perf.data")
+
+    text = world.qbt("analyze", "--timeline", recording).stdout
+    (timeline,) = world.qbt("analyze", "--json", "--boot", "1", recording).document["timelines"]
+
+    names = [row["name"] for row in timeline["rows"]]
+    assert "boot 1" == timeline["title"]
+    assert ["total", "vmm", "qemu_libraries", "qemu_main..qemu_init_end"] == names[:4]
+    shown = text[text.index("boot 1 (ms since exec)") :].splitlines()
+    assert names[:4] == [line.split()[0] for line in shown[1:5]]
+
+
 def test_one_column_of_published_samples(world: World) -> None:
     """500 boots in microseconds: the median of the paper's data."""
     samples = _SHARED / "nsdi2020/boot-serial-qemu.dat"

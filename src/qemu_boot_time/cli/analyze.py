@@ -5,7 +5,8 @@ import click
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.effect import refuse_reading
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
-from qemu_boot_time.cli.output import Form, print_run
+from qemu_boot_time.cli.output import Form, TimelineOf, print_run
+from qemu_boot_time.cli.timelines import timeline_options
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.phases import Rules
 
@@ -15,6 +16,7 @@ Examples:
   qbt analyze perf.data
   qbt analyze trace.dat              the same events by trace-cmd
   qbt analyze --json perf.data | jq .summary.phases
+  qbt analyze --timeline perf.data   one boot on one clock
   qbt analyze boots.csv --unit ms    a row a boot, a column a trace point
   qbt analyze totals.txt --unit us   one total a line
   qbt analyze table.txt:2:ms         the second column as the total
@@ -31,6 +33,7 @@ Examples:
 @options.verbose_option
 @options.stats_option
 @options.waterfall_option
+@timeline_options
 @gate_options
 @click.pass_context
 def command(
@@ -44,6 +47,7 @@ def command(
     verbose: bool,
     stats: bool,
     waterfall: bool,
+    timeline: TimelineOf | None,
     gating: Gating,
 ) -> int:
     """Show where boot time went, from a recording made elsewhere.
@@ -52,7 +56,7 @@ def command(
     marks, a list of samples, a run, or a file that `--json` printed.
     """
     how = Options(unit, rules, options.vmm(comm))
-    form = Form(as_json, verbose, stats, opened(gating, how), waterfall)
+    form = Form(as_json, verbose, stats, opened(gating, how), waterfall, timeline)
     run = open_input(file, how)
     refuse_reading(context, [file, *filter(None, [gating.baseline])])
     return print_run(run, form)

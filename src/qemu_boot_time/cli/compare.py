@@ -13,6 +13,7 @@ from qemu_boot_time.cli.alike import insisting_options, require_alike
 from qemu_boot_time.cli.effect import refuse_measuring, refuse_reading, refuse_unit
 from qemu_boot_time.cli.gating import Gating, gate_options_of_two_sides
 from qemu_boot_time.cli.how_often import how_often_options
+from qemu_boot_time.cli.misplaced import TakesTwo
 from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import note, screen, typed
 from qemu_boot_time.cli.side_by_side import measure_sides
@@ -76,7 +77,7 @@ class _Answer:
     judgement: judging.Judgement
 
 
-@click.command("compare", epilog=_EXAMPLES)
+@click.command("compare", cls=TakesTwo, epilog=_EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="[FIRST SECOND]", shell_complete=completing.inputs)
 @click.option("--a", "first", metavar="CMD", help="Measure this QEMU command now, as the first...")
 @click.option("--b", "second", metavar="CMD", help="... and this one as the second, in turn.")
@@ -136,7 +137,7 @@ def command(
         _Pair(name, one, other, _alike(name, one, other, insisted))
         for name, one, other in _sides(sides, reading)
     ]
-    if inputs and not pairs[0].name:
+    if inputs:
         refuse_reading(context, inputs)
     said = context.get_parameter_source("margin") is ParameterSource.COMMANDLINE
     of_counts = margin if said else exact.NO_MARGIN

@@ -54,6 +54,8 @@ def command(*, qemu: str, accel: str, fix: bool, yes: bool, as_json: bool) -> in
     """
     if fix and as_json and not yes:
         raise click.UsageError("--json --fix cannot ask: add --yes")
+    if yes and not fix:
+        raise click.UsageError("--yes answers what --fix asks: add --fix")
     patient = Patient(qemu, Accel(accel))
     findings = doctor.examine(patient)
     if not as_json:

@@ -184,18 +184,7 @@ def _lost(error: OSError) -> int:
 
 def _where_help_is(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
-    if context and _is_qemus(error, context.command):
-        return (
-            f"QEMU's own command comes after --: {context.command_path} -- qemu-system-x86_64 ..."
-        )
     return f"{context.command_path} --help" if context else "qbt --help"
-
-
-def _is_qemus(error: click.ClickException, command: click.Command) -> bool:
-    """Whether an option is meant for the QEMU that was forgotten: ``qbt run -kernel bzImage``."""
-    if not isinstance(error, click.NoSuchOption) or error.option_name.startswith("--"):
-        return False
-    return any(parameter.name == "qemu" for parameter in command.params)
 
 
 def _tell(what: str, hint: str, status: int) -> int:

@@ -1,6 +1,6 @@
 """Options that several commands share, and what they mean."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from qemu_boot_time.cli import completing
+from qemu_boot_time.cli.effect import refuse_adding
 from qemu_boot_time.cli.naming import VALUES, asked, rules
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.formats.table import UNITS
@@ -193,9 +194,20 @@ stats_option = click.option(
     is_flag=True,
     help="Show intervals, deviations, percentiles, modes, outliers and drift of every mark and phase.",
 )
-waterfall_option = click.option(
-    "--waterfall", is_flag=True, help="Draw where each phase lies, in characters, below the table."
-)
+
+
+def waterfall_option(function: Command) -> Command:
+    """Add ``--waterfall``. The command is not called where what is added to a table is not printed."""
+
+    @wraps(function)
+    def with_table(**others: Any) -> int | None:
+        refuse_adding(click.get_current_context())
+        return function(**others)
+
+    picture = "Draw where each phase lies, in characters, below the table."
+    return click.option("--waterfall", is_flag=True, help=picture)(with_table)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -206,10 +218,17 @@ def vmm(comm: str | None) -> Vmm:
 
 def with_kvm_console(asked: Asked, sources: Sequence[Source], *, wanted: bool) -> Asked:
     """Ask for what guests write to their first serial port. Raises UsageError where no source can."""
-    if wanted and not any(source.needs_kvm for source in sources):
-        names = ", ".join(source.name for source in sources)
-        raise UsageError(
-            f"--kvm-console: source {names} records no event of KVM",
-            hint="--source perf_event, for a guest with -accel kvm",
-        )
+    require_kvm(sources, {"--kvm-console": wanted})
     return replace(asked, kvm_console=wanted)
+
+
+def require_kvm(sources: Sequence[Source], wanted: Mapping[str, bool]) -> None:
+    """Raise UsageError for the first option that is wanted and of KVM's events, where no source records them."""
+    option = next((option for option, is_wanted in wanted.items() if is_wanted), None)
+    if option is None or any(source.needs_kvm for source in sources):
+        return
+    names = ", ".join(source.name for source in sources)
+    raise UsageError(
+        f"{option}: source {names} records no event of KVM",
+        hint="--source perf_event, for a guest with -accel kvm",
+    )

@@ -9,6 +9,8 @@ import click
 from qemu_boot_time import process
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.choosing import AUTO
+from qemu_boot_time.cli.effect import refuse_seeing, refuse_settling
+from qemu_boot_time.cli.misplaced import TakesQemu
 from qemu_boot_time.cli.numbers import Number, WholeNumber
 from qemu_boot_time.cli.output import note, screen, typed
 from qemu_boot_time.cli.quoting import overhead_of
@@ -31,7 +33,12 @@ Examples:
 _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 
 
-@click.command("overhead", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "overhead",
+    cls=TakesQemu,
+    epilog=_EXAMPLES,
+    context_settings={"allow_interspersed_args": False},
+)
 @options.qemu_argument
 @click.option(
     "-n",
@@ -62,7 +69,9 @@ _LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
 @options.margin_option
 @options.json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show what is added to QEMU.")
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     qemu: tuple[str, ...],
     wanted: Wanted,
@@ -87,6 +96,7 @@ def command(
             f"--until {wanted.rules.until}: half of the boots have no source that sees it",
             hint="leave it out: the guest must end by itself (isa-debug-exit, power-off, -no-reboot)",
         )
+    (refuse_settling if observer is None else refuse_seeing)(context)
     plan, notes = plan_for(qemu, wanted if observer is None else _without_sources(wanted))
     if observer is None:
         watched = replace(plan, armed=Armed.EACH_BOOT)

@@ -16,6 +16,7 @@ from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.choosing import AUTO
 from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.measuring import out_option, source_option
+from qemu_boot_time.cli.misplaced import TakesAny
 from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import Form, note, print_run, typed
 from qemu_boot_time.errors import BootError, HostError, UsageError
@@ -64,7 +65,12 @@ class _Duration(click.ParamType[float]):
         return seconds
 
 
-@click.command("record", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "record",
+    cls=TakesAny,
+    epilog=_EXAMPLES,
+    context_settings={"allow_interspersed_args": False},
+)
 @click.argument(
     "words",
     nargs=-1,

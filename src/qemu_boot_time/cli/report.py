@@ -11,7 +11,7 @@ import click
 
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.alike import ANYWAY, SAME_DEFINITION, insisting_options, require_alike
-from qemu_boot_time.cli.effect import refuse_insisting
+from qemu_boot_time.cli.effect import refuse_insisting, refuse_reading
 from qemu_boot_time.cli.files import write_whole
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
@@ -99,6 +99,7 @@ def command(
         needed = {FORMATS[name].needs for name in files} & _MAKERS.keys()
         made = {need: apart.submit(_MAKERS[need]) for need in needed}
         opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
+        refuse_reading(click.get_current_context(), runs)
         _require_boots(opened)
         rendered = dict(_rendered(files, opened, insisted, made))
     for path, content in rendered.items():

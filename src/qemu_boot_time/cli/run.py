@@ -9,6 +9,7 @@ from qemu_boot_time.cli.gating import Gating, gate_options, opened
 from qemu_boot_time.cli.how_often import how_often_options
 from qemu_boot_time.cli.inside import inside_option, purposes
 from qemu_boot_time.cli.measuring import Printing, measure_and_print
+from qemu_boot_time.cli.misplaced import TakesQemu
 from qemu_boot_time.cli.profile import checked, profile_options
 from qemu_boot_time.cli.wanted import Wanted, check_budgets, measuring_options, plan_for
 from qemu_boot_time.inputs import Options
@@ -31,7 +32,12 @@ Examples:
 """
 
 
-@click.command("run", epilog=_EXAMPLES, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "run",
+    cls=TakesQemu,
+    epilog=_EXAMPLES,
+    context_settings={"allow_interspersed_args": False},
+)
 @options.qemu_argument
 @how_often_options(10)
 @measuring_options

@@ -3,10 +3,11 @@
 import click
 
 from qemu_boot_time.cli import completing, options
+from qemu_boot_time.cli.effect import refuse_reading
 from qemu_boot_time.cli.gating import Gating, gate_options, opened
-from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import Form, TimelineOf, print_run
 from qemu_boot_time.cli.quoting import quoted
+from qemu_boot_time.cli.timelines import timeline_options
 from qemu_boot_time.inputs import Options, open_input
 
 _EXAMPLES = """\b
@@ -28,17 +29,11 @@ Examples:
 @options.verbose_option
 @options.stats_option
 @options.waterfall_option
-@click.option(
-    "--timeline", is_flag=True, help="Show one boot on one clock: all that was seen of it."
-)
-@click.option(
-    "--boot",
-    type=WholeNumber(min=1),
-    metavar="N",
-    help="The boot to show so; implies --timeline. Without it the one nearest to the median total.",
-)
+@timeline_options
 @gate_options
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     run: str,
     unit: str,
@@ -46,8 +41,7 @@ def command(
     verbose: bool,
     stats: bool,
     waterfall: bool,
-    timeline: bool,
-    boot: int | None,
+    timeline: TimelineOf | None,
     gating: Gating,
 ) -> int:
     """Show a run again: every number is made anew from its raw files.
@@ -55,6 +49,7 @@ def command(
     RUN is a path, an id of `qbt list`, or `last` (the default); or a file that `--json` printed.
     """
     how = Options(unit)
-    wanted = TimelineOf(boot) if timeline or boot is not None else None
-    form = Form(as_json, verbose, stats, opened(gating, how), waterfall, wanted)
-    return print_run(quoted(open_input(run, how)), form)
+    form = Form(as_json, verbose, stats, opened(gating, how), waterfall, timeline)
+    found = quoted(open_input(run, how))
+    refuse_reading(context, [run, *filter(None, [gating.baseline])])
+    return print_run(found, form)

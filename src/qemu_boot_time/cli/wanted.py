@@ -184,6 +184,8 @@ def plan_for(words: Sequence[str], wanted: Wanted, side: str = "") -> tuple[Plan
     chosen, why = _choose(parsed, wanted)
     if why:
         note(f"{of}{why}")
+    of_kvm = {"--scope process": wanted.scope is Scope.PROCESS, "--comm": wanted.vmm != Vmm()}
+    options.require_kvm(chosen, of_kvm)
     for disk in vm_command.writable_disks(parsed)[:1]:
         warn(f"{of}{disk}: a boot may change what the next one finds; see -snapshot and --prepare")
     plan = Plan(

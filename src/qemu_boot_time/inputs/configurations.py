@@ -1,11 +1,11 @@
 """A directory that is no run, but holds several: each stands for one configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from qemu_boot_time.errors import InputError
-from qemu_boot_time.inputs.opener import open_input
-from qemu_boot_time.inputs.options import Options
+from qemu_boot_time.inputs.opener import open_input, told_of
+from qemu_boot_time.inputs.options import Options, Told
 from qemu_boot_time.inputs.recordings import is_recording
 from qemu_boot_time.model import Run
 
@@ -36,6 +36,18 @@ def open_configurations(name: str, options: Options) -> dict[str, Run] | None:
         if by_name.setdefault(called, path) is not path:
             raise InputError(f"{name}: {by_name[called].name} and {path.name} are both {called!r}")
     return {called: open_input(str(path), options) for called, path in by_name.items()}
+
+
+def told_of_all(names: Iterable[str]) -> frozenset[Told]:
+    """Give what any of these inputs, or of what such a directory holds, is told by the caller."""
+    told = [
+        told_of(each)
+        for name in names
+        for each in (
+            [name] if _is_one_input(name) else [str(path) for _, path in _inputs_in(Path(name))]
+        )
+    ]
+    return frozenset().union(*told)
 
 
 def _is_one_input(name: str) -> bool:

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qemu_boot_time.errors import InputError, UsageError
-from qemu_boot_time.inputs.options import AGAIN, BYTE_ORDER_MARK, Options
+from qemu_boot_time.formats.table import read_table
+from qemu_boot_time.inputs.options import AGAIN, BYTE_ORDER_MARK, Options, Told
 from qemu_boot_time.inputs.recordings import MAIN_PART, is_recording, open_perfdata, open_tracedat
 from qemu_boot_time.inputs.tables import column_of, open_column, open_table
 from qemu_boot_time.model import Run
 
 _SNIFF_BYTES = 4096
+_OF_RECORDINGS = frozenset({Told.RULES, Told.VMM})
+_OF_TABLES = frozenset({Told.RULES, Told.UNIT})
+_OF_LISTS = frozenset({Told.UNIT})
 
 
 def open_input(name: str, options: Options) -> Run:
@@ -42,16 +46,23 @@ def _open(name: str, options: Options) -> Run:
     return load_run(find_run(name))
 
 
-def brings_definitions(name: str) -> bool:
-    """Whether an input that can be opened says itself what its marks and times are.
+def told_of(name: str) -> frozenset[Told]:
+    """Give what an input that can be opened is told by the caller; all else it says itself.
 
-    A kept run does, and so does a document of one; a recording and a table are read as the caller says.
+    A kept run and a document of one are told nothing, nor is a column that is named with its unit.
     """
     path = Path(name)
-    if path.is_file():
-        with path.open("rb") as stream:
-            return _is_document(stream.read(_SNIFF_BYTES))
-    return not is_recording(path) and column_of(name) is None
+    if is_recording(path):
+        return _OF_RECORDINGS
+    if not path.is_file():
+        return frozenset()
+    with path.open("rb") as stream:
+        head = stream.read(_SNIFF_BYTES)
+    if any(head.startswith(magic) for magic in _BY_MAGIC):
+        return _OF_RECORDINGS
+    if _is_document(head):
+        return frozenset()
+    return _OF_TABLES if read_table(path).columns else _OF_LISTS
 
 
 def _open_file(path: Path, options: Options) -> Run:

@@ -1,6 +1,7 @@
 """How to read what is given."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from qemu_boot_time.model import Definitions
 from qemu_boot_time.phases import Rules
@@ -10,6 +11,14 @@ AGAIN = "copy it again, whole, or record it again"
 """The way out where a file is cut short."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some editors put before UTF-8."""
+
+
+class Told(StrEnum):
+    """A field of :class:`Options`."""
+
+    UNIT = "unit"
+    RULES = "rules"
+    VMM = "vmm"
 
 
 @dataclass(frozen=True, slots=True)
