@@ -9,7 +9,7 @@ from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.stats.overhead import Quantity, Ratio, ratio_of
 from qemu_boot_time.stats.shift import interval_rank
 
-_TOO_FEW = "too few boots to say how sure"
+_TOO_FEW = "too few to say how sure"
 _TOO_WIDE = "these boots spread too widely for an interval of so few"
 
 
