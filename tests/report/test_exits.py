@@ -75,7 +75,7 @@ def test_a_ratio_without_an_interval_says_why_itself() -> None:
     assert (
         "times the CPU time (these boots spread too widely for an interval of so few) and" in mixed
     )
-    assert mixed.endswith("] times as long (3 profiled, 5 measured before)")
+    assert mixed.endswith("] times as long; 3 profiled, 5 measured before")
     widely = "; these boots spread too widely for an interval of so few)"
     assert both.endswith(f"(3 profiled, 5 measured before{widely}")
 

@@ -121,6 +121,13 @@ def test_several_vcpus_share_more_time() -> None:
     assert [0.75, None] == [row.share for row in phase.rows]
 
 
+def test_more_than_all_is_no_share() -> None:
+    """Where a profile does not say how many vCPUs there were, the time of several is of nothing that is known."""
+    (phase,) = exits_of(profiled([counter("ide", 9, 35 * MS)])).phases
+
+    assert (Middle(35 * MS, 35 * MS, 35 * MS), None) == (phase.busy.outside_ns, phase.busy.share)
+
+
 def test_what_is_not_told_one_by_one_is_added_up_in_each_boot() -> None:
     """Of rows that differ from boot to boot the middles add up to something else."""
     told = [counter(f"device {i}", 100, 1000) for i in range(MOST)]

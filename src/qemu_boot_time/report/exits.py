@@ -78,7 +78,9 @@ def _cost_lines(summary: ExitSummary) -> Iterator[str]:
     doubt = found[0][0].unsure if alike else ""
     took = " and ".join(_took(cost, what, "" if alike else cost.unsure) for cost, what in found)
     boots = f"{profiled} profiled, {measured} measured before" + (f"; {doubt}" if doubt else "")
-    yield f"the profile's own cost: its boots took {took} ({boots})"
+    yield f"the profile's own cost: its boots took {took}" + (
+        f" ({boots})" if alike else f"; {boots}"
+    )
 
 
 def _took(cost: Slowdown, what: str, doubt: str) -> str:

@@ -270,7 +270,8 @@ def _share(outside_ns: Middle | None, times_ns: _Times) -> float | None:
     """Divide what stands in two columns: no boot's time outside is more than it is of, so neither is the middle."""
     if outside_ns is None or None in times_ns:
         return None
-    return outside_ns.median / median(time_ns for time_ns in times_ns if time_ns)
+    share = outside_ns.median / median(time_ns for time_ns in times_ns if time_ns)
+    return share if share <= 1 else None  # more than one vCPU's, and nobody told how many there are
 
 
 def _rank(row: ExitRow) -> tuple[bool, int, int]:
