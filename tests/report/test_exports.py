@@ -376,7 +376,7 @@ def test_text_from_elsewhere_reaches_no_terminal_as_it_is(name: str) -> None:
     run = with_marks((Mark(EVIL, 5, "table"),))
     run = replace(run, name=EVIL, command=("qemu", EVIL), created=CREATED)
     needs = FORMATS[name].needs
-    handed = {} if needs is Needs.NOTHING else {str(needs): ""}
+    handed = {} if needs is Needs.NOTHING else {str(needs): str}
 
     content = exporter(name, **handed)([run])
 

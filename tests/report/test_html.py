@@ -24,12 +24,12 @@ SCRIPT = "window.vegaEmbed = 0;"
 
 def page_of(*runs: Run) -> Page:
     """Render runs beside each other."""
-    return Page.of(exporter("html", library=SCRIPT)(runs))
+    return Page.of(exporter("html", library=lambda: SCRIPT)(runs))
 
 
 def compared(first: Run, second: Run, *warnings: str) -> Page:
     """Render an A and a B."""
-    return Page.of(pair_exporter("html", library=SCRIPT)(Pair(first, second, warnings)))
+    return Page.of(pair_exporter("html", library=lambda: SCRIPT)(Pair(first, second, warnings)))
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def test_the_numbers_are_those_of_json() -> None:
 
 def test_numbers_are_shown_in_milliseconds() -> None:
     """To the microsecond, where a person reads them."""
-    content = exporter("html", library=SCRIPT)([page_run(KERNELS)])
+    content = exporter("html", library=lambda: SCRIPT)([page_run(KERNELS)])
 
     assert f'<data value="{112 * MS}">112.000</data>' in str(content)
 
@@ -360,7 +360,7 @@ def test_text_of_a_guest_stays_text() -> None:
 
 def test_control_characters_are_written_out() -> None:
     """Nothing turns the direction of a page's text."""
-    content = exporter("html", library=SCRIPT)([page_run([100], name="a\u202eb")])
+    content = exporter("html", library=lambda: SCRIPT)([page_run([100], name="a\u202eb")])
 
     assert "\u202e" not in str(content)
     assert "a\\x202eb" in str(content)

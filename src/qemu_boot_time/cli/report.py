@@ -1,7 +1,8 @@
 """``qbt report``: runs as files that others read."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -94,10 +95,10 @@ def command(
     how = Options(unit, rules, options.vmm(comm))
     given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
     insisted = [option for option, is_given in given.items() if is_given]
-    # Where it was never done, to bundle the library takes longer than all else, and it needs no lock of Python's.
-    with ThreadPoolExecutor(max_workers=1) as apart:
+    # Where it was never done, to bundle the library takes longer than all else: it begins first.
+    with ExitStack() as making:
         needed = {FORMATS[name].needs for name in files} & _MAKERS.keys()
-        made = {need: apart.submit(_MAKERS[need]) for need in needed}
+        made = {need: making.enter_context(_MAKERS[need]()) for need in needed}
         opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
         refuse_reading(click.get_current_context(), runs)
         _require_boots(opened)
@@ -160,11 +161,12 @@ def _rendered(
     files: Mapping[str, Path],
     runs: Sequence[Run],
     insisted: Iterable[str],
-    made: Mapping[Needs, Future[str]],
+    made: Mapping[Needs, Callable[[], str]],
 ) -> Iterator[tuple[Path, str | bytes]]:
     """Render each file; two runs side by side where the format compares them.
 
-    Two files at a time, because pictures are drawn without Python, which goes on with the others.
+    Two files at a time: a page that waits for its library holds up no other. Pictures do, for they are
+    drawn with Python's lock held.
     """
     compared = _compared(files, runs)
     pair = None
@@ -174,7 +176,7 @@ def _rendered(
 
     def render(name: str) -> str | bytes:
         need = FORMATS[name].needs
-        handed = {str(need): made[need].result()} if need in made else {}
+        handed = {str(need): made[need]} if need in made else {}
         if pair and name in compared:
             return pair_exporter(name, **handed)(pair)
         return exporter(name, **handed)(runs)

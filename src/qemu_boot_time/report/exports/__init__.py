@@ -52,11 +52,14 @@ class Pairs(StrEnum):
 
 
 class Needs(StrEnum):
-    """What a format is rendered with that is handed in, for to get it is not a report's business."""
+    """What a format is rendered with that is handed in, for to get it is not a report's business.
+
+    It may take its time, so what is handed in is what gives it.
+    """
 
     NOTHING = "nothing"
     LIBRARY = "library"
-    """The script that draws charts, by this name."""
+    """What gives the script that draws charts, by this name."""
 
 
 class Format(NamedTuple):
@@ -96,11 +99,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 """Name of the option to format; the module of the same name in this package holds ``export``."""
 
 
-def exporter(name: str, **handed: str) -> Export:
+def exporter(name: str, **handed: Callable[[], str]) -> Export:
     """Give what renders this format of :data:`FORMATS`, with what it needs handed in by name."""
     return partial(importlib.import_module(f"{__name__}.{name}").export, **handed)
 
 
-def pair_exporter(name: str, **handed: str) -> ExportPair:
+def pair_exporter(name: str, **handed: Callable[[], str]) -> ExportPair:
     """Give what renders two runs in a format of :data:`FORMATS` whose pairs are compared."""
     return partial(importlib.import_module(f"{__name__}.{name}").export_pair, **handed)
