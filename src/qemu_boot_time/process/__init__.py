@@ -182,14 +182,14 @@ def run(
 
 
 @contextlib.contextmanager
-def begun(argv: Sequence[str], *, timeout_s: float = 60.0) -> Iterator[Callable[[], Finished]]:
-    """Start a program and go on; hand over what waits for its end, and raises, as :func:`run` does.
+def begun(argv: Sequence[str], *, timeout_s: float = 60.0) -> Iterator[Callable[[bytes], Finished]]:
+    """Start a program and go on; hand over what gives it its input and waits for its end, as :func:`run` does.
 
     To be called once. Whoever leaves without it ends the program.
     """
     request = _to_keep(argv)
     with _started(request) as child:
-        yield lambda: _finished(child, request, timeout_s=timeout_s)
+        yield lambda stdin: _finished(child, request, timeout_s=timeout_s, stdin=stdin)
 
 
 def _to_keep(

@@ -45,8 +45,8 @@ def chart_library() -> Iterator[Callable[[], str]]:
         yield lambda: _made(name, bundled)
 
 
-def _made(name: str, bundled: Callable[[], process.Finished]) -> str:
-    script = bundled().stdout
+def _made(name: str, bundled: Callable[[bytes], process.Finished]) -> str:
+    script = bundled(b"").stdout
     _keep(name, script.encode())
     return script
 
