@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from boots import marks, times
 from budgets import counted_run, run_of
 from qemu_boot_time.errors import HostError, InputError
+from qemu_boot_time.host.drawing import pen
 from qemu_boot_time.host.libraries import EXTRA
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Boot, Inside, Mark, Outcome, Phase, Purpose, Run, Span
@@ -375,10 +376,11 @@ def test_text_from_elsewhere_reaches_no_terminal_as_it_is(name: str) -> None:
     """No control character, whatever names a guest, a file or a user gives."""
     run = with_marks((Mark(EVIL, 5, "table"),))
     run = replace(run, name=EVIL, command=("qemu", EVIL), created=CREATED)
-    needs = FORMATS[name].needs
-    handed = {} if needs is Needs.NOTHING else {str(needs): ""}
 
-    content = exporter(name, **handed)([run])
+    with pen() as drawing:
+        handed: dict[Needs, dict[str, Any]]
+        handed = {Needs.NOTHING: {}, Needs.LIBRARY: {"library": str}, Needs.PEN: {"pen": drawing}}
+        content = exporter(name, **handed[FORMATS[name].needs])([run])
 
     if isinstance(content, str):
         assert {"\n", "\t"} >= {c for c in content if not c.isprintable() and c != "\u202e"}

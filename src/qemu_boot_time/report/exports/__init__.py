@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qemu_boot_time.model import Run
 
@@ -52,11 +52,16 @@ class Pairs(StrEnum):
 
 
 class Needs(StrEnum):
-    """What a format is rendered with that is handed in, for to get it is not a report's business."""
+    """What a format is rendered with that is handed in, for to get it is not a report's business.
+
+    It may take its time, so what is handed in is what gives it.
+    """
 
     NOTHING = "nothing"
     LIBRARY = "library"
-    """The script that draws charts, by this name."""
+    """What gives the script that draws charts, by this name."""
+    PEN = "pen"
+    """A :data:`qemu_boot_time.host.drawing.Pen`."""
 
 
 class Format(NamedTuple):
@@ -88,19 +93,21 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             needs=Needs.LIBRARY,
         ),
         "svg": Format(
-            "The page's charts as a picture: waterfall, distributions.", pairs=Pairs.COMPARED
+            "The page's charts as a picture: waterfall, distributions.",
+            pairs=Pairs.COMPARED,
+            needs=Needs.PEN,
         ),
-        "png": Format("The same, in pixels.", Holds.BYTES, pairs=Pairs.COMPARED),
+        "png": Format("The same, in pixels.", Holds.BYTES, pairs=Pairs.COMPARED, needs=Needs.PEN),
     }
 )
 """Name of the option to format; the module of the same name in this package holds ``export``."""
 
 
-def exporter(name: str, **handed: str) -> Export:
+def exporter(name: str, **handed: Callable[..., Any]) -> Export:
     """Give what renders this format of :data:`FORMATS`, with what it needs handed in by name."""
     return partial(importlib.import_module(f"{__name__}.{name}").export, **handed)
 
 
-def pair_exporter(name: str, **handed: str) -> ExportPair:
+def pair_exporter(name: str, **handed: Callable[..., Any]) -> ExportPair:
     """Give what renders two runs in a format of :data:`FORMATS` whose pairs are compared."""
     return partial(importlib.import_module(f"{__name__}.{name}").export_pair, **handed)
