@@ -109,6 +109,13 @@ def test_names_that_are_no_utf8_wherever_they_are() -> None:
         assert ("p\\udc80", "a\\udc80") == (phase["name"], phase["begin"])
 
 
+def test_keys_that_are_numbers_beside_names_that_are_no_utf8() -> None:
+    """Marks are defined by their values; JSON writes these as text."""
+    run = Run("x", (), definitions=Definitions(names={42: "m\udc80"}))
+
+    assert {"42": "m\\udc80"} == document(run)["run"]["definitions"]["names"]
+
+
 def test_what_a_run_means_and_where_it_was_measured() -> None:
     """The keys by which two runs are found to be alike."""
     definitions = Definitions("ready", {42: "ready"}, {"all": ("exec", "ready")}, unit="ms")

@@ -99,7 +99,7 @@ def _plain_values(value: Any) -> Any:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, Mapping):
-        return {plain(name): _plain_values(each) for name, each in value.items()}
+        return {_plain_values(name): _plain_values(each) for name, each in value.items()}
     return [_plain_values(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
