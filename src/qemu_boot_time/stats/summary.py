@@ -206,9 +206,10 @@ def _rests(
     boots: Sequence[Boot], found: Mapping[_Key, _ByBoot], clock: Clock
 ) -> Iterator[PhaseSummary]:
     """Give what is unaccounted of each total that some boot's phases part."""
-    for (_, name, begin, end), total in found.items():
+    totals = [(key, lengths) for key, lengths in found.items() if key[1] == TOTAL]
+    for (_, _, begin, end), total in totals:
         rest = {i: left for i in total if (left := unaccounted(boots[i], clock)) is not None}
-        if name == TOTAL and rest:
+        if rest:
             yield _phase((UNACCOUNTED, begin, end), rest, [total])
 
 
