@@ -149,6 +149,12 @@ def test_pyperf_loads_its_file(tmp_path: Path) -> None:
     assert "qemu -m 1G" == kernel.get_metadata()["command"]
 
 
+def test_pyperf_of_phases_that_took_nothing() -> None:
+    """There are phases; that pyperf takes none of them is what is wrong."""
+    with pytest.raises(InputError, match="night: no phase takes more than 0 in each boot"):
+        rendered("pyperf", replace(with_marks(marks(fw_start=0)), name="night"))
+
+
 def test_pyperf_loads_instructions(tmp_path: Path) -> None:
     """As whole numbers, in benchmarks of their own."""
     file = tmp_path / "counted.json"
@@ -312,6 +318,36 @@ def test_folded_initcalls_of_modules_lie_in_what_went_on_then() -> None:
         "inside: initcalls;exec..linux_start_kernel;initramfs 1000000",
         "inside: initcalls;after all phases;a;late_init 1000000",
     ] == rendered("folded", run).splitlines()[2:]
+
+
+def test_folded_initcalls_before_all_phases_are_unaccounted_for() -> None:
+    """So are those between two phases: only what nothing follows comes after all."""
+    boot = boot_of_marks(
+        marks(qemu_init_end=10, fw_start=30, fw_do_boot=40), index=0, rules=Rules()
+    )
+    spans = tuple(Span(f"at_{at}", at, at + 1, "a", "trace_event") for at in (-5, 15, 35, 40))
+    run = Run("night", (boot,), inside=(Inside(Purpose.INITCALLS, boot, spans),))
+
+    lines = [line for line in rendered("folded", run).splitlines() if "at_" in line]
+    assert {
+        "at_-5": "unaccounted",
+        "at_15": "unaccounted",
+        "at_35": "firmware",
+        "at_40": "after all phases",
+    } == {line.split(";")[-1].split()[0]: line.split(";")[1] for line in lines}
+
+
+def test_folded_stacks_of_several_runs_stay_apart() -> None:
+    """Also where one's name ends like another's: each has a root of its own."""
+    (boot,) = run_of([100]).boots
+    inside = (Inside(Purpose.UNITS, boot, (Span("a.service", 50, 70, "userspace", "systemd"),)),)
+    runs = [replace(run_of([100], name=name), inside=inside) for name in ("boota", "a")]
+
+    lines = rendered("folded", *runs).splitlines()
+    roots = [tuple(line.rpartition(" ")[0].split(";")[:2]) for line in lines]
+    phases = ("exec..linux_start_kernel", "kernel")
+    expected = [(name, each) for name in ("boota", "a") for each in (*phases, "inside: units")]
+    assert expected == list(dict.fromkeys(roots))
 
 
 def test_folded_units_lie_in_the_stages_that_systemd_tells_of() -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from boots import marks
 from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, numbers_of_json, numbers_of_page, page_run
 from qemu_boot_time.exits import CounterSample
 from qemu_boot_time.host.drawing import Picture, pen
-from qemu_boot_time.model import Inside, Profile, Purpose, Run
+from qemu_boot_time.model import Inside, Phase, Profile, Purpose, Run
+from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.rows import MOST_POINTS, bars_of
@@ -84,6 +86,14 @@ def test_the_bars_of_a_boot() -> None:
         ("kernel", "phase", 60, 160),
         ("to_user", "own", 32, 160),
     ] == [(name, kind, begin // MS, end // MS) for name, kind, begin, end in bars]
+
+
+def test_the_parts_of_a_start_without_a_first_entry() -> None:
+    """They lie below the first phase, whatever its name."""
+    seen = boot_of_marks(marks(fw_start=40, fw_do_boot=50), index=0, rules=Rules())
+    one = replace(seen, parts=(Phase("devices", "exec", "loading", 0, 20),))
+
+    assert ["exec..fw_start", "\u21b3 devices", "firmware"] == [bar.name for bar in bars_of(one)]
 
 
 def test_the_boot_in_the_middle_and_the_slowest() -> None:

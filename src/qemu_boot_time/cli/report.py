@@ -19,7 +19,7 @@ from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
 from qemu_boot_time.host.drawing import pen
 from qemu_boot_time.inputs import Options, open_input
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.report.exports import (
     FORMATS,
@@ -28,10 +28,12 @@ from qemu_boot_time.report.exports import (
     Pair,
     Pairs,
     Takes,
+    Totals,
     exporter,
     pair_exporter,
 )
 from qemu_boot_time.report.parts import printable
+from qemu_boot_time.stats.quantities import main_total, phase_lengths
 from qemu_boot_time.store.chart_library import chart_library
 
 _STDOUT = Path("-")
@@ -60,16 +62,24 @@ Examples:
 
 
 def _format_options(function: options.Command) -> options.Command:
-    """Add an option a format; hand over ``files``, format to file, for those that were given."""
+    """Add an option a format; hand over ``files``, format to file, for those that were given.
+
+    Raises UsageError for one that is given twice: all files are written, and this would write the last.
+    """
 
     @wraps(function)
     def with_files(**others: Any) -> int | None:
         given = {name: others.pop(name) for name in FORMATS}
-        files = {name: path for name, path in given.items() if path is not None}
+        twice = next((name for name, paths in given.items() if len(paths) > 1), None)
+        if twice is not None:
+            raise UsageError(f"--{twice}: given twice", hint="write one file, and copy it")
+        files = {name: path for name, paths in given.items() for path in paths}
         return function(files=files, **others)
 
     for name, form in reversed(tuple(FORMATS.items())):
-        click.option(f"--{name}", type=_FILE, metavar="FILE", help=form.help)(with_files)
+        click.option(f"--{name}", type=_FILE, metavar="FILE", multiple=True, help=form.help)(
+            with_files
+        )
     return with_files
 
 
@@ -114,6 +124,7 @@ def command(
     for path, content in rendered.items():
         _write(path, content)
     _tell_failed(opened)
+    _tell_left_out(files, opened)
     for run in opened:
         if run.damage:
             raise InputError(run.damage, hint=_DAMAGED)
@@ -208,3 +219,15 @@ def _tell_failed(runs: Sequence[Run]) -> None:
         if failed:
             counted = f"{failed} of {len(run.boots)} boots failed"
             warn(f"{printable(run.name)}: {counted}, and no statistics count them")
+
+
+def _tell_left_out(files: Iterable[str], runs: Sequence[Run]) -> None:
+    """Say which boots that count are in a file that takes one total a run."""
+    of_most = [f"--{name}" for name in files if FORMATS[name].totals is Totals.MOST]
+    for run in runs if of_most else ():
+        found = phase_lengths(run.boots, Clock.TIME)
+        good = sum(boot.ok for boot in run.boots)
+        total = main_total(found)
+        if total is not None and len(found[total]) < good:
+            those = f"the {len(found[total])} of {good} boots that end at {total.end}, as most do"
+            warn(printable(f"{run.name}: {', '.join(of_most)} has {those}"))

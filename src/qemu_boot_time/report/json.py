@@ -99,7 +99,7 @@ def _plain_values(value: Any) -> Any:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, Mapping):
-        return {plain(name): _plain_values(each) for name, each in value.items()}
+        return {_plain_values(name): _plain_values(each) for name, each in value.items()}
     return [_plain_values(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -157,14 +157,13 @@ def _phase(phase: Phase) -> dict[str, Any]:
 def _summary(run: Run, clock: Clock) -> dict[str, Any]:
     summary, details = summarise(run.boots, clock), details_of(run.boots, clock)
     unit = _UNITS[clock]
-    rest = summary.unaccounted
     return {
         "boots": summary.boots,
         "ok": summary.ok,
         "suspect": summary.suspect,
         "marks": [_mark_row(row, details, unit) for row in summary.marks],
         "phases": [_phase_row(row, details, unit) for row in summary.phases],
-        "unaccounted": _stats(rest, unit) if rest else None,
+        "unaccounted": [_phase_row(row, details, unit) for row in summary.unaccounted],
         "separator": _separator(details.separator, unit),
     }
 

@@ -51,6 +51,14 @@ class Pairs(StrEnum):
     """They are an A and a B, and must be alike; the module holds ``export_pair``, too."""
 
 
+class Totals(StrEnum):
+    """Which boots that count are in a file, where they end at different marks."""
+
+    ALL = "all"
+    MOST = "most"
+    """Those that end where most do: it has one total a run."""
+
+
 class Needs(StrEnum):
     """What a format is rendered with that is handed in, for to get it is not a report's business.
 
@@ -73,6 +81,7 @@ class Format(NamedTuple):
     takes: Takes = Takes.SEVERAL
     pairs: Pairs = Pairs.APART
     needs: Needs = Needs.NOTHING
+    totals: Totals = Totals.ALL
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -81,7 +90,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "parquet": Format("Every boot, mark and phase, for pandas, Polars, DuckDB.", Holds.BYTES),
         "perfetto": Format("A trace for ui.perfetto.dev: a process a boot.", Holds.BYTES),
         "folded": Format("Stacks for flame graphs, in ns."),
-        "hyperfine": Format("JSON as hyperfine exports it."),
+        "hyperfine": Format("JSON as hyperfine exports it.", totals=Totals.MOST),
         "pyperf": Format("JSON as pyperf keeps it."),
         "bmf": Format("JSON for Bencher (Bencher Metric Format)."),
         "otava": Format("CSV for Apache Otava: a row a run."),
