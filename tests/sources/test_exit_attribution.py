@@ -112,6 +112,24 @@ def test_an_address_may_change_hands() -> None:
     assert {("firmware", "virtio"): 1, ("loader", "usb"): 1} == places(found)
 
 
+def test_a_map_near_in_time_goes_before_a_far_one() -> None:
+    """Where the next map shows nobody, the one just before does, whatever comes there much later."""
+    vga, nobody, nvme = (
+        ports(*regions, at_ns=ZERO + at_ms * MS)
+        for regions, at_ms in (
+            ([(0x700, 0x73F, "vga")], 1),
+            ([], 3),
+            ([(0x700, 0x73F, "nvme"), (0x740, 0x77F, "serial")], 5),
+        )
+    )
+
+    found = profile(
+        *(pio(ZERO + 2 * MS, 0x700), pio(ZERO + 2 * MS + 1, 0x740)), maps=(vga, nobody, nvme)
+    )
+
+    assert {("firmware", "vga"): 1, ("firmware", "serial"): 1} == places(found)
+
+
 def test_nobodys_addresses_have_no_device() -> None:
     """Neither has memory that no map shows; registers of the processor may have a name."""
     found = profile(
