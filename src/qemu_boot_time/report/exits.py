@@ -12,6 +12,7 @@ from rich.text import Text
 from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.json import boot_document
 from qemu_boot_time.report.parts import counted, grid, ms, printable
 from qemu_boot_time.stats.exits import (
     MOST,
@@ -180,7 +181,9 @@ def exits_document(run: Run) -> dict[str, Any]:
             {
                 "index": profile.boot.index,
                 "outcome": profile.boot.outcome,
+                "boot": boot_document(profile.boot),
                 "counters": [asdict(counter) for counter in profile.counters],
+                "samples": [asdict(sample) for sample in profile.samples],
                 "notes": profile.notes,
             }
             for profile in run.profiles
