@@ -135,7 +135,9 @@ def test_a_run_without_boots(tmp_path: Path) -> None:
 def test_a_profile(tmp_path: Path) -> None:
     """Its boots, counters, samples and notes; one that failed; the CPU time that its cost is told in."""
     sample = CounterSample(3, "fw_cfg", 7)
-    run = profiled([counter("fw_cfg", 7, 12, region="fwcfg"), counter("", 1)], [counter("ide", 2)])
+    run = profiled(
+        [counter("fw_cfg", 7, 12, region="fwcfg"), counter(None, 1)], [counter("ide", 2)]
+    )
     first, second = run.profiles
     run = replace(run, profiles=(replace(first, samples=(sample,)), second, failed(9)))
 

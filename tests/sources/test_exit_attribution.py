@@ -247,5 +247,29 @@ def test_what_cannot_be_told_is_said() -> None:
     no_map = profile(pio(ZERO + 2 * MS, 0x510), maps=())
 
     assert "no exit was seen" in nothing.notes[0]
-    assert [""] == [counter.device for counter in no_map.counters]
     assert "no device has a name" in no_map.notes[-1]
+
+
+def test_without_a_map_nobody_knows_whose_an_address_is() -> None:
+    """It is not said that nobody answers; marks and registers are known all the same."""
+    found = profile(
+        *(pio(ZERO + 2 * MS, 0x510), mmio(ZERO + 3 * MS, 1 << 40, 2), *WRITES[:1]),
+        *(
+            msr(ZERO + 4 * MS, 0x800),
+            msr(ZERO + 4 * MS + 1, 0xC0000081),
+            to_qemu(ZERO + 4 * MS, 10),
+        ),
+        maps=(),
+    )
+
+    assert {
+        ("port write", None, "device not known"),
+        ("mmio write", None, "device not known"),
+        ("port write", "boot marks", "boot marks"),
+        ("msr read", "apic", "apic"),
+        ("msr read", "", "processor"),
+        ("other", "", "KVM_EXIT_INTR"),
+    } == {(str(c.kind), c.device, c.owner) for c in found.counters}
+    assert {"device not known", "boot marks", "apic", "processor", "KVM_EXIT_INTR"} == {
+        sample.device for sample in found.samples
+    }

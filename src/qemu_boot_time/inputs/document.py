@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import msgspec
 
-from qemu_boot_time import exits
 from qemu_boot_time.errors import InputError
 from qemu_boot_time.inputs.options import BYTE_ORDER_MARK
 from qemu_boot_time.model import Boot, Clock, Definitions, Kind, Profile, Run
@@ -23,7 +22,7 @@ meanwhile may be 57 years off, and statistics have 64 bits for the sum of four l
 
 _Scalar = str | bool | int | float | None
 _Fact = _Scalar | list[_Scalar] | dict[str, _Scalar]
-_Document = TypeVar("_Document", bound=msgspec.Struct)
+_Document = TypeVar("_Document")
 
 
 class _Head(msgspec.Struct):
@@ -51,20 +50,16 @@ class _Facts(msgspec.Struct):
     host: dict[str, _Fact] = {}
 
 
-class _Profiled(msgspec.Struct):
-    """One of the document's ``profile.boots``."""
-
-    boot: Boot | None = None
-    """None: an older document, which has no more of it than how it ended."""
-    counters: tuple[exits.Counter, ...] = ()
-    samples: tuple[exits.CounterSample, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 class _Profile(msgspec.Struct):
     """The document's ``profile``."""
 
-    boots: tuple[_Profiled, ...] = ()
+    boots: tuple[msgspec.Raw, ...] = ()
+
+
+class _Profiled(msgspec.Struct):
+    """What tells a profile from one in an older document, which had no more of its boot than how it ended."""
+
+    boot: msgspec.Raw = msgspec.Raw()
 
 
 class _Run(msgspec.Struct):
@@ -86,7 +81,7 @@ def open_document(path: Path) -> Run:
     if head.schema != _SCHEMA or not bytes(head.boots):
         raise InputError(f"{path}: {_lacks(head)}", hint=_AGAIN.format(path))
     found = _decoded(data, _Run, path)
-    profiles = tuple(_profiles(found.profile))
+    profiles = tuple(_profiles(found.profile, path))
     _require_sane(found.boots, profiles, path)
     run = Run(boots=found.boots, profiles=profiles, **msgspec.structs.asdict(found.run))
     if len(profiles) == len(found.profile.boots):
@@ -94,10 +89,10 @@ def open_document(path: Path) -> Run:
     return replace(run, notes=(*run.notes, _OLD_PROFILE))
 
 
-def _profiles(profile: _Profile) -> Iterator[Profile]:
+def _profiles(profile: _Profile, path: Path) -> Iterator[Profile]:
     for each in profile.boots:
-        if each.boot is not None:
-            yield Profile(each.boot, each.counters, each.samples, each.notes)
+        if bytes(_decoded(each, _Profiled, path).boot):
+            yield _decoded(each, Profile, path)
 
 
 def _require_sane(boots: Sequence[Boot], profiles: Sequence[Profile], path: Path) -> None:
@@ -118,7 +113,7 @@ def _require_sane(boots: Sequence[Boot], profiles: Sequence[Profile], path: Path
             )
 
 
-def _decoded(data: bytes, kind: type[_Document], path: Path) -> _Document:
+def _decoded(data: bytes | msgspec.Raw, kind: type[_Document], path: Path) -> _Document:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
