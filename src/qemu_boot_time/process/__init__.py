@@ -24,6 +24,7 @@ from qemu_boot_time.process.descendants import (
     cpu_of_the_ended_ns,
     end_left_behind,
     has_ended,
+    name_of,
     reap,
 )
 from qemu_boot_time.process.guard import Guard
@@ -40,6 +41,7 @@ __all__ = [
     "end_group",
     "end_left_behind",
     "has_ended",
+    "name_of",
     "reap",
     "require",
     "run",
