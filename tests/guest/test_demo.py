@@ -42,7 +42,7 @@ def test_a_stock_kernel_is_told_to_let_init_write_the_mark(tmp_path: Path) -> No
 
     assert (guest.name, guest.marks) == ("stock", ("linux_start_user",))
     assert option(guest, "-kernel") == "/k/vmlinuz"
-    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1 qbt_mark=7"
+    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1 no_timer_check qbt_mark=7"
     assert Path(option(guest, "-initrd")).read_bytes() == initramfs.build()
     assert guest.more == "qbt build linux && qbt build seabios && qbt build optionrom"
 

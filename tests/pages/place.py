@@ -27,7 +27,7 @@ exec qemu-system-x86_64 -M q35 -accel tcg -m 256 -nodefaults -no-reboot -display
 """
 _STOCK = (
     *(*MACHINE.split(), "-kernel", "vmlinuz", "-initrd", "initrd.img"),
-    *("-append", "console=ttyS0 panic=-1 quiet qbt_mark=7"),
+    *("-append", f"console=ttyS0 panic=-1 quiet {' '.join(stock.ON_A_BUSY_HOST)} qbt_mark=7"),
 )
 _RUNS = (
     ("demo", "-n", "4", "--", "./boot.sh", "quiet"),

@@ -102,7 +102,8 @@ def test_a_booted_stock_kernel_says_the_same(
     archive.write_bytes(initramfs.build(program=SCRIPT, extra=(busybox,)))
     command = [QEMU, "-accel", "tcg", "-M", "q35", "-m", "256", "-nodefaults", "-no-reboot"]
     command += ["-display", "none", "-serial", "stdio", "-kernel", str(stock_kernel.vmlinuz)]
-    command += ["-initrd", str(archive), "-append", "console=ttyS0 quiet panic=-1 nokaslr"]
+    words = ("console=ttyS0", "quiet", "panic=-1", "nokaslr", *stock.ON_A_BUSY_HOST)
+    command += ["-initrd", str(archive), "-append", " ".join(words)]
 
     said = process.run(command, timeout_s=DEADLINE_S).stdout
 

@@ -137,7 +137,7 @@ def _kernel(pieces: Pieces) -> _Kernel | None:
             name="stock",
             description=f"the distribution's Linux {pieces.distribution.release}, as it is",
             image=pieces.distribution.vmlinuz,
-            parameters=init.parameters(mark=_USER_VALUE),
+            parameters=(*stock.ON_A_BUSY_HOST, *init.parameters(mark=_USER_VALUE)),
             marks=(LINUX_START_USER,),
         )
     return None
