@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qbt_process import QBT, World
+from qbt_process import DEADLINE_S, QBT, World
 
 _DATA = Path(__file__).parents[1] / "data"
 _SHARED = Path(__file__).parents[2].parent / "shared/data"
@@ -52,6 +52,19 @@ def test_the_table_for_a_pipe(world: World) -> None:
     assert re.search(
         r"^kernel +3 +120\.722 +121\.966 +117\.106 +128\.070 +49\.7%$", done.stdout, re.MULTILINE
     )
+
+
+def test_what_is_read_again_is_the_same(world: World) -> None:
+    """Byte for byte, in whatever order Python happens to keep sets in that process."""
+    recording = str(_DATA / "tracecmd-monotonic-v6/trace.dat")
+
+    said = []
+    for seed in ("0", "1", "2"):
+        world.env["PYTHONHASHSEED"] = seed
+        said.append(world.qbt("analyze", "--json", recording).stdout)
+
+    assert said[0]
+    assert [said[0]] * 3 == said
 
 
 def test_one_column_of_published_samples(world: World) -> None:
@@ -121,7 +134,7 @@ def test_a_reader_that_leaves_is_no_failure_to_tell(world: World) -> None:
         assert child.stdout is not None
         child.stdout.close()
         assert child.stderr is not None
-        trouble, status = child.stderr.read(), child.wait(timeout=30)
+        trouble, status = child.stderr.read(), child.wait(timeout=DEADLINE_S)
 
     assert ("", 141) == (trouble, status)
 
