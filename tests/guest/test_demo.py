@@ -54,7 +54,7 @@ def test_an_instrumented_kernel_comes_before_a_stock_one(tmp_path: Path) -> None
     assert guest.name == "instrumented"
     assert guest.marks == ("linux_start_kernel", "linux_start_user")
     assert option(guest, "-kernel") == "/b/bzImage"
-    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1"
+    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1 no_timer_check"
 
 
 def test_instrumented_firmware_joins_whatever_kernel_there_is(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import systemd_guest
 from qbt_process import QEMU, Done, World
-from qemu_boot_time.guest import init, initramfs, stock
+from qemu_boot_time.guest import init, initramfs
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.inside import read_handed_out
 from real_host import require
@@ -45,7 +45,7 @@ def looked(guest: SystemdGuest, tmp_path_factory: pytest.TempPathFactory) -> Ite
     own = guest.initrd.read_bytes()
     initrd.write_bytes(own + bytes(-len(own) % 4) + initramfs.build(name="qbt-init"))
     words = (
-        *("rdinit=/qbt-init", *stock.ON_A_BUSY_HOST),
+        *("rdinit=/qbt-init", *init.ON_A_BUSY_HOST),
         *init.parameters(mark=7, program="/init"),
     )
     with tempfile.TemporaryDirectory(prefix="qbtt-") as temporary:
@@ -263,7 +263,7 @@ def look_at(
     """Give the words that look at the initcalls of the stock kernel with nothing but our init."""
     initrd = world.directory / "initrd"
     initrd.write_bytes(initramfs.build())
-    ours = (*stock.ON_A_BUSY_HOST, *init.parameters(mark=7, end=end))
+    ours = (*init.ON_A_BUSY_HOST, *init.parameters(mark=7, end=end))
     parameters = ("console=ttyS0", "quiet", "panic=-1", *ours)
     return (
         *("run", "--json", "-n", "1", "--source", "debugcon", "--timeout", "150"),

@@ -31,7 +31,7 @@ OUT_F4 = b"\xe6\xf4"
 APPEND = " ".join(
     (
         *("console=ttyS0", "quiet", "panic=-1"),
-        *stock.ON_A_BUSY_HOST,
+        *init.ON_A_BUSY_HOST,
         *init.parameters(end=init.End.REBOOT),
     )
 )

@@ -17,11 +17,6 @@ from qemu_boot_time.guest import cache, distro
 METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual")
 """Debian's name and Ubuntu's: each depends on the package that holds the kernel."""
 
-ON_A_BUSY_HOST = ("no_timer_check",)
-"""Words for the kernel's command line. Without KVM Linux counts the timer's ticks in a moment's loop, too few where
-the host has no CPU for the guest, and panics: "IO-APIC + timer doesn't work!" (check_timer() in
-arch/x86/kernel/apic/io_apic.c). Under KVM it leaves that out by itself (arch/x86/kernel/kvm.c)."""
-
 _IMAGE = re.compile(r"linux-image-\d")
 _UNPACK_S = 120.0
 _OWN_KERNEL = "give a kernel of your own: qbt run -- qemu-system-x86_64 -kernel bzImage ..."
