@@ -40,7 +40,7 @@ def profile(*lines: Line, of: Boot = USUAL, maps: tuple[TimedMap, ...] = (MAP,))
     return profile_of(of, kvm_events.exits(*lines, lookup=lookup), lookup, Names())
 
 
-def places(found: Profile) -> dict[tuple[str, str], int]:
+def places(found: Profile) -> dict[tuple[str, str | None], int]:
     """Give exits by phase and device."""
     return {(counter.phase, counter.device): counter.exits for counter in found.counters}
 
