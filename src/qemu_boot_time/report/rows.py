@@ -14,7 +14,7 @@ from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.detail import Detail, Details
-from qemu_boot_time.stats.exits import Middle, PhaseExits, is_whole
+from qemu_boot_time.stats.exits import Middle, PhaseExits, told_of
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import (
     lengths_of,
@@ -25,7 +25,6 @@ from qemu_boot_time.stats.quantities import (
 
 MOST_POINTS = 1000
 """So many boots of a run are drawn; its numbers are of all."""
-_VMM = "vmm"
 _PART = "\u21b3 "
 _OTHERS = "others"
 _NS_PER_MS = 1e6
@@ -67,14 +66,15 @@ class Quantity:
 
 
 def bars_of(boot: Boot) -> list[Bar]:
-    """Give the bars of one boot: its phases, the gaps between them, parts below their phase."""
+    """Give the bars of one boot: its phases, the gaps between them, QEMU's parts below the first."""
     phases, total, own = split_at_total(boot.phases)
     bars = [_bar(phase, "phase") for phase in phases]
     bars += [Bar(UNACCOUNTED, UNACCOUNTED, *gap) for gap in _gaps(phases, total)]
     bars.sort(key=lambda bar: bar.begin)
     parts = [_bar(part, "part") for part in boot.parts]
     below = [part._replace(name=f"{_PART}{part.name}") for part in parts]
-    shown = [each for bar in bars for each in (bar, *(below if bar.name == _VMM else ()))]
+    first = _bar(phases[0], "phase") if phases else None
+    shown = [each for bar in bars for each in (bar, *(below if bar == first else ()))]
     if total and not phases:
         shown.append(_bar(total, "phase"))
     return [*shown, *(_bar(phase, "own") for phase in own)]
@@ -266,9 +266,10 @@ def is_timed(phases: Iterable[PhaseExits]) -> bool:
 
 
 def typical_profile(profiles: Iterable[Profile]) -> Profile | None:
-    """Give the one in the middle by its exits, of an even number the one with fewer; None: none is whole."""
-    whole = [each for each in profiles if is_whole(each)]
-    ordered = sorted(whole, key=lambda each: sum(counter.exits for counter in each.counters))
+    """Give the one in the middle by its exits, of an even number the one with fewer; None: none is counted."""
+    ordered = sorted(
+        told_of(profiles), key=lambda each: sum(counter.exits for counter in each.counters)
+    )
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 

@@ -62,8 +62,8 @@ class Sums:
 class ExitRow(Sums):
     """The exits of one kind to one device in one phase."""
 
-    device: str
-    """As people call it; empty: nobody's."""
+    device: str | None
+    """As people call it; empty: nobody's; None: nobody knows."""
     kind: ExitKind
     reason: str
     """Of OTHER alone: the host's own word for it."""
@@ -119,7 +119,7 @@ class ExitSummary:
     """What the profiles of a run come to."""
 
     boots: int
-    """Profiled; those that failed, or whose events were not all there, are left out."""
+    """Profiled; those that failed, whose events were not all there, or whose devices alone are not known, are left out."""
     failed: int
     phases: tuple[PhaseExits, ...]
     cost: tuple[Slowdown, ...]
@@ -129,7 +129,7 @@ class ExitSummary:
 
 def exits_of(run: Run) -> ExitSummary:
     """Summarise the profiles of a run."""
-    whole = [profile for profile in run.profiles if is_whole(profile)]
+    whole = told_of(run.profiles)
     notes = dict.fromkeys(note for profile in run.profiles for note in profile.notes)
     phases = tuple(_phase(name, whole) for name in _phases(whole))
     boots = [profile.boot for profile in whole]
@@ -147,12 +147,25 @@ def is_whole(profile: Profile) -> bool:
     return profile.boot.ok and bool(profile.counters)
 
 
+def told_of(profiles: Iterable[Profile]) -> list[Profile]:
+    """Give those that are counted: whole ones, and of these those with a memory map, where there are any.
+
+    Without a map no exit is of a device, so beside others each device would seem to have no exits in that boot.
+    """
+    whole = [profile for profile in profiles if is_whole(profile)]
+    return [profile for profile in whole if _knows_devices(profile)] or whole
+
+
+def _knows_devices(profile: Profile) -> bool:
+    return all(counter.device is not None for counter in profile.counters)
+
+
 def _phases(profiles: Iterable[Profile]) -> list[str]:
     """Give the names of phases with exits, in the order of the boots."""
     return list(dict.fromkeys(each.phase for profile in profiles for each in profile.counters))
 
 
-_Key = tuple[str, ExitKind, str]
+_Key = tuple[str | None, ExitKind, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +185,7 @@ class _Part:
 
         What several vCPUs wait is of the time of none of them: the others may have gone on meanwhile.
         """
-        if self.time is None or not self.time.watched_ns:
+        if self.time is None or self.time.watched_ns <= 0:
             return None if self.time is None else 0
         if self.time.phase == UNACCOUNTED or (idle and self.time.vcpus > 1):
             return None
@@ -221,7 +234,7 @@ def _known(name: str, parts: Iterable[_Part]) -> tuple[list[int], list[int]]:
     if name == UNACCOUNTED:
         return [], []
     times = [part.time for part in parts if part.time is not None]
-    return [t.length_ns for t in times], [t.watched_ns for t in times if t.watched_ns]
+    return [t.length_ns for t in times], [t.watched_ns for t in times if t.watched_ns > 0]
 
 
 def _keys(boots: _OfBoots) -> Iterable[_Key]:
