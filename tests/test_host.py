@@ -10,6 +10,7 @@ import pytest
 from fake_host import fake_host
 from qemu_boot_time import host
 from qemu_boot_time.host.files import cpu_list
+from qemu_boot_time.host.rights import tracefs_instances
 
 SERVER = {
     "proc/cpuinfo": (
@@ -212,6 +213,31 @@ def test_tracefs_without_kvm(tmp_path: Path) -> None:
     seen = host.tracefs(root=fake_host(tmp_path, files))
 
     assert seen.what == "/sys/kernel/tracing: no events of KVM, its module is not loaded"
+
+
+def test_asking_for_an_instance_makes_none(tmp_path: Path) -> None:
+    """Whoever is ended while rights are probed leaves no tracefs instance: none was there."""
+    root = fake_host(tmp_path, TRACEFS)
+    instances = root / "sys/kernel/tracing/instances"
+    instances.mkdir()
+    before = instances.stat().st_mtime_ns
+
+    seen = tracefs_instances(root=root)
+
+    assert seen.ok
+    assert before == instances.stat().st_mtime_ns
+
+
+def test_an_instance_that_cannot_be_made(tmp_path: Path) -> None:
+    """The kernel's own words say why not."""
+    root = fake_host(tmp_path, TRACEFS)
+
+    seen = tracefs_instances(root=root)
+
+    who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+    where = root / "sys/kernel/tracing/instances"
+    what = f"{where}: {who} may not make an instance: No such file or directory"
+    assert (False, what) == (seen.ok, seen.what)
 
 
 def test_missing_rights_are_named_together(tmp_path: Path) -> None:
