@@ -9,6 +9,7 @@ import pytest
 
 from fake_host import fake_host
 from qemu_boot_time import host
+from qemu_boot_time.host import activity
 from qemu_boot_time.host.files import cpu_list
 from qemu_boot_time.host.rights import tracefs_instances
 
@@ -213,6 +214,15 @@ def test_tracefs_without_kvm(tmp_path: Path) -> None:
     seen = host.tracefs(root=fake_host(tmp_path, files))
 
     assert seen.what == "/sys/kernel/tracing: no events of KVM, its module is not loaded"
+
+
+def test_processes_are_named(tmp_path: Path) -> None:
+    """Of any bytes, for the kernel takes any; what is no process, or has ended, is passed over."""
+    files = {"proc/7/comm": "qemu-system-x86", "proc/42/comm": "a b", "proc/version": "Linux"}
+    root = fake_host(tmp_path, files)
+    (root / "proc/9").mkdir()
+
+    assert {7: b"qemu-system-x86", 42: b"a b"} == dict(activity.names(root))
 
 
 def test_asking_for_an_instance_makes_none(tmp_path: Path) -> None:

@@ -109,6 +109,26 @@ def test_vms_at_once_are_told_apart(world: World, source: str) -> None:
     assert [MARKS] * 4 == [done.marks(boot) for boot in range(4)]
 
 
+def test_a_vm_that_was_there_before(world: World, source: str) -> None:
+    """Its name is known though its exec was not seen, which is said; ftrace names its first vCPU."""
+    argv = [*_qemu(world).split(), "-S", "-monitor", "stdio"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as vm:
+        assert vm.stdout is not None
+        assert "QEMU" in vm.stdout.readline()  # its monitor is there, so it is called as it will be
+        with world.start(*_asked(world, source)) as child:
+            _wait_until_ready(child)
+            vm.communicate("cont\n", timeout=DEADLINE_S)
+            child.send_signal(signal.SIGINT)
+            stdout, _ = child.communicate(timeout=DEADLINE_S)
+
+    (boot,) = json.loads(stdout)["boots"]
+    assert (0, ["exec_not_seen"]) == (child.returncode, boot["suspect"])
+    assert source == "tracefs" or vm.pid == boot["pid"]
+    seen = [mark["name"] for mark in boot["marks"]]
+    assert list(tiny.PROTOCOL) == [name for name in seen if name != "qemu_init_end"]
+
+
 def test_the_status_of_the_command_is_told(world: World, kvm: str) -> None:
     """It is the command's own affair, and a note of the table."""
     assert kvm
