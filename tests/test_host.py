@@ -225,6 +225,14 @@ def test_processes_are_named(tmp_path: Path) -> None:
     assert {7: b"qemu-system-x86", 42: b"a b"} == dict(activity.names(root))
 
 
+def test_whether_a_process_runs(tmp_path: Path) -> None:
+    """One whose parent has not asked for its end yet does not; whatever it is called."""
+    stats = {7: "7 (a) Z b) S 1 7", 8: "8 (a) Z 1 8", 9: "9 (a) R 1 9"}
+    root = fake_host(tmp_path, {f"proc/{pid}/stat": text for pid, text in stats.items()})
+
+    assert [7, 9] == [pid for pid in (6, 7, 8, 9) if activity.is_running(pid, root)]
+
+
 def test_asking_for_an_instance_makes_none(tmp_path: Path) -> None:
     """Whoever is ended while rights are probed leaves no tracefs instance: none was there."""
     root = fake_host(tmp_path, TRACEFS)

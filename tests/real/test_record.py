@@ -152,6 +152,38 @@ def test_enough_vms_end_it(world: World, source: str) -> None:
     assert any("still ran" in note for note in done.document["run"]["notes"])
 
 
+def test_a_vm_that_is_met_on_its_way_has_not_failed(world: World, source: str) -> None:
+    """Enough others were there: it is interrupted, shown as such again, and the recording is well."""
+    says = tiny.Write(0xE9, ord("x"))
+    begun = world.bios(*tiny.marks("fw_start"), says, tiny.Hang(), name="begun.bin")
+    words = (*tiny_qemu(begun, accelerator="kvm")[1:], "-debugcon", "file:said")
+    slow = " ".join((*_qemu(world).split()[:1], *words))
+    has_begun = "until test -s said; do sleep 0.05; done"
+    script = world.script(f"{slow} & {has_begun}; {_qemu(world, ends=False)}")
+
+    done = _record(world, source, "-n", "1", "--until", "linux_start_user", "--", script)
+
+    shown = world.qbt("show", "--json")
+    assert (0, ["interrupted", "reached"]) == (done.status, done.outcomes)
+    assert (0, ["interrupted", "reached"]) == (shown.status, shown.outcomes)
+
+
+def test_a_stranger_is_counted_and_named(world: World, kvm: str) -> None:
+    """A command may have a daemon start its VMs: -n counts all, and a note says which are not its own."""
+    assert kvm
+    words = ("-n", "1", "--until", "linux_start_user", "--", "sleep", "1000")
+    with world.start(*_asked(world, "perf_event"), *words) as child:
+        _wait_until_ready(child)
+        with subprocess.Popen(_qemu(world).split()) as vm:
+            vm.wait(DEADLINE_S)
+        stdout, _ = child.communicate(timeout=DEADLINE_S)
+
+    document = json.loads(stdout)
+    assert (0, [vm.pid]) == (child.returncode, [boot["pid"] for boot in document["boots"]])
+    said = f"-n counts all VMs: sleep did not start process {vm.pid} itself"
+    assert said in document["run"]["notes"]
+
+
 def test_time_ends_it(world: World, kvm: str) -> None:
     """--for bounds a command that does not end, and a VM that did not get there has failed."""
     assert kvm

@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -18,6 +18,7 @@ from qemu_boot_time.model import (
     Event,
     EventKind,
     Inside,
+    Outcome,
     Profile,
     Purpose,
     Run,
@@ -184,7 +185,7 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
     torn = (f"{each.damage}: what was seen after it is not there" for each in found if each.damage)
     return Run(
         name=directory.name,
-        boots=tuple(boots_of(events, rules_of(facts))),
+        boots=tuple(_cut_short(boots_of(events, rules_of(facts)), facts.cut_short)),
         sources=facts.sources,
         path=str(directory),
         command=facts.command,
@@ -194,6 +195,14 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
         created=facts.created,
         host=facts.host,
     )
+
+
+def _cut_short(boots: Sequence[Boot], vms: Collection[int]) -> Iterator[Boot]:
+    """Tell those that the end of the recording met on their way from those that ended too soon."""
+    last = {boot.pid: boot for boot in boots}  # process ids come again
+    for boot in boots:
+        was_met = boot.pid in vms and boot is last[boot.pid] and boot.outcome is Outcome.ENDED
+        yield replace(boot, outcome=Outcome.INTERRUPTED) if was_met else boot
 
 
 def _readable(source: Source, request: Arm, notes: list[str]) -> list[Event]:
