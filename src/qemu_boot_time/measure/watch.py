@@ -20,7 +20,7 @@ from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.store.facts import StartFacts
 from qemu_boot_time.store.load import is_until
 from qemu_boot_time.vm.boot import RunningVm
-from qemu_boot_time.vm.command import has_own_control
+from qemu_boot_time.vm.command import has_own_control, is_said_by_qemu
 from qemu_boot_time.vm.opens import Opens
 from qemu_boot_time.vm.qmp import event_time_ns
 
@@ -29,7 +29,6 @@ _MESSAGE_BYTES = 8192
 _MOST_TOUCHES = 32
 _SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
 _KVM_GAVE_UP = "KVM internal error"
-_OF_QEMU = re.compile(r"(qemu(-[\w.-]+)?|kvm): ")
 
 
 @dataclass(slots=True)
@@ -228,6 +227,6 @@ def last_words(file: Path, program: str = "") -> str:
 
 def _names(line: str, program: str) -> bool:
     """Whether a line begins with the name of QEMU, or of the program in its place."""
-    if _OF_QEMU.match(line):
+    if is_said_by_qemu(line):
         return True
     return bool(program) and line.startswith(f"{Path(program).name}: ")

@@ -45,6 +45,7 @@ from qemu_boot_time.store.facts import (
 from qemu_boot_time.store.inside import STREAM, read_handed_out
 from qemu_boot_time.store.precision import said, totals_of
 from qemu_boot_time.store.profile import read_profile
+from qemu_boot_time.store.silence import advice
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
@@ -103,7 +104,7 @@ def _started(directory: Path, facts: RunFacts, boots: Sequence[BootFacts], reque
         accelerator="/".join(_accelerators(facts, measured)),
         inside=tuple(_insides(facts, boots, events, request.raw)),
         profiles=tuple(_profiles(facts, boots, events, request.raw)),
-        notes=(*notes, *_precision(facts, found)),
+        notes=(*notes, *_precision(facts, found), *advice(facts, found)),
         definitions=definitions_of(facts),
         measurement=facts.interleaved.measurement if facts.interleaved else "",
         created=facts.created,
