@@ -14,7 +14,7 @@ import msgspec
 from qemu_boot_time import process
 from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.plan import Plan
-from qemu_boot_time.model import EndedBy, Event
+from qemu_boot_time.model import EndedBy, Event, EventKind
 from qemu_boot_time.sources.base import Session, Source
 from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.store.facts import StartFacts
@@ -28,6 +28,8 @@ _ORPHAN_POLL_S = 0.05
 _MESSAGE_BYTES = 8192
 _MOST_TOUCHES = 32
 _SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
+_GUEST_RUNS = {EventKind.ENTRY, EventKind.PORT_WRITE, EventKind.PASSED}
+"""Before, a QEMU that has no VM of KVM's yet, though its monitor has come, is one of TCG by its looks."""
 _KVM_GAVE_UP = "KVM internal error"
 
 
@@ -58,7 +60,8 @@ class Watch:
             if not (source.by_index or self._is_ours(event)):
                 continue
             self.events.append(event)
-            self.accelerator = self.accelerator or self.vm.accelerator()
+            if event.kind in _GUEST_RUNS:
+                self.accelerator = self.accelerator or self.vm.accelerator()
             if self.mapper is not None:
                 self.mapper.saw(event, self.vm.qmp)
             if is_until(event, self.plan.rules) and self.ended_by is None:
