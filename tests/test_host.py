@@ -9,7 +9,9 @@ import pytest
 
 from fake_host import fake_host
 from qemu_boot_time import host
+from qemu_boot_time.host import activity
 from qemu_boot_time.host.files import cpu_list
+from qemu_boot_time.host.rights import tracefs_instances
 
 SERVER = {
     "proc/cpuinfo": (
@@ -212,6 +214,48 @@ def test_tracefs_without_kvm(tmp_path: Path) -> None:
     seen = host.tracefs(root=fake_host(tmp_path, files))
 
     assert seen.what == "/sys/kernel/tracing: no events of KVM, its module is not loaded"
+
+
+def test_processes_are_named(tmp_path: Path) -> None:
+    """Of any bytes, for the kernel takes any; what is no process, or has ended, is passed over."""
+    files = {"proc/7/comm": "qemu-system-x86", "proc/42/comm": "a b", "proc/version": "Linux"}
+    root = fake_host(tmp_path, files)
+    (root / "proc/9").mkdir()
+
+    assert {7: b"qemu-system-x86", 42: b"a b"} == dict(activity.names(root))
+
+
+def test_whether_a_process_runs(tmp_path: Path) -> None:
+    """One whose parent has not asked for its end yet does not; whatever it is called."""
+    stats = {7: "7 (a) Z b) S 1 7", 8: "8 (a) Z 1 8", 9: "9 (a) R 1 9"}
+    root = fake_host(tmp_path, {f"proc/{pid}/stat": text for pid, text in stats.items()})
+
+    assert [7, 9] == [pid for pid in (6, 7, 8, 9) if activity.is_running(pid, root)]
+
+
+def test_asking_for_an_instance_makes_none(tmp_path: Path) -> None:
+    """Whoever is ended while rights are probed leaves no tracefs instance: none was there."""
+    root = fake_host(tmp_path, TRACEFS)
+    instances = root / "sys/kernel/tracing/instances"
+    instances.mkdir()
+    before = instances.stat().st_mtime_ns
+
+    seen = tracefs_instances(root=root)
+
+    assert seen.ok
+    assert before == instances.stat().st_mtime_ns
+
+
+def test_an_instance_that_cannot_be_made(tmp_path: Path) -> None:
+    """The kernel's own words say why not."""
+    root = fake_host(tmp_path, TRACEFS)
+
+    seen = tracefs_instances(root=root)
+
+    who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+    where = root / "sys/kernel/tracing/instances"
+    what = f"{where}: {who} may not make an instance: No such file or directory"
+    assert (False, what) == (seen.ok, seen.what)
 
 
 def test_missing_rights_are_named_together(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from boots import marks
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.measure import Plan, Side, Silence, _boot_in_blocks, block_orders, named
 from qemu_boot_time.measure.series import Series
-from qemu_boot_time.measure.watch import last_words
-from qemu_boot_time.model import Boot, Outcome, Purpose
+from qemu_boot_time.measure.watch import Watch, last_words
+from qemu_boot_time.model import Boot, Event, EventKind, Outcome, Purpose
 from qemu_boot_time.phases import Rules, boot_of_marks
+from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.stats.precision import Precision
 from qemu_boot_time.vm.command import parse
 
@@ -53,6 +54,33 @@ def test_the_last_words_say_why(tmp_path: Path, stderr: str, words: str) -> None
     file.write_text(stderr)
 
     assert words == last_words(file, "/opt/vmm")
+
+
+class _YoungVm:
+    """A QEMU of KVM whose monitor has come, and which makes its VM a moment later."""
+
+    def __init__(self) -> None:
+        self.pid = 7
+        self._answers = iter(("tcg", "kvm"))
+
+    def accelerator(self) -> str:
+        """Look what it has open."""
+        return next(self._answers)
+
+
+def test_the_accelerator_is_asked_when_the_guest_runs() -> None:
+    """An exec that is read late finds QEMU between its monitor and its VM, where all look like TCG."""
+    vm = _YoungVm()
+    plan = Plan(parse(["qemu", "-accel", "kvm"]), 1, Rules(), ())
+    watch = Watch(cast("Any", vm), plan, 0.0, pids={7: None})
+    source = SOURCES["perf_event"]
+
+    watch.saw(source, [Event(1, "perf_event", EventKind.EXEC, 7)])
+    looked_too_soon = watch.accelerator
+    vm.accelerator()  # and a moment passes
+    watch.saw(source, [Event(2, "perf_event", EventKind.PORT_WRITE, 7)])
+
+    assert ("", "kvm") == (looked_too_soon, watch.accelerator)
 
 
 def test_no_file_has_no_last_words(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_a_program_that_fails() -> None:
     assert ("one\ntwo\n", "try again") == (error.output, error.hint)
 
 
+def test_a_program_that_fails_without_a_word() -> None:
+    """Its status is all that there is to tell."""
+    with pytest.raises(ProgramError) as caught:
+        process.run(["false"])
+
+    assert "false: exit status 1" == caught.value.what
+
+
 def test_a_failure_may_be_accepted() -> None:
     """grep, diff and isa-debug-exit tell with their status."""
     assert 3 == process.run(sh("exit 3"), accept=(0, 3)).returncode

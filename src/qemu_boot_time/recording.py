@@ -15,10 +15,12 @@ from functools import partial
 from typing import Protocol
 
 from qemu_boot_time import process
+from qemu_boot_time.host.activity import is_running
 from qemu_boot_time.model import Event, EventKind
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.phases.seen import name_of
 from qemu_boot_time.sources.base import Arm, Asked, Session, Source
+from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.sources.vmm import Vmm
 from qemu_boot_time.store.facts import RunWriter
 from qemu_boot_time.store.load import is_until
@@ -53,6 +55,9 @@ class Tally:
     vms: int = 0
     """That passed a trace point."""
     reached: int = 0
+    lines: list[tuple[int, ...]] = field(default_factory=list)
+    """Of each VM that has got there: its process, and those it descends from as far as known."""
+    _line: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _begun: set[int] = field(default_factory=set)
     _there: set[int] = field(default_factory=set)
 
@@ -61,14 +66,24 @@ class Tally:
         for event in events:
             if event.kind is EventKind.EXEC:
                 self.execs += 1
+                self._line[event.vm] = starters(event)
                 self._begun.discard(event.vm)
                 self._there.discard(event.vm)
             elif event.kind in _MARKS and name_of(event, self.rules.names):
                 self.vms += event.vm not in self._begun
                 self._begun.add(event.vm)
             if is_until(event, self.rules):
-                self.reached += event.vm not in self._there
-                self._there.add(event.vm)
+                self._got_there(event.vm)
+
+    def _got_there(self, vm: int) -> None:
+        if vm not in self._there:
+            self.reached += 1
+            self.lines.append(self._line.get(vm, (vm,)))
+            self._there.add(vm)
+
+    def on_their_way(self) -> tuple[int, ...]:
+        """Give the VMs that have passed a trace point, are not there, and still run."""
+        return tuple(vm for vm in sorted(self._begun - self._there) if is_running(vm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,15 @@ class Recorded:
     tally: Tally
     command_status: int | None = None
     """As :mod:`subprocess` has it; None: there was no command, or we have ended it."""
+    command_pid: int = 0
+    """0: there was no command."""
+
+    @property
+    def strangers(self) -> tuple[int, ...]:
+        """The VMs that got there and do not descend from the command, as far as that is known."""
+        return tuple(
+            vm for vm, *parents in self.tally.lines if parents and self.command_pid not in parents
+        )
 
 
 class Observer(Protocol):
@@ -107,13 +131,16 @@ def record(plan: RecordPlan, writer: RunWriter, observer: Observer) -> Recorded:
             session.begin(0)
         observer.ready()
         with _command(plan.command, guard) as child:
+            watch = _Watch(plan, tally, observer, sessions, child)
             try:
-                _watch(_Watch(plan, tally, observer, sessions, child))
+                _watch(watch)
             finally:
                 for session in sessions:
                     tally.saw(session.end(0) if session is sessions[0] else _unread(session))
-            status = None if child is None else child.poll()
-    return Recorded(tally, status)
+                if watch.has_enough or not watch.is_over:
+                    writer.met(tally.on_their_way())
+            status, pid = (None, 0) if child is None else (child.poll(), child.pid)
+    return Recorded(tally, status, pid)
 
 
 def _unread(session: Session) -> tuple[Event, ...]:
@@ -155,12 +182,15 @@ class _Watch:
         return None if seconds is None else max(0.0, self.begin + seconds - time.monotonic())
 
     @property
+    def has_enough(self) -> bool:
+        """Whether as many VMs have got there as were asked for."""
+        return self.plan.boots is not None and self.tally.reached >= self.plan.boots
+
+    @property
     def is_over(self) -> bool:
         """Whether one of the ends has come."""
-        enough = self.plan.boots is not None and self.tally.reached >= self.plan.boots
-        return (
-            enough or self.left_s == 0 or (self.child is not None and self.child.poll() is not None)
-        )
+        command_ended = self.child is not None and self.child.poll() is not None
+        return self.has_enough or self.left_s == 0 or command_ended
 
     def take(self, index: int, read: Callable[[], Iterable[Event]]) -> None:
         """Take what a source saw; the first one's is counted."""

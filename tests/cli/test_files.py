@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from qbt_process import World
-from qemu_boot_time.cli.files import write_whole
-from qemu_boot_time.errors import HostError
+from qemu_boot_time.cli import files
+from qemu_boot_time.cli.files import require_writable, write_whole
+from qemu_boot_time.errors import HostError, UsageError
 from runs import make_run
 
 
@@ -116,3 +117,42 @@ def test_a_file_that_cannot_be_read_is_bad_input(option: str, tmp_path: Path) ->
     done = World(tmp_path, tmp_path).qbt(*command, option, str(tmp_path))
 
     assert (3, f"qbt: {tmp_path}: Is a directory") == (done.status, done.stderr.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("refused", "name", "is_refused"),
+    [
+        (set(), "new", False),
+        ({"."}, "new", True),
+        ({"."}, "old", False),
+        ({".", "old"}, "old", True),
+        ({"pipe"}, "pipe", True),
+        ({"."}, "pipe", False),
+        ({"."}, "link", False),
+    ],
+)
+def test_what_cannot_be_written_is_told_before(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: set[str],
+    name: str,
+    *,
+    is_refused: bool,
+) -> None:
+    """The same files as cannot be written then, and nothing is there after the question."""
+    (tmp_path / "old").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+    before = sorted(tmp_path.iterdir())
+    paths = {tmp_path / each for each in refused}
+    why = "Read-only file system"
+    monkeypatch.setattr(files, "why_not_writable", lambda path: why if path in paths else "")
+
+    told = ""
+    try:
+        require_writable(tmp_path / name, option="--junit")
+    except UsageError as error:
+        told = error.what
+
+    assert (f"{tmp_path / name}: {why}" if is_refused else "") == told
+    assert before == sorted(tmp_path.iterdir())

@@ -3,8 +3,11 @@
 import struct
 from pathlib import Path
 
+import pytest
+
 from build import EXEC, PIO, Builder
 from qemu_boot_time.formats.perfdata import (
+    Comm,
     Decoder,
     LossKind,
     Lost,
@@ -93,6 +96,14 @@ def test_a_loss_is_told_as_the_kernel_tells_it(tmp_path: Path) -> None:
     recording = _open(tmp_path, writer.lost_record(32, 9, time_ns=123))
 
     assert [Lost(123, 0, 9, "kvm:kvm_pio", LossKind.RING)] == list(recording.records())
+
+
+@pytest.mark.parametrize("comm", [b"", b"kvm", b"8 bytes.", b"qemu-system-x86"])
+def test_a_process_is_named_as_perf_names_it(tmp_path: Path, comm: bytes) -> None:
+    """A COMM record of ours reads as one of the kernel, whatever the length of the name."""
+    recording = _open(tmp_path, writer.comm_record(42, 7, comm, time_ns=123))
+
+    assert [Comm(123, 7, 7, comm.decode(), is_exec=False)] == list(recording.records())
 
 
 def test_event_formats_are_padded() -> None:

@@ -109,6 +109,26 @@ def test_vms_at_once_are_told_apart(world: World, source: str) -> None:
     assert [MARKS] * 4 == [done.marks(boot) for boot in range(4)]
 
 
+def test_a_vm_that_was_there_before(world: World, source: str) -> None:
+    """Its name is known though its exec was not seen, which is said; ftrace names its first vCPU."""
+    argv = [*_qemu(world).split(), "-S", "-monitor", "stdio"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as vm:
+        assert vm.stdout is not None
+        assert "QEMU" in vm.stdout.readline()  # its monitor is there, so it is called as it will be
+        with world.start(*_asked(world, source)) as child:
+            _wait_until_ready(child)
+            vm.communicate("cont\n", timeout=DEADLINE_S)
+            child.send_signal(signal.SIGINT)
+            stdout, _ = child.communicate(timeout=DEADLINE_S)
+
+    (boot,) = json.loads(stdout)["boots"]
+    assert (0, ["exec_not_seen"]) == (child.returncode, boot["suspect"])
+    assert source == "tracefs" or vm.pid == boot["pid"]
+    seen = [mark["name"] for mark in boot["marks"]]
+    assert list(tiny.PROTOCOL) == [name for name in seen if name != "qemu_init_end"]
+
+
 def test_the_status_of_the_command_is_told(world: World, kvm: str) -> None:
     """It is the command's own affair, and a note of the table."""
     assert kvm
@@ -130,6 +150,38 @@ def test_enough_vms_end_it(world: World, source: str) -> None:
 
     assert (0, ["reached"] * 2) == (done.status, done.outcomes)
     assert any("still ran" in note for note in done.document["run"]["notes"])
+
+
+def test_a_vm_that_is_met_on_its_way_has_not_failed(world: World, source: str) -> None:
+    """Enough others were there: it is interrupted, shown as such again, and the recording is well."""
+    says = tiny.Write(0xE9, ord("x"))
+    begun = world.bios(*tiny.marks("fw_start"), says, tiny.Hang(), name="begun.bin")
+    words = (*tiny_qemu(begun, accelerator="kvm")[1:], "-debugcon", "file:said")
+    slow = " ".join((*_qemu(world).split()[:1], *words))
+    has_begun = "until test -s said; do sleep 0.05; done"
+    script = world.script(f"{slow} & {has_begun}; {_qemu(world, ends=False)}")
+
+    done = _record(world, source, "-n", "1", "--until", "linux_start_user", "--", script)
+
+    shown = world.qbt("show", "--json")
+    assert (0, ["interrupted", "reached"]) == (done.status, done.outcomes)
+    assert (0, ["interrupted", "reached"]) == (shown.status, shown.outcomes)
+
+
+def test_a_stranger_is_counted_and_named(world: World, kvm: str) -> None:
+    """A command may have a daemon start its VMs: -n counts all, and a note says which are not its own."""
+    assert kvm
+    words = ("-n", "1", "--until", "linux_start_user", "--", "sleep", "1000")
+    with world.start(*_asked(world, "perf_event"), *words) as child:
+        _wait_until_ready(child)
+        with subprocess.Popen(_qemu(world).split()) as vm:
+            vm.wait(DEADLINE_S)
+        stdout, _ = child.communicate(timeout=DEADLINE_S)
+
+    document = json.loads(stdout)
+    assert (0, [vm.pid]) == (child.returncode, [boot["pid"] for boot in document["boots"]])
+    said = f"-n counts all VMs: sleep did not start process {vm.pid} itself"
+    assert said in document["run"]["notes"]
 
 
 def test_time_ends_it(world: World, kvm: str) -> None:

@@ -24,6 +24,7 @@ TARGETS = ["target:sysinit", "target:basic", "target:multi-user", "target:graphi
 SYSTEMD = ["fw_start", "fw_do_boot", "linux_start_kernel", "linux_start_user", "systemd_start"]
 RECORDED = {
     "console-stock-kernel": ["fw_start", "fw_do_boot", "linux_start_kernel", "linux_start_user"],
+    "console-line-cut-by-video-mode": ["fw_start", "fw_do_boot", "linux_start_kernel"],
     "console-seabios-screen": ["fw_start", "fw_do_boot", "fw_do_boot", "fw_do_boot"],
     "console-systemd": [*SYSTEMD, *TARGETS, "login_prompt"],
     "console-systemd-quiet": [
@@ -198,6 +199,16 @@ def test_a_debug_build_of_ovmf_speaks_on_its_port() -> None:
     )
 
 
+def test_a_kernel_begins_on_a_cleared_screen() -> None:
+    """SeaBIOS sets the video mode before the end of the line that the kernel's setup code has written."""
+    probing = b"Probing EDD (edd=off to disable)... o"
+    mode = b"\x1bc\x1b[?7l\x1b[2J"
+    kernel = b"[    0.000000] Linux version 6.1.0-56-cloud-amd64\r\n"
+
+    assert ["linux_start_kernel"] == serial(probing + mode + kernel)
+    assert [] == serial(probing + kernel)
+
+
 def test_what_systemd_says_twice_is_one_mark() -> None:
     """In the kernel's log and on the console; after a reset the next boot has its own."""
     both = b"[    5.0] systemd[1]: Reached target basic.target - x.\n[  OK  ] Reached target basic.target\n"
@@ -232,7 +243,9 @@ def test_a_line_without_end_is_cut() -> None:
         (b"a\x1b[", "a"),
         (b"a\x1b[12", "a"),
         (b"a\x1b", "a"),
-        (b"\x1bc\x1b[?7l\x1b(Ba", "a"),
+        (b"b\x1bc\x1b[?7l\x1b(Ba", "b\na"),
+        (b"b\x1b[2Ja\x1b[J\x1b[K\x1b[1J", "b\na"),
+        (b"b\x1b[2", "b"),
         (b"\x1b]0;t\x1b\\a\x1b]0;t", "a"),
         (b"a\x1b[2;1Hb\x1bMc", "a\nb\nc"),
         (b"a\x00\x07\tb\x7f", "a\tb"),
@@ -240,7 +253,7 @@ def test_a_line_without_end_is_cut() -> None:
     ],
 )
 def test_escape_sequences_are_taken_out(line: bytes, text: str) -> None:
-    """Colours, titles, what has no picture; another line of the screen is another line."""
+    """Colours, titles, what has no picture; another line of the screen, or a new screen, is another line."""
     assert text == plain(line)
 
 

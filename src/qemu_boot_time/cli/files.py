@@ -4,7 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from qemu_boot_time.errors import HostError
+from qemu_boot_time.errors import HostError, UsageError
+from qemu_boot_time.host.files import why_not_writable
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -20,6 +21,22 @@ def write_whole(path: Path, content: str | bytes) -> None:
             _replace(path.resolve(), data)  # a link stays one
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}") from error
+
+
+def require_writable(path: Path, *, option: str) -> None:
+    """See whether :func:`write_whole` may write a file, and write nothing.
+
+    Raises UsageError that says why not: what takes long must not find that out at its end.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        refusal = why_not_writable(target)
+    else:
+        refusal = why_not_writable(target.parent)
+        if refusal and target.exists():
+            refusal = why_not_writable(target)
+    if refusal:
+        raise UsageError(f"{path}: {refusal}", hint=f"{option} takes a file that can be written")
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -13,6 +13,7 @@ import click
 
 from qemu_boot_time.cli import completing
 from qemu_boot_time.cli.alike import ANYWAY, INSISTING, SAME_DEFINITION
+from qemu_boot_time.cli.files import require_writable
 from qemu_boot_time.cli.options import Command
 from qemu_boot_time.errors import InputError, UsageError
 from qemu_boot_time.formats.budgets import BudgetsFile, read_budgets
@@ -149,9 +150,13 @@ def _with_options(function: Command, options: Sequence[Callable[[Command], Comma
 
 
 def _check_reports(gating: Gating, *, as_json: bool) -> None:
-    for path in filter(None, (gating.junit, gating.markdown)):
-        if path != _STDOUT and not path.parent.is_dir():
+    reports = {"--junit": gating.junit, "--markdown": gating.markdown}
+    for option, path in reports.items():
+        if path is None or path == _STDOUT:
+            continue
+        if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no directory {path.parent}", hint="make it first")
+        require_writable(path, option=option)
     if gating.junit and gating.markdown and gating.junit.resolve() == gating.markdown.resolve():
         raise UsageError(
             f"{gating.junit}: written to twice", hint="give each format a file of its own"

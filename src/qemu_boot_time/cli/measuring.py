@@ -3,7 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from qemu_boot_time.cli.output import Form, note, print_run, typed
 from qemu_boot_time.cli.progress import Board, Count
 from qemu_boot_time.errors import ExitStatus, HostError, QbtError, UsageError
 from qemu_boot_time.measure import Plan, measure
-from qemu_boot_time.model import Outcome, Run
+from qemu_boot_time.model import Run
 from qemu_boot_time.report.parts import counted
 from qemu_boot_time.sources.table import SOURCES
 from qemu_boot_time.store.directories import new_run_directory, runs_directory
@@ -32,7 +32,6 @@ from qemu_boot_time.store.load import definitions_of, load_run
 from qemu_boot_time.vm.command import (
     QemuCommand,
     accelerators,
-    has_own_control,
     parse,
 )
 
@@ -132,7 +131,6 @@ def measure_and_print(plan: Plan, printing: Printing, notes: Sequence[str] = ())
             discard()
         raise
     run = load_run(directory)
-    run = replace(run, notes=(*run.notes, *_advice(run, plan)))
     form = Form(printing.as_json, printing.verbose, gating=gating, waterfall=printing.waterfall)
     status = print_run(run, form)
     if len(run.profiles) < plan.profiles:  # a note of the run says why
@@ -203,42 +201,3 @@ def facts_of(plan: Plan, notes: Sequence[str]) -> RunFacts:
         notes=tuple(notes),
         host=msgspec.to_builtins(asdict(host.facts(qemu))),
     )
-
-
-_NO_MARK_IN_SCRIPT = (
-    'no mark: the script must end with exec qemu-system-x86_64 ... "$@", so that QEMU gets what the '
-    "sources add, and ends with it"
-)
-_NO_MARK_YET = "no mark: with -S and a monitor of your own, nobody but you starts the guest"
-_NO_MARK_IN_TIME = (
-    "no mark within {:g} s: a longer --timeout, if the guest is just slow; else nothing in it writes "
-    "one, or it does not get that far (under this accelerator)"
-)
-_NO_MARK = (
-    "no mark: nothing in this guest writes one. qbt build seabios linux makes pieces that do; "
-    "qbt patch list shows the patches. A stock guest is seen by --source plugin (with -accel tcg), by "
-    "what it prints (--source console), or by KVM (--source perf_event)"
-)
-_NO_LINE = (
-    "no mark: no line that is looked for came. The kernel needs console=ttyS0 in -append, and no quiet; "
-    "--match NAME=REGEX looks for a line of your own"
-)
-_WITHOUT_A_WORD = {Outcome.TIMEOUT, Outcome.QEMU_FAILED}
-
-
-def _advice(run: Run, plan: Plan) -> list[str]:
-    """Say what the failures have in common, where that is known."""
-    if any(boot.marks or boot.message or boot.outcome not in _WITHOUT_A_WORD for boot in run.boots):
-        return []
-    if not run.boots:
-        return []
-    reasons = {
-        _NO_MARK_IN_SCRIPT: plan.command.at is None,
-        _NO_MARK_YET: plan.command.has("-S") and has_own_control(plan.command),
-        _NO_LINE: not any(source.sees_port_writes for source in plan.sources),
-        _NO_MARK_IN_TIME.format(plan.timeout_s): all(
-            boot.outcome is Outcome.TIMEOUT for boot in run.boots
-        ),
-        _NO_MARK: True,
-    }
-    return [next(reason for reason, is_so in reasons.items() if is_so)]

@@ -24,7 +24,7 @@ from qemu_boot_time.cli.judging import (
     write_reports,
 )
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Outcome, Run
 
 if TYPE_CHECKING:
     from qemu_boot_time.report.parts import Screen, Signs
@@ -69,8 +69,14 @@ def print_run(run: Run, form: Form) -> int:
     write_reports(form.gating, [judgement])
     if run.damage:
         raise InputError(run.damage, hint=_DAMAGED)
-    all_well = all(boot.ok for boot in run.boots)
-    return status_of([judgement], ExitStatus.DONE if all_well else ExitStatus.BOOT_FAILED)
+    status = ExitStatus.DONE if _is_well(run) else ExitStatus.BOOT_FAILED
+    return status_of([judgement], status)
+
+
+def _is_well(run: Run) -> bool:
+    """Whether no boot failed: those that the user stopped have not, but they alone are no result."""
+    others = [boot for boot in run.boots if boot.outcome is not Outcome.INTERRUPTED]
+    return all(boot.ok for boot in others or run.boots)
 
 
 def _rendered(judgement: Judgement, form: Form) -> str:

@@ -81,7 +81,12 @@ class _Duration(click.ParamType[float]):
 @click.option(
     "--for", "seconds", type=_Duration(), metavar="TIME", help="How long: 60, 60s, 5m, 1h."
 )
-@click.option("-n", "--boots", type=WholeNumber(1), help="Until so many VMs have reached --until.")
+@click.option(
+    "-n",
+    "--boots",
+    type=WholeNumber(1),
+    help="Until so many VMs, whoever starts them, have reached --until.",
+)
 @source_option
 @options.kvm_console_option
 @out_option
@@ -225,12 +230,28 @@ def _facts(plan: RecordPlan) -> RunFacts:
 
 
 def _said(recorded: Recorded | None, plan: RecordPlan) -> tuple[str, ...]:
-    """Say how the command ended, where that is worth saying."""
-    if recorded is None or not plan.command or recorded.command_status == 0:
+    """Say how the command ended, and who got there that it has not started, where that is worth saying."""
+    if recorded is None or not plan.command:
         return ()
-    if recorded.command_status is None:
-        return (f"{plan.command[0]} still ran, and was ended",)
-    return (f"{plan.command[0]} ended with status {recorded.command_status}",)
+    return (*_strangers(recorded, plan), *_how_it_ended(recorded.command_status, plan.command[0]))
+
+
+def _strangers(recorded: Recorded, plan: RecordPlan) -> tuple[str, ...]:
+    """Say that others were counted: what asks a daemon for its VMs has none that descend from it."""
+    pids = ", ".join(map(str, recorded.strangers))
+    if not pids or plan.boots is None:
+        return ()
+    return (f"-n counts all VMs: {plan.command[0]} did not start process {pids} itself",)
+
+
+def _how_it_ended(status: int | None, command: str) -> tuple[str, ...]:
+    if status == 0:
+        return ()
+    return (
+        f"{command} still ran, and was ended"
+        if status is None
+        else f"{command} ended with status {status}",
+    )
 
 
 def _nothing(run: Run, plan: RecordPlan) -> BootError:

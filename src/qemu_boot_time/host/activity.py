@@ -5,7 +5,7 @@ import ctypes
 import os
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ _STEAL = 7
 _CPU_COLUMNS = 8
 _UTIME_AND_STIME = slice(11, 13)
 """Of /proc/PID/stat, counted after the closing parenthesis of the name."""
+_ENDED = {"Z", "X"}
+"""States of a process whose parent has not asked for its end yet, and of one that is gone."""
 _TIMEX_BYTES = 256
 """More than the 208 of struct timex on 64 bits."""
 _TIMEX_STATUS_OFFSET = 40
@@ -29,6 +31,19 @@ class Process:
 
     name: str
     ticks: int
+
+
+def names(root: Path = ROOT) -> Iterator[tuple[int, bytes]]:
+    """Give all processes that there are, and what the kernel calls them: at most 15 bytes each."""
+    for file in (root / "proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            yield int(file.parent.name), file.read_bytes().removesuffix(b"\n")
+
+
+def is_running(pid: int, root: Path = ROOT) -> bool:
+    """Say whether a process, or a thread, is there and has not ended yet (proc_pid_stat(5))."""
+    state = (text(root / f"proc/{pid}/stat") or "").rpartition(")")[2].split()[:1]
+    return bool(state) and state[0] not in _ENDED
 
 
 @dataclass(frozen=True, slots=True)

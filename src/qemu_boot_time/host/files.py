@@ -3,6 +3,7 @@
 And the one place for what must lie at a short path, or below the user's home.
 """
 
+import ctypes
 import os
 import pwd
 import tempfile
@@ -10,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qemu_boot_time.errors import HostError
+from qemu_boot_time.process.libc import LIBC
 
 ROOT = Path("/")
+_AT_FDCWD = -100
+_AT_EACCESS = 0x200
 _LONGEST_PARENT_BYTES = 80
 
 
@@ -83,6 +87,17 @@ def _home(variable: str) -> Path:
     if not home:
         raise HostError("this user has no home directory", hint=f"set HOME or {variable}")
     return Path(home)
+
+
+def why_not_writable(path: Path) -> str:
+    """Ask the kernel whether we may write a file, or make one in a directory, without doing so.
+
+    Gives its own words for why not; ``""`` where we may. :func:`os.access` keeps the reason to itself.
+    """
+    wanted = os.W_OK | (os.X_OK if path.is_dir() else 0)
+    if LIBC.faccessat(_AT_FDCWD, os.fsencode(path), wanted, _AT_EACCESS) == 0:
+        return ""
+    return os.strerror(ctypes.get_errno())
 
 
 def sockets_directory() -> tempfile.TemporaryDirectory[str]:

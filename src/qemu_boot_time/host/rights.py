@@ -7,7 +7,15 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu_boot_time.host.files import ROOT, as_int, number, online_cpus, pairs, text
+from qemu_boot_time.host.files import (
+    ROOT,
+    as_int,
+    number,
+    online_cpus,
+    pairs,
+    text,
+    why_not_writable,
+)
 from qemu_boot_time.host.perf_event import open_tracepoint
 from qemu_boot_time.host.probes import Probe
 
@@ -68,22 +76,20 @@ def tracefs(*, root: Path = ROOT) -> Probe:
 
 
 def tracefs_instances(*, root: Path = ROOT) -> Probe:
-    """Tell whether we may make a tracefs instance of our own, by making one and removing it.
+    """Tell whether we may make a tracefs instance of our own: asked, not tried.
 
-    Takes tens of milliseconds: the kernel waits for an RCU grace period.
+    One made for trying would stay behind where a signal ends us before it is removed.
     """
     names, found = tracefs(root=root), find_tracefs(root)
     if found is None or not names.ok:
         return names
-    directory = found.directory / "instances" / f"qbt-probe-{os.getpid()}"
-    try:
-        directory.mkdir()
-        directory.rmdir()
-    except OSError as error:
+    instances = found.directory / "instances"
+    refusal = why_not_writable(instances)
+    if refusal:
         remedy = "sudo qbt run ...; or --source debugcon, which needs no right"
-        what = f"{directory.parent}: {_who()} may not make an instance: {error.strerror}"
+        what = f"{instances}: {_who()} may not make an instance: {refusal}"
         return Probe(ok=False, what=what, remedy=remedy)
-    return Probe(ok=True, what=f"{_who()} may make instances in {directory.parent}")
+    return Probe(ok=True, what=f"{_who()} may make instances in {instances}")
 
 
 def remount_argv(where: Path | str, gid: int, mode: int = _GROUP_READS) -> tuple[str, ...]:

@@ -14,13 +14,13 @@ import msgspec
 from qemu_boot_time import process
 from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
 from qemu_boot_time.measure.plan import Plan
-from qemu_boot_time.model import EndedBy, Event
+from qemu_boot_time.model import EndedBy, Event, EventKind
 from qemu_boot_time.sources.base import Session, Source
 from qemu_boot_time.sources.kvm_trace import starters
 from qemu_boot_time.store.facts import StartFacts
 from qemu_boot_time.store.load import is_until
 from qemu_boot_time.vm.boot import RunningVm
-from qemu_boot_time.vm.command import has_own_control
+from qemu_boot_time.vm.command import has_own_control, is_said_by_qemu
 from qemu_boot_time.vm.opens import Opens
 from qemu_boot_time.vm.qmp import event_time_ns
 
@@ -28,8 +28,9 @@ _ORPHAN_POLL_S = 0.05
 _MESSAGE_BYTES = 8192
 _MOST_TOUCHES = 32
 _SAYS_NOTHING = re.compile(r": warning: |: terminating on signal |^\s*$")
+_GUEST_RUNS = {EventKind.ENTRY, EventKind.PORT_WRITE, EventKind.PASSED}
+"""Before, a QEMU that has no VM of KVM's yet, though its monitor has come, is one of TCG by its looks."""
 _KVM_GAVE_UP = "KVM internal error"
-_OF_QEMU = re.compile(r"(qemu(-[\w.-]+)?|kvm): ")
 
 
 @dataclass(slots=True)
@@ -59,7 +60,8 @@ class Watch:
             if not (source.by_index or self._is_ours(event)):
                 continue
             self.events.append(event)
-            self.accelerator = self.accelerator or self.vm.accelerator()
+            if event.kind in _GUEST_RUNS:
+                self.accelerator = self.accelerator or self.vm.accelerator()
             if self.mapper is not None:
                 self.mapper.saw(event, self.vm.qmp)
             if is_until(event, self.plan.rules) and self.ended_by is None:
@@ -228,6 +230,6 @@ def last_words(file: Path, program: str = "") -> str:
 
 def _names(line: str, program: str) -> bool:
     """Whether a line begins with the name of QEMU, or of the program in its place."""
-    if _OF_QEMU.match(line):
+    if is_said_by_qemu(line):
         return True
     return bool(program) and line.startswith(f"{Path(program).name}: ")

@@ -228,8 +228,9 @@ def _finished(
     stdout, stderr = out.decode(errors="replace"), err.decode(errors="replace")
     if child.returncode not in accept:
         last = (stderr.strip() or stdout.strip()).rpartition("\n")[2]
+        words = (" ".join(argv[:2]), f"exit status {child.returncode}", last)
         raise ProgramError(
-            f"{' '.join(argv[:2])}: exit status {child.returncode}: {last}",
+            ": ".join(filter(None, words)),
             returncode=child.returncode,
             output=stderr or stdout,
             hint=hint,

@@ -9,7 +9,9 @@ def facts_of(run: Run) -> dict[str, str]:
     return {
         "command": " ".join(run.command),
         "accelerator": run.accelerator,
-        "seen by": ", ".join(run.sources),
+        ("seen by" if any(boot.marks for boot in run.boots) else "watched by"): ", ".join(
+            run.sources
+        ),
         "host kernel": str(run.host.get("kernel") or ""),
         "CPU": str(run.host.get("cpu_model") or ""),
         "qbt": __version__,

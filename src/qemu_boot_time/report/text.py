@@ -129,10 +129,15 @@ def _headline(run: Run, summary: Summary) -> Text:
     words = [
         run.name,
         ", ".join(tried),
-        *(f"seen by {source}" for source in run.sources),
+        *(f"{_looked(run)} {source}" for source in run.sources),
         run.accelerator,
     ]
     return Text(printable(" · ".join(word for word in words if word)), style="bold")
+
+
+def _looked(run: Run) -> str:
+    """Say of a source that it saw the boots, where anything was seen of them."""
+    return "seen by" if any(boot.marks for boot in run.boots) else "watched by"
 
 
 def _tables(run: Run, summary: Summary, details: Details, screen: Screen) -> Iterator[Table]:

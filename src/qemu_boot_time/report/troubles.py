@@ -8,6 +8,8 @@ from qemu_boot_time.report.json import plain
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.stats.likeness import listed
 
+_WITHOUT_A_WORD = {Outcome.QEMU_FAILED: "it left without a mark"}
+"""What is said where QEMU said nothing."""
 FAILED, INTERRUPTED = "failed", "interrupted"
 
 
@@ -65,7 +67,8 @@ def _failure(boot: Boot) -> str:
     outcome = "" if boot.outcome is Outcome.INTERRUPTED else boot.outcome
     last = _last_mark(boot)
     came_to = f"after {last}" if last else ""
-    return f"{outcome} {came_to}".strip() + (f": {boot.message}" if boot.message else "")
+    why = boot.message or _WITHOUT_A_WORD.get(boot.outcome, "")
+    return f"{outcome} {came_to}".strip() + (f": {why}" if why else "")
 
 
 def _last_mark(boot: Boot) -> str:

@@ -112,6 +112,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     profiles: int = 0
     """In how many boots of their own, after those, the guest's exits are counted."""
     notes: tuple[str, ...] = ()
+    cut_short: tuple[int, ...] = ()
+    """Of a recording: the VMs that still ran, and had not got there, when enough others had or the user ended it."""
     host: dict[str, Any] = {}
 
     @property
@@ -213,6 +215,10 @@ class RunWriter:
     def noted(self, notes: tuple[str, ...]) -> None:
         """Add to ``run.json`` what a reader of the result must know."""
         self._write(msgspec.structs.replace(self._facts, notes=(*self._facts.notes, *notes)))
+
+    def met(self, vms: tuple[int, ...]) -> None:
+        """Say in ``run.json`` which VMs the end of a recording met on their way."""
+        self._write(msgspec.structs.replace(self._facts, cut_short=vms))
 
     def _write(self, facts: RunFacts) -> None:
         self._facts = facts

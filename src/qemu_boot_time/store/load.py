@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -18,6 +18,7 @@ from qemu_boot_time.model import (
     Event,
     EventKind,
     Inside,
+    Outcome,
     Profile,
     Purpose,
     Run,
@@ -44,6 +45,7 @@ from qemu_boot_time.store.facts import (
 from qemu_boot_time.store.inside import STREAM, read_handed_out
 from qemu_boot_time.store.precision import said, totals_of
 from qemu_boot_time.store.profile import read_profile
+from qemu_boot_time.store.silence import advice
 from qemu_boot_time.vm.command import accelerators, parse
 
 _EXEC_SLACK_NS = 50_000_000
@@ -102,7 +104,7 @@ def _started(directory: Path, facts: RunFacts, boots: Sequence[BootFacts], reque
         accelerator="/".join(_accelerators(facts, measured)),
         inside=tuple(_insides(facts, boots, events, request.raw)),
         profiles=tuple(_profiles(facts, boots, events, request.raw)),
-        notes=(*notes, *_precision(facts, found)),
+        notes=(*notes, *_precision(facts, found), *advice(facts, found)),
         definitions=definitions_of(facts),
         measurement=facts.interleaved.measurement if facts.interleaved else "",
         created=facts.created,
@@ -184,7 +186,7 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
     torn = (f"{each.damage}: what was seen after it is not there" for each in found if each.damage)
     return Run(
         name=directory.name,
-        boots=tuple(boots_of(events, rules_of(facts))),
+        boots=tuple(_cut_short(boots_of(events, rules_of(facts)), facts.cut_short)),
         sources=facts.sources,
         path=str(directory),
         command=facts.command,
@@ -194,6 +196,14 @@ def _recorded(directory: Path, facts: RunFacts, request: Arm) -> Run:
         created=facts.created,
         host=facts.host,
     )
+
+
+def _cut_short(boots: Sequence[Boot], vms: Collection[int]) -> Iterator[Boot]:
+    """Tell those that the end of the recording met on their way from those that ended too soon."""
+    last = {boot.pid: boot for boot in boots}  # process ids come again
+    for boot in boots:
+        was_met = boot.pid in vms and boot is last[boot.pid] and boot.outcome is Outcome.ENDED
+        yield replace(boot, outcome=Outcome.INTERRUPTED) if was_met else boot
 
 
 def _readable(source: Source, request: Arm, notes: list[str]) -> list[Event]:

@@ -15,6 +15,7 @@ from qemu_boot_time.errors import UsageError
 from qemu_boot_time.protocol import PORTS
 
 _QEMU = re.compile(r"^(?:qemu-system-(?P<arch>[\w-]+?)|qemu-kvm|kvm)$")
+_OF_QEMU = re.compile(r"(qemu(-[\w.-]+)?|kvm): ")
 _X86 = {"x86_64", "i386", "x86_64-microvm", "amd64"}
 _IOBASE = re.compile(r"\biobase=(0x[0-9a-fA-F]+|[1-9]\d*)")
 _DEBUGCON = re.compile(
@@ -82,6 +83,11 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield name, ""
         else:
             yield name, next(rest, "")
+
+
+def is_said_by_qemu(line: str) -> bool:
+    """Whether a line of a standard error begins with the name of QEMU, as its own do."""
+    return _OF_QEMU.match(line) is not None
 
 
 def parse(argv: Sequence[str]) -> QemuCommand:

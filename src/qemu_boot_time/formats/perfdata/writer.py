@@ -113,6 +113,13 @@ def clock_section(clock_id: int, *, clock_ns: int, realtime_ns: int) -> bytes:
     return struct.pack("<IIQQ", 1, clock_id, realtime_ns, clock_ns)
 
 
+def comm_record(event_id: int, pid: int, comm: bytes, *, time_ns: int) -> bytes:
+    """Say, as perf does of processes that are older than the recording, what one is called."""
+    name = comm + bytes(8 - len(comm) % 8)
+    trailer = _TRAILER.pack(pid, pid, time_ns, 0, 0, event_id)
+    return _record(RecordType.COMM, struct.pack("<ii", pid, pid) + name + trailer)
+
+
 def lost_record(event_id: int, lost: int, *, time_ns: int) -> bytes:
     """Say, as the kernel would once the ring has room again, that events were lost."""
     trailer = _TRAILER.pack(0, 0, time_ns, 0, 0, event_id)

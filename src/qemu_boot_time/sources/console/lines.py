@@ -25,14 +25,18 @@ _SEQUENCE = re.compile(
 """Control sequences (ECMA-48, 5.4), xterm's titles and what has no picture; one cut short too."""
 _OTHER_LINE = {("H", None), ("f", None), ("E", None), ("F", None), (None, "M"), (None, "E")}
 """The final bytes of those that go to another line of the screen."""
+_CLEARED = {"\x1bc", "\x1b[2J"}
+"""What leaves nothing of the line so far to be seen. SeaBIOS does so as the kernel sets the video mode, and may
+not have come to the end of the kernel's line before."""
 
 
 def _replaced(sequence: re.Match[str]) -> str:
-    return "\n" if (sequence["csi"], sequence["escape"]) in _OTHER_LINE else ""
+    goes_on = (sequence["csi"], sequence["escape"]) not in _OTHER_LINE
+    return "" if goes_on and sequence.group() not in _CLEARED else "\n"
 
 
 def plain(line: bytes) -> str:
-    """Give a line without its escape sequences; what goes to another line begins one."""
+    """Give a line without its escape sequences; what goes to another line, or clears all, begins one."""
     text = line.decode(errors="replace")
     return text if text.isprintable() else _SEQUENCE.sub(_replaced, text)
 

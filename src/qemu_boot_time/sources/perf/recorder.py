@@ -41,14 +41,16 @@ _PING_WITHIN_S = 5.0
 """A busy host has perf wait: without pings no mark ends a boot live."""
 _PIPE_BYTES = 1 << 16
 _USAGE_STATUS = 129
+_SYNTH = {False: "no", True: "task"}
 
 
 def record_argv(
-    found: Sequence[Tracepoint], *, control: tuple[int, int], pid: int | None, has_synth: bool
+    found: Sequence[Tracepoint], *, control: tuple[int, int], pid: int | None, synth: str
 ) -> tuple[str, ...]:
     """Give the command that records one VM (``pid``) or all (None) to its standard output.
 
-    What must be armed for one hit is left out: perf cannot. Never with ``--no-buffering``: it has each event wake perf through an
+    ``synth`` is what perf is to tell of processes that are there already (``no``, ``task``); empty: it
+    cannot be asked. What must be armed for one hit is left out: perf cannot. Never with ``--no-buffering``: it has each event wake perf through an
     interrupt, which is pending when the guest is entered, so that it leaves before its first
     instruction, is entered again at the reset vector, and so for ever.
     """
@@ -62,7 +64,7 @@ def record_argv(
         "-k",
         "CLOCK_MONOTONIC",
     ]
-    words += ["--synth=no"] if has_synth else []
+    words += [f"--synth={synth}"] if synth else []
     words += ["-D", "-1", "--control", f"fd:{control[0]},{control[1]}"]
     for each in each_event_once(found):
         words += ["-e", each.format.full_name]
@@ -77,12 +79,10 @@ def _argv_here(request: Arm, *, control: tuple[int, int], pid: int | None) -> tu
     console = request.asked.kvm_console
     found = find_tracepoints(tracefs.directory, request.vmm, console=console)
     offered = process.run(("perf", "record", "-h"), accept=(0, _USAGE_STATUS))
-    return record_argv(
-        found,
-        control=control,
-        pid=pid,
-        has_synth="--synth" in offered.stdout + offered.stderr,
-    )
+    has_synth = "--synth" in offered.stdout + offered.stderr
+    # VMs that others start may be there already, and are known by their names then.
+    synth = _SYNTH[request.parallel] if has_synth else ""
+    return record_argv(found, control=control, pid=pid, synth=synth)
 
 
 class Recorder:

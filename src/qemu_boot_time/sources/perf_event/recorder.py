@@ -12,6 +12,7 @@ from qemu_boot_time import __version__
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats.perfdata import writer
 from qemu_boot_time.formats.perfdata.abi import Feature
+from qemu_boot_time.host import activity
 from qemu_boot_time.host.files import online_cpus
 from qemu_boot_time.host.perf_event import Request, control
 from qemu_boot_time.host.rights import find_tracefs
@@ -68,7 +69,10 @@ class Recorder:
             if request.until in _quiet_marks(console=console):
                 self._ticks = periodic_timer(_LOOK_EVERY_NS)
                 stack.callback(os.close, self._ticks)
+            opened_ns = time.monotonic_ns()
             self._enable(found)
+            if request.parallel:
+                self._keep(self._names(opened_ns))
             self._undo = stack.pop_all()
 
     def _enable(self, found: Sequence[Tracepoint]) -> None:
@@ -82,6 +86,17 @@ class Recorder:
         self._until_mark = by_time[Enabled.UNTIL_MARK]
         for descriptor in by_time[Enabled.ALWAYS]:
             control(descriptor, Request.ENABLE)
+
+    def _names(self, time_ns: int) -> bytes:
+        """Give the processes that were there before: the kernel names those alone that come later.
+
+        Asked for when it does so already, and stamped before: so each that may run a VM is named.
+        """
+        event_id = state_of(self._cpus[0].descriptors[-1]).id
+        return b"".join(
+            writer.comm_record(event_id, pid, comm, time_ns=time_ns)
+            for pid, comm in activity.names()
+        )
 
     def readers(self) -> dict[int, Callable[[], list[Event]]]:
         """Give the descriptor that tells of marks, one that is readable once, now, and a clock.
