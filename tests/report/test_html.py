@@ -12,7 +12,7 @@ from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, numbers_of_json, numbers_of_page, page_run
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.exits import CounterSample
-from qemu_boot_time.model import Inside, Profile, Purpose, Run
+from qemu_boot_time.model import Clock, Inside, Profile, Purpose, Run
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.rows import MOST_POINTS, bars_of
@@ -59,6 +59,42 @@ def test_a_run_of_instructions() -> None:
     assert "kernel (instructions)" in [spec.get("title") for spec in page.data["charts"].values()]
 
 
+def test_the_waterfall_of_instructions() -> None:
+    """Bars are counts, on an axis of counts; the boot that ran most stands beside the one in the middle."""
+    page = page_of(counted_run([2000, 2002, 2009]))
+
+    text = "".join(page.text)
+    assert "median boot: boot 2, total 3,002 instructions" in text
+    assert "boot of most instructions: boot 3, total 3,009 instructions" in text
+    chart = page.data["charts"]["r0w1"]
+    bars = [(bar["name"], bar["begin"], bar["end"]) for bar in chart["datasets"]["bars"]]
+    assert [("exec..linux_start_kernel", 0, 1000), ("kernel", 1000, 3009)] == bars
+    x = chart["layer"][0]["encoding"]["x"]
+    assert ("instructions since the guest's first", 3009) == (x["title"], x["scale"]["domainMax"])
+
+
+def test_what_was_not_counted_has_no_bar() -> None:
+    """Nor is it what no phase explains: nobody knows."""
+    (counted,) = counted_run([2000]).boots
+    first, *others = counted.phases
+    unknown = replace(counted, phases=(replace(first, instructions=None), *others))
+
+    assert [("kernel", 1000, 3000)] == [
+        (bar.name, bar.begin, bar.end) for bar in bars_of(unknown, Clock.INSTRUCTIONS)
+    ]
+
+
+def test_a_boot_that_is_picked_is_drawn_in_its_own_clock() -> None:
+    """Of a page of two clocks, too."""
+    page = page_of(page_run(KERNELS, name="a"), counted_run([2000]))
+
+    assert {"time": "ms", "instructions": "instructions"} == {
+        name: each["unit"] for name, each in page.data["clocks"].items()
+    }
+    assert ["time", "instructions"] == [run["clock"] for run in page.data["runs"]]
+    assert [1000, 3000] == [at for _, at in page.data["runs"][1]["boots"][0][5]]
+
+
 def test_no_boot_counts() -> None:
     """The page says how they failed, and every boot can be picked."""
     page = page_of(page_run([]))
@@ -97,6 +133,23 @@ def test_the_boot_in_the_middle_and_the_slowest() -> None:
     charts = page.data["charts"]
     tops = [charts[i]["layer"][0]["encoding"]["x"]["scale"]["domainMax"] for i in ("r0w0", "r0w1")]
     assert [460, 460] == tops
+
+
+@pytest.mark.parametrize(
+    ("run", "role"),
+    [
+        (page_run([100]), "the only boot that counts: boot 1"),
+        (page_run([100, 100]), "median boot and slowest boot: boot 1"),
+        (counted_run([2000, 2000]), "median boot and boot of most instructions: boot 1"),
+    ],
+    ids=["one", "equal", "counted"],
+)
+def test_one_boot_that_stands_for_both_is_drawn_once(run: Run, role: str) -> None:
+    """The title says what it is."""
+    page = page_of(run)
+
+    assert role in "".join(page.text)
+    assert ["r0w0"] == [name for name in page.data["charts"] if name.startswith("r0w")]
 
 
 def test_an_a_and_a_b_have_one_scale() -> None:

@@ -110,7 +110,7 @@ def _extents(boots: Iterable[Boot], clock: Clock) -> _Extents:
         parts |= {_place(phase) for phase in split_at_total(boot.phases).parts}
         for phase in boot.phases:
             place = _place(phase)
-            begin, length = _begin(boot, phase, clock), phase.length(clock)
+            begin, length = begin_of(boot, phase, clock), phase.length(clock)
             if begin is not None and length is not None:
                 ends[place].append((begin, begin + length))
     found = {place: _middle(lie) for place, lie in ends.items()}
@@ -127,7 +127,7 @@ def _place(phase: Phase) -> Place:
     return Place(phase.name, phase.begin, phase.end)
 
 
-def _begin(boot: Boot, phase: Phase, clock: Clock) -> int | None:
+def begin_of(boot: Boot, phase: Phase, clock: Clock) -> int | None:
     """Give where on this clock a phase begins; a phase itself knows it in time alone."""
     if clock is Clock.TIME or phase.begin == EXEC:
         return phase.begin_ns

@@ -10,7 +10,7 @@ from qemu_boot_time.report.charts.parts import (
     chart,
     named_lines,
     number,
-    since_exec,
+    since_begin,
     word,
 )
 
@@ -53,7 +53,7 @@ def exits_over_time(boot: int, most_ns: int, devices: Sequence[str]) -> Spec:
         transform=calculated(at="datum.time / 1e6"),
         mark={"type": "line", "interpolate": "step-after"},
         encoding={
-            "x": since_exec("at", most_ns),
+            "x": since_begin("at", most_ns),
             "y": number("exits", title="exits", axis=axis(4)),
             "color": _colour(devices),
         },

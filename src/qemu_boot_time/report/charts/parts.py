@@ -123,10 +123,17 @@ def axis(ticks: int = 5, form: str = ",~r") -> Spec:
     return {"tickCount": ticks, "format": form}
 
 
-def since_exec(field: str, most_ns: int) -> Spec:
-    """Place something on the time of a boot: charts with the same ``most_ns`` have the same scale."""
-    scale = {"domainMax": most_ns / 1e6, "nice": False}
-    return number(field, title="ms since the exec of QEMU", scale=scale, axis=axis(6))
+_SINCE = {
+    Clock.TIME: "ms since the exec of QEMU",
+    Clock.INSTRUCTIONS: "instructions since the guest's first",
+}
+
+
+def since_begin(field: str, most: int, clock: Clock = Clock.TIME) -> Spec:
+    """Place something in a boot, on a clock: charts with the same ``most`` have the same scale."""
+    scale = {"domainMax": most / UNITS[clock][1], "nice": False}
+    ticks = axis(6) if clock is Clock.TIME else axis(4, "~s")
+    return number(field, title=_SINCE[clock], scale=scale, axis=ticks)
 
 
 def named_lines() -> Spec:

@@ -62,7 +62,7 @@ def to_html(runs: Sequence[Run], library: str, sides: Sides | None = None) -> st
     data = {
         "charts": content.charts,
         "runs": [drawn.every_boot(run) for run in runs],
-        "picked": charts.waterfall("the boot that was picked", 0, 1),
+        "clocks": drawn.of_clocks(clocks(runs)),
         "step": charts.STEP,
     }
     page: str = _template().render(
@@ -107,7 +107,6 @@ def _template() -> Any:
 def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
     details = [phase_details_of(run) for run in runs]
     specs: dict[str, Spec] = {}
-    most_ns = longest_of(runs)
     shown = {
         "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
         "sides": None if sides is None else _compared(sides, specs),
@@ -115,7 +114,7 @@ def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
         "distributions": _distributions(quantities_of(runs, details), runs, specs),
         "sampled": _sampled(runs),
         "runs": [
-            _run(run, each, f"r{i}", most_ns, specs)
+            _run(run, each, f"r{i}", longest_of(runs, run.clock), specs)
             for i, (run, each) in enumerate(zip(runs, details, strict=True))
         ],
     }
@@ -161,7 +160,7 @@ def _distributions(
 
 
 def _run(
-    run: Run, details: Details, prefix: str, most_ns: int, specs: dict[str, Spec]
+    run: Run, details: Details, prefix: str, most: int, specs: dict[str, Spec]
 ) -> dict[str, Any]:
     failed = sum(not boot.ok for boot in run.boots)
     return {
@@ -169,7 +168,7 @@ def _run(
         "name": printable(run.name),
         "boots": len(run.boots),
         "failed": failed,
-        "waterfalls": list(_typical(run, prefix, most_ns, specs)),
+        "waterfalls": list(_typical(run, prefix, most, specs)),
         "phases": tables.phase_table(run, details),
         "marks": tables.mark_table(run),
         "lines": tables.lines_of(run, details),
@@ -181,12 +180,14 @@ def _run(
     }
 
 
-def _typical(run: Run, prefix: str, most_ns: int, specs: dict[str, Spec]) -> Iterator[Chart]:
-    """Draw the boot in the middle and the slowest one, on the scale of all runs."""
+def _typical(run: Run, prefix: str, most: int, specs: dict[str, Spec]) -> Iterator[Chart]:
+    """Draw the boot in the middle and the slowest one, on the scale of all runs of this clock."""
     for i, each in enumerate(typical(run)):
         total = f"{number(each.total, run.clock)} {unit(run.clock)}"
         title = f"{each.role}: boot {each.boot.number}, total {total}"
-        specs[f"{prefix}w{i}"] = drawn.waterfall(title, bars_of(each.boot), most_ns)
+        specs[f"{prefix}w{i}"] = drawn.waterfall(
+            title, bars_of(each.boot, run.clock), most, run.clock
+        )
         yield Chart(f"{prefix}w{i}", title)
 
 
