@@ -66,11 +66,12 @@ def phase_table(run: Run, details: Details) -> Table:
 
 
 def mark_table(run: Run) -> Table:
-    """Give the numbers of each mark, in the order of their medians."""
+    """Give the numbers of each mark, in the order of a boot."""
     times = mark_times(run.boots, run.clock)
-    values = {printable(name): list(by_boot.values()) for name, by_boot in times.items()}
-    ordered = sorted(values, key=lambda name: stats_of(values[name]).median)
-    rows = [Row(name, tuple(_numbers_of(values[name], run.clock))) for name in ordered]
+    rows = [
+        Row(printable(name), tuple(_numbers_of(list(by_boot.values()), run.clock)))
+        for name, by_boot in times.items()
+    ]
     since = " since exec" if run.clock is Clock.TIME else ""
     return Table(f"mark ({unit(run.clock)}{since})", COLUMNS, tuple(rows))
 
