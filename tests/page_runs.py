@@ -24,6 +24,7 @@ from qemu_boot_time.model import (
 from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.report.exits import row_name
 from qemu_boot_time.stats.exits import ExitRow
+from qemu_boot_time.stats.quantities import Place, names_of
 
 MS = 10**6
 EVIL = "</script><script>window.caught = 1</script><img src=x onerror='window.caught = 1'>"
@@ -151,7 +152,6 @@ class Page(HTMLParser):
 
 _NAMES = ("n", "median_ns", "median_low_ns", "median_high_ns", "mean_ns", "min_ns", "max_ns")
 _PART_NAMES = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
-_UNACCOUNTED = "unaccounted"
 _TABLES = ("phase (ms)", "mark (ms since exec)", "part of ", "exits in ")
 """Headings: what they begin with."""
 
@@ -164,8 +164,6 @@ def numbers_of_page(page: Page) -> Numbers:
     found = {heading: _body(page, heading) for heading in _TABLES}
     for heading, counted in ((_TABLES[0], 7), (_TABLES[1], 7), (_TABLES[3], 3)):
         found[heading] = {name: cells[:counted] for name, cells in found[heading].items()}
-    # --json has no interval of it.
-    found[_TABLES[0]][_UNACCOUNTED][2:4] = ["", ""]
     return found
 
 
@@ -185,10 +183,9 @@ def _row_of(rows: list[list[str]], name: str) -> str:
 def numbers_of_json(document: Any) -> Numbers:
     """Give the same of what ``--json`` prints."""
     summary = document["summary"]
-    rest = {"name": _UNACCOUNTED, **summary["unaccounted"]}
     profile = document.get("profile") or {"phases": []}
     return {
-        _TABLES[0]: {row["name"]: _exact(row, _NAMES) for row in [*summary["phases"], rest]},
+        _TABLES[0]: {name: _exact(row, _NAMES) for name, row in phases_of(summary).items()},
         _TABLES[1]: {row["name"]: _exact(row, _NAMES) for row in summary["marks"]},
         _TABLES[2]: {row["name"]: _exact(row, _PART_NAMES) for row in summary["parts"]},
         _TABLES[3]: {
@@ -197,6 +194,15 @@ def numbers_of_json(document: Any) -> Numbers:
             for row in phase["rows"]
         },
     }
+
+
+def phases_of(summary: Any) -> dict[str, Any]:
+    """Give the rows of a summary's phases, and of what they leave of a total, by their names."""
+    rows = {
+        Place(row["name"], row["begin"], row["end"]): row
+        for row in [*summary["phases"], *summary["unaccounted"]]
+    }
+    return {name: rows[place] for place, name in names_of(rows).items()}
 
 
 def _exact(row: Any, names: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ def boot(index: int, firmware_ms: int) -> Boot:
 
 
 def counter(
-    device: str,
+    device: str | None,
     exits: int,
     outside_ns: int | None = None,
     *,

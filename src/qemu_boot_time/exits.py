@@ -21,18 +21,23 @@ class ExitKind(StrEnum):
 
 
 NO_DEVICE = "no device"
+"""Nobody answers there."""
+UNKNOWN_DEVICE = "device not known"
+"""There is no memory map that says who does."""
 PROCESSOR = "processor"
 NO_REASON = "reason not told"
 _MSRS = frozenset({ExitKind.MSR_READ, ExitKind.MSR_WRITE})
 
 
-def owner_of(device: str, kind: ExitKind, reason: str) -> str:
+def owner_of(device: str | None, kind: ExitKind, reason: str) -> str:
     """Say what exits are of, wherever they are shown: the device, else who else would have answered.
 
-    What is no access is of the host's word for it.
+    None: nobody knows the device. What is no access is of the host's word for it.
     """
     if kind is ExitKind.OTHER:
         return reason or NO_REASON
+    if device is None:
+        return UNKNOWN_DEVICE
     return device or (PROCESSOR if kind in _MSRS else NO_DEVICE)
 
 
@@ -46,8 +51,8 @@ class Counter:
     exits: int
     accesses: int
     """Of the device: an exit of a string instruction makes several."""
-    device: str = ""
-    """Whose port or address it is, as people call it (``fw_cfg``); empty: nobody's, or nobody knows."""
+    device: str | None = ""
+    """Whose port or address it is, as people call it (``fw_cfg``); empty: nobody's; None: nobody knows."""
     region: str = ""
     """QEMU's own name of that part of its memory map (``fwcfg``)."""
     reason: str = ""

@@ -80,6 +80,13 @@ def test_an_option_of_a_qemu_that_was_forgotten(world: World) -> None:
     assert (2, True) == (ours.status, ours.stderr.endswith("hint: qbt run --help\n"))
 
 
+def test_a_group_of_commands_alone_is_explained(world: World) -> None:
+    """As ``qbt`` alone is: by its help, line by line, and the status of a usage error."""
+    alone, asked = world.qbt("patch"), world.qbt("patch", "--help")
+
+    assert (2, "", asked.stdout) == (alone.status, alone.stderr, alone.stdout)
+
+
 def test_a_number_that_is_none(world: World) -> None:
     """Is told in words that are no programmer's."""
     boots, seconds = world.qbt("run", "-n", "x"), world.qbt("run", "--timeout", "x")

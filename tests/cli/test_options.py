@@ -77,6 +77,8 @@ def test_a_file_says_the_same(config: Path) -> None:
         {"phases": ("net=fw_start..up",)},
         {"phases": ("kernel=fw_start..fw_do_boot",)},
         {"phases": ("total=fw_start..fw_do_boot",)},
+        {"phases": ("unaccounted=fw_start..fw_do_boot",)},
+        {"phases": ("exec=fw_start..fw_do_boot",)},
     ],
 )
 def test_what_makes_no_sense_is_usage(words: dict[str, Any]) -> None:
@@ -96,6 +98,7 @@ def test_what_makes_no_sense_is_usage(words: dict[str, Any]) -> None:
         ("[marks]\n42 = 5", 2),
         ("[marks]\n42 = ['up']", 2),
         ("[phases]\nnet = 5", 2),
+        ("[phases]\nunaccounted = 'exec..fw_start'", 2),
         ("[phases]\nnet = ['exec', 5]", 2),
         ("[phases]\nnet = ['exec']", 2),
         ("[phases]\nnet = {a = 1, b = 2}", 2),

@@ -48,6 +48,18 @@ def test_an_observer_that_cannot_be(words: list[str], what: str) -> None:
     assert refusal.hint
 
 
+def test_without_a_command_there_is_nothing_to_boot() -> None:
+    """The hint shows this command, and no other."""
+    result = CliRunner().invoke(overhead.command, (), standalone_mode=False)
+
+    refusal = result.exception
+    assert isinstance(refusal, UsageError)
+    assert ("no command to boot", "qbt overhead -- qemu-system-x86_64 ...") == (
+        refusal.what,
+        refusal.hint,
+    )
+
+
 def test_seconds_to_settle_are_a_number() -> None:
     """No range holds one that is none, and nobody can wait for it."""
     words = ("--settle", "nan", "--observer", "sleep 9", "--", "qemu-system-x86_64")

@@ -76,6 +76,7 @@ def test_without_a_format(tmp_path: Path) -> None:
         (("--csv", "nowhere/x"), "nowhere/x: there is no directory nowhere"),
         (("--csv", "x", "--bmf", "./x"), "x: written to twice"),
         (("--csv", "-", "--bmf", "-"), "-: written to twice"),
+        (("--csv", "x", "--csv", "y"), "--csv: given twice"),
     ],
 )
 def test_what_can_never_be_written(words: tuple[str, ...], trouble: str, tmp_path: Path) -> None:
@@ -122,6 +123,19 @@ def test_boots_that_failed_are_told_of(tmp_path: Path) -> None:
         done.status,
         done.stderr,
     )
+
+
+def test_boots_that_end_elsewhere_are_told_of(tmp_path: Path) -> None:
+    """Where a format takes one total a run, by how many it has; where it takes all, nothing is said."""
+    world = World(tmp_path, tmp_path)
+    (tmp_path / "a.csv").write_text("fw_start,fw_do_boot\n1,2\n1,\n1,2\n")
+
+    some = world.qbt("report", "a.csv", "--hyperfine", "-")
+    every = world.qbt("report", "a.csv", "--bmf", "-")
+
+    said = "a.csv: --hyperfine has the 2 of 3 boots that end at fw_do_boot, as most do"
+    assert (0, f"warning: {said}\n", "") == (some.status, some.stderr, every.stderr)
+    assert [0.002, 0.002] == some.document["results"][0]["times"]
 
 
 def test_a_table_and_its_report_have_the_same_numbers(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boots import booted, marks, seen, wrote
+from profiles import counter, failed, profiled
 from qemu_boot_time.errors import ExitStatus, InputError
+from qemu_boot_time.exits import CounterSample
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.inputs.document import open_document
 from qemu_boot_time.model import (
@@ -29,11 +31,13 @@ from qemu_boot_time.model import (
     Run,
 )
 from qemu_boot_time.phases import Rules, boots_of
+from qemu_boot_time.report.exports import perfetto
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import Showing, to_text
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, make_run
 
+_DATA = Path(__file__).parents[1] / "data"
 _ALL = Showing(every_boot=True, stats=True)
 
 
@@ -126,6 +130,67 @@ def test_numbers_from_elsewhere(name: str, content: str, kind: Kind, tmp_path: P
 def test_a_run_without_boots(tmp_path: Path) -> None:
     """It is one all the same."""
     assert Run("empty", ()) == again(Run("empty", ()), tmp_path)
+
+
+def test_a_profile(tmp_path: Path) -> None:
+    """Its boots, counters, samples and notes; one that failed; the CPU time that its cost is told in."""
+    sample = CounterSample(3, "fw_cfg", 7)
+    run = profiled(
+        [counter("fw_cfg", 7, 12, region="fwcfg"), counter(None, 1)], [counter("ide", 2)]
+    )
+    first, second = run.profiles
+    run = replace(run, profiles=(replace(first, samples=(sample,)), second, failed(9)))
+
+    found = again(run, tmp_path)
+
+    assert run == found
+    assert to_text(run) == to_text(found)
+
+
+@pytest.mark.parametrize("recorded", ["exits-software", "exits-svm"])
+def test_a_profile_is_drawn_again_as_it_was(recorded: str, tmp_path: Path) -> None:
+    """A recorded one: the same document, and the same trace for Perfetto."""
+    run = load_run(_DATA / recorded)
+
+    found = again(run, tmp_path)
+
+    assert run.profiles == found.profiles
+    assert to_json(run) == to_json(found)
+    assert perfetto.export([run]) == perfetto.export([found])
+
+
+def test_a_profile_without_its_boots_is_left_out(tmp_path: Path) -> None:
+    """As documents had it that did not carry them yet; the rest is read, and the reader is told."""
+    document = json.loads(to_json(profiled([counter("ide", 2)])))
+    del document["profile"]["boots"][0]["boot"]
+    (tmp_path / "old.json").write_text(json.dumps(document))
+
+    found = open_document(tmp_path / "old.json")
+
+    assert (3, ()) == (len(found.boots), found.profiles)
+    assert ("this document has a profile, but not its boots: print it again",) == found.notes
+
+
+@pytest.mark.parametrize("where", ["exits", "accesses", "outside_ns"])
+def test_counts_that_no_boot_can_have(where: str, tmp_path: Path) -> None:
+    """They would not fit what is made of them; the boot is told."""
+    impossible: dict[str, Any] = {where: _MOST + 1}
+    run = profiled([replace(counter("ide", 2), **impossible)])
+
+    error = refused(tmp_path, to_json(run))
+
+    assert error.what.endswith(": boot 4: a number that no boot has")
+
+
+def test_a_profiled_boot_is_no_measured_one(tmp_path: Path) -> None:
+    """Boots are told apart by their numbers, those that were profiled too."""
+    run = profiled([counter("ide", 2)])
+    (profile,) = run.profiles
+    same = replace(profile, boot=replace(profile.boot, index=0))
+
+    error = refused(tmp_path, to_json(replace(run, profiles=(same,))))
+
+    assert error.what.endswith(": 2 boots have the index 0")
 
 
 def test_what_looked_inside_does_not_come_back(tmp_path: Path) -> None:

@@ -146,15 +146,16 @@ def picks(browser: Browser, name: str) -> bool:
 
 def page_of(*runs: Run) -> str | bytes:
     """Render runs beside each other."""
-    return exporter("html", library=chart_library())(runs)
+    with chart_library() as library:
+        return exporter("html", library=library)(runs)
 
 
 def pair() -> str | bytes:
     """Render an A and a B."""
     slower = page_run([each + 30 for each in KERNELS], name=EVIL)
-    return pair_exporter("html", library=chart_library())(
-        Pair(page_run(KERNELS), slower, ("another host",))
-    )
+    with chart_library() as library:
+        export = pair_exporter("html", library=library)
+        return export(Pair(page_run(KERNELS), slower, ("another host",)))
 
 
 PAGES: Mapping[str, Callable[[], str | bytes]] = {

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ from qemu_boot_time.store.load import load_run
 from qemu_boot_time.vm.command import parse
 
 pytestmark = pytest.mark.real
+
+_UTIME = 13
+"""The place of the time spent in user mode in /proc/PID/stat, in ticks (proc(5))."""
 
 
 def guest(world: World, accelerator: str = "tcg") -> tuple[str, ...]:
@@ -143,10 +147,41 @@ def test_what_an_observer_leaves_behind_is_ended(world: World, then: str) -> Non
     assert [] == world.leftovers()
 
 
+@pytest.mark.parametrize("how", ["", "setsid "])
+def test_what_an_observer_detaches_meanwhile_is_none_of_the_boots(world: World, how: str) -> None:
+    """Boots end with their guest, however many helpers are left behind while one goes on; none of those stays."""
+    observer = f"sh -c 'while :; do ({how}sleep 61 &); sleep 0.05; done'"
+    words = ("--observer", observer, "--settle", "0.3", "-n", "2", "--out", "out")
+
+    done = world.qbt("overhead", *words, "--", *guest(world))
+
+    assert done.status in {ExitStatus.DONE, ExitStatus.NO}, done.stderr
+    alone, watched = map(load_run, sides(world))
+    outcomes = [[boot.outcome for boot in run.boots] for run in (alone, watched)]
+    assert [[Outcome.REACHED] * 2] * 2 == outcomes
+    assert [] == world.leftovers()
+
+
+def test_a_helper_that_has_worked_is_not_charged(world: World) -> None:
+    """It was detached, and ended, while the guest slept: its CPU time is not in the boot's."""
+    asleep = tiny_qemu(world.bios(*tiny.marks("fw_start")))
+    burn = "i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done; cat /proc/$$/stat >took"
+    observer = world.script(f"(sh -c '{burn}' &)\nwhile :; do sleep 0.1; done", "observer")
+    words = ("--observer", observer, "--settle", "0", "--timeout", "8", "-n", "1", "--out", "out")
+
+    world.qbt("overhead", *words, "--", *asleep)
+
+    (boot,) = read_facts(sides(world)[1])[1]
+    (took,) = sides(world)[1].glob("raw/*/took")
+    assert boot.cpu_ns is not None
+    ticks = int(took.read_text().split()[_UTIME])
+    assert 0 < boot.cpu_ns < ticks * 10**9 // os.sysconf("SC_CLK_TCK")
+
+
 def test_an_observer_leaves_with_us(world: World) -> None:
-    """Killed outright in the middle of a boot, we leave neither it nor what it has started."""
+    """Killed outright in the middle of a boot, we leave neither it nor what it has started, wherever that went."""
     endless = tiny_qemu(world.bios(*tiny.marks("fw_start")))
-    observer = "sh -c 'sleep 61 & echo begun >seen; wait'"
+    observer = "sh -c 'sleep 61 & (setsid sleep 62 &); echo begun >seen; wait'"
     watched_first = next(seed for seed in range(99) if next(block_orders(2, seed))[0])
     words = (
         "--observer",

@@ -47,6 +47,29 @@ def test_without_times_counts_must_do() -> None:
     assert "firmware: 3 exits, 2 port writes of no device at 0x1-0x2" in section(run)
 
 
+def test_what_nobody_knows_is_not_called_nobodys() -> None:
+    """Without a memory map there may be a device; the sentence and the table say that it is not known."""
+    run = profiled([counter(None, 2, 3 * MS, kind=ExitKind.PORT_WRITE)])
+
+    lines = section(run)
+
+    said = "15.0% in 2 port writes at 0x1-0x2 (device not known)"
+    assert said in " ".join(lines)
+    assert any(line.startswith("device not known at 0x1-0x2, port write ") for line in lines)
+
+
+def test_boots_without_a_map_are_not_mixed_with_others() -> None:
+    """Their rows are of no device, so each device would look as if half of the boots had none of its exits."""
+    unmapped = [counter(None, 6, 9 * MS)]
+    mixed = profiled([counter("ide", 4, MS)], unmapped, [counter("ide", 4, MS)])
+
+    lines = section(mixed)
+
+    assert ["exits: 2 boots that do not count", "left out: boot 5 (devices not known)"] == lines[:2]
+    assert "firmware: 5.0% of its time outside, in 4 exits; 5.0% in 4 port reads of ide" in lines
+    assert "exits: 1 boot that does not count" == section(profiled(unmapped))[0]
+
+
 def test_registers_are_the_processors() -> None:
     """No device has them."""
     run = profiled([counter("", 1, kind=ExitKind.MSR_READ)])

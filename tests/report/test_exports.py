@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from boots import marks, times
 from budgets import counted_run, run_of
 from qemu_boot_time.errors import HostError, InputError
+from qemu_boot_time.host.drawing import pen
 from qemu_boot_time.host.libraries import EXTRA
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.model import Boot, Inside, Mark, Outcome, Phase, Purpose, Run, Span
@@ -146,6 +147,12 @@ def test_pyperf_loads_its_file(tmp_path: Path) -> None:
     assert tuple(ms / 1000 for ms in KERNELS_MS) == kernel.get_values()
     assert (6, "second") == (kernel.get_nrun(), kernel.get_unit())
     assert "qemu -m 1G" == kernel.get_metadata()["command"]
+
+
+def test_pyperf_of_phases_that_took_nothing() -> None:
+    """There are phases; that pyperf takes none of them is what is wrong."""
+    with pytest.raises(InputError, match="night: no phase takes more than 0 in each boot"):
+        rendered("pyperf", replace(with_marks(marks(fw_start=0)), name="night"))
 
 
 def test_pyperf_loads_instructions(tmp_path: Path) -> None:
@@ -313,6 +320,36 @@ def test_folded_initcalls_of_modules_lie_in_what_went_on_then() -> None:
     ] == rendered("folded", run).splitlines()[2:]
 
 
+def test_folded_initcalls_before_all_phases_are_unaccounted_for() -> None:
+    """So are those between two phases: only what nothing follows comes after all."""
+    boot = boot_of_marks(
+        marks(qemu_init_end=10, fw_start=30, fw_do_boot=40), index=0, rules=Rules()
+    )
+    spans = tuple(Span(f"at_{at}", at, at + 1, "a", "trace_event") for at in (-5, 15, 35, 40))
+    run = Run("night", (boot,), inside=(Inside(Purpose.INITCALLS, boot, spans),))
+
+    lines = [line for line in rendered("folded", run).splitlines() if "at_" in line]
+    assert {
+        "at_-5": "unaccounted",
+        "at_15": "unaccounted",
+        "at_35": "firmware",
+        "at_40": "after all phases",
+    } == {line.split(";")[-1].split()[0]: line.split(";")[1] for line in lines}
+
+
+def test_folded_stacks_of_several_runs_stay_apart() -> None:
+    """Also where one's name ends like another's: each has a root of its own."""
+    (boot,) = run_of([100]).boots
+    inside = (Inside(Purpose.UNITS, boot, (Span("a.service", 50, 70, "userspace", "systemd"),)),)
+    runs = [replace(run_of([100], name=name), inside=inside) for name in ("boota", "a")]
+
+    lines = rendered("folded", *runs).splitlines()
+    roots = [tuple(line.rpartition(" ")[0].split(";")[:2]) for line in lines]
+    phases = ("exec..linux_start_kernel", "kernel")
+    expected = [(name, each) for name in ("boota", "a") for each in (*phases, "inside: units")]
+    assert expected == list(dict.fromkeys(roots))
+
+
 def test_folded_units_lie_in_the_stages_that_systemd_tells_of() -> None:
     """Where a guest tells of stages, those are the frames, not the phases."""
     (boot,) = run_of([100]).boots
@@ -375,10 +412,11 @@ def test_text_from_elsewhere_reaches_no_terminal_as_it_is(name: str) -> None:
     """No control character, whatever names a guest, a file or a user gives."""
     run = with_marks((Mark(EVIL, 5, "table"),))
     run = replace(run, name=EVIL, command=("qemu", EVIL), created=CREATED)
-    needs = FORMATS[name].needs
-    handed = {} if needs is Needs.NOTHING else {str(needs): ""}
 
-    content = exporter(name, **handed)([run])
+    with pen() as drawing:
+        handed: dict[Needs, dict[str, Any]]
+        handed = {Needs.NOTHING: {}, Needs.LIBRARY: {"library": str}, Needs.PEN: {"pen": drawing}}
+        content = exporter(name, **handed[FORMATS[name].needs])([run])
 
     if isinstance(content, str):
         assert {"\n", "\t"} >= {c for c in content if not c.isprintable() and c != "\u202e"}

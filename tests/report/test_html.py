@@ -3,16 +3,17 @@
 import base64
 import hashlib
 import json
-import sys
 from dataclasses import replace
 
 import pytest
 
+from boots import marks
 from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, numbers_of_json, numbers_of_page, page_run
-from qemu_boot_time.errors import HostError
 from qemu_boot_time.exits import CounterSample
-from qemu_boot_time.model import Clock, Inside, Profile, Purpose, Run
+from qemu_boot_time.host.drawing import Picture, pen
+from qemu_boot_time.model import Clock, Inside, Phase, Profile, Purpose, Run
+from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.rows import MOST_POINTS, bars_of
@@ -24,12 +25,12 @@ SCRIPT = "window.vegaEmbed = 0;"
 
 def page_of(*runs: Run) -> Page:
     """Render runs beside each other."""
-    return Page.of(exporter("html", library=SCRIPT)(runs))
+    return Page.of(exporter("html", library=lambda: SCRIPT)(runs))
 
 
 def compared(first: Run, second: Run, *warnings: str) -> Page:
     """Render an A and a B."""
-    return Page.of(pair_exporter("html", library=SCRIPT)(Pair(first, second, warnings)))
+    return Page.of(pair_exporter("html", library=lambda: SCRIPT)(Pair(first, second, warnings)))
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ def test_the_numbers_are_those_of_json() -> None:
 
 def test_numbers_are_shown_in_milliseconds() -> None:
     """To the microsecond, where a person reads them."""
-    content = exporter("html", library=SCRIPT)([page_run(KERNELS)])
+    content = exporter("html", library=lambda: SCRIPT)([page_run(KERNELS)])
 
     assert f'<data value="{112 * MS}">112.000</data>' in str(content)
 
@@ -121,6 +122,14 @@ def test_the_bars_of_a_boot() -> None:
         ("kernel", "phase", 60, 160),
         ("to_user", "own", 32, 160),
     ] == [(name, kind, begin // MS, end // MS) for name, kind, begin, end in bars]
+
+
+def test_the_parts_of_a_start_without_a_first_entry() -> None:
+    """They lie below the first phase, whatever its name."""
+    seen = boot_of_marks(marks(fw_start=40, fw_do_boot=50), index=0, rules=Rules())
+    one = replace(seen, parts=(Phase("devices", "exec", "loading", 0, 20),))
+
+    assert ["exec..fw_start", "\u21b3 devices", "firmware"] == [bar.name for bar in bars_of(one)]
 
 
 def test_the_boot_in_the_middle_and_the_slowest() -> None:
@@ -413,7 +422,7 @@ def test_text_of_a_guest_stays_text() -> None:
 
 def test_control_characters_are_written_out() -> None:
     """Nothing turns the direction of a page's text."""
-    content = exporter("html", library=SCRIPT)([page_run([100], name="a\u202eb")])
+    content = exporter("html", library=lambda: SCRIPT)([page_run([100], name="a\u202eb")])
 
     assert "\u202e" not in str(content)
     assert "a\\x202eb" in str(content)
@@ -438,7 +447,8 @@ def test_an_svg_has_waterfalls_and_distributions() -> None:
     """Colours are written out, for no style sheet is there; names of a guest are text."""
     run = replace(page_run(KERNELS, name=EVIL))
 
-    content = str(exporter("svg")([run]))
+    with pen() as drawing:
+        content = str(exporter("svg", pen=drawing)([run]))
 
     assert content.startswith("<svg")
     assert "slowest boot, boot 7, total 460.000 ms" in content
@@ -449,7 +459,8 @@ def test_an_svg_has_waterfalls_and_distributions() -> None:
 
 def test_a_png_is_one() -> None:
     """By its first bytes."""
-    content = exporter("png")([page_run([100, 104])])
+    with pen(scale=2) as drawing:
+        content = exporter("png", pen=drawing)([page_run([100, 104])])
 
     assert b"\x89PNG" == bytes(content[:4])  # type: ignore[arg-type]  # bytes
 
@@ -459,8 +470,9 @@ def test_a_picture_of_an_a_and_a_b() -> None:
     slower = page_run([each + 30 for each in KERNELS], name="new")
     pair = Pair(page_run(KERNELS), slower, ("another host",))
 
-    content = str(pair_exporter("svg")(pair))
-    pixels = pair_exporter("png")(pair)
+    with pen(scale=2) as drawing:
+        content = str(pair_exporter("svg", pen=drawing)(pair))
+        pixels = pair_exporter("png", pen=drawing)(pair)
 
     texts = [each.partition("<")[0] for each in content.split(">")]
     told = [text for text in texts if text.strip()]
@@ -470,28 +482,17 @@ def test_a_picture_of_an_a_and_a_b() -> None:
     assert b"\x89PNG" == bytes(pixels[:4])  # type: ignore[arg-type]  # bytes
 
 
-def test_a_drawing_is_made_once_for_both_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drawing_is_made_once_for_both_pictures() -> None:
     """The pixels are those of the drawing."""
     drawn = []
 
-    def draw(spec: object) -> str:
+    def draw(spec: object) -> Picture:
         drawn.append(spec)
-        return "<svg/>"
+        return Picture("<svg/>", b"pixels")
 
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", draw)
-    monkeypatch.setattr("vl_convert.svg_to_png", lambda svg, scale: f"{svg} {scale}".encode())
     runs = [page_run([100, 104])]
 
-    both = [exporter(name)(runs) for name in ("svg", "png")]
+    both = [exporter(name, pen=draw)(runs) for name in ("svg", "png")]
 
-    assert ["<svg/>", b"<svg/> 2"] == both
+    assert ["<svg/>", b"pixels"] == both
     assert 1 == len(drawn)
-
-
-@pytest.mark.parametrize("name", ["svg", "png"])
-def test_a_picture_without_its_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra that brings it is named."""
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-
-    with pytest.raises(HostError, match="vl-convert-python is not installed"):
-        exporter(name)([page_run([100])])

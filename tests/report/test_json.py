@@ -65,11 +65,11 @@ def test_every_time_is_an_integer() -> None:
 
 
 def test_an_unknown_exec_is_null() -> None:
-    """Nobody saw it: that is no zero."""
+    """Nobody saw it: that is no zero, and nothing is unaccounted for."""
     run = Run("late", tuple(boots_of([*booted()][1:], Rules())))
 
     assert document(run)["boots"][0]["exec_ns"] is None
-    assert document(run)["summary"]["unaccounted"] is None
+    assert document(run)["summary"]["unaccounted"] == []
 
 
 def test_instructions_are_there_where_they_were_counted() -> None:
@@ -107,6 +107,13 @@ def test_names_that_are_no_utf8_wherever_they_are() -> None:
     assert {"p\\udc80": ["a\\udc80", "b\\udc80"]} == found["run"]["definitions"]["phases"]
     for phase in (told["phases"][-1], told["parts"][0], summary["phases"][-1], summary["parts"][0]):
         assert ("p\\udc80", "a\\udc80") == (phase["name"], phase["begin"])
+
+
+def test_keys_that_are_numbers_beside_names_that_are_no_utf8() -> None:
+    """Marks are defined by their values; JSON writes these as text."""
+    run = Run("x", (), definitions=Definitions(names={42: "m\udc80"}))
+
+    assert {"42": "m\\udc80"} == document(run)["run"]["definitions"]["names"]
 
 
 def test_what_a_run_means_and_where_it_was_measured() -> None:

@@ -52,7 +52,7 @@ def test_marks_and_their_own_deltas() -> None:
 
 
 def test_phases_and_their_share() -> None:
-    """The share is that of the mean total; what no phase explains has a line."""
+    """The share is that of the total; what no phase explains has a line."""
     boots = boots_of([*booted(1000)], Rules())
 
     text = shown(boots)
@@ -106,14 +106,16 @@ def test_so_few_boots_have_no_interval() -> None:
 
 
 def test_totals_that_end_elsewhere_say_where() -> None:
-    """Two ends are two definitions."""
+    """Two ends are two definitions, and so is what either leaves unexplained."""
     boots = boots_of([*booted(1000, (1, 5)), *booted(2000, vm=2), *booted(3000, vm=3)], Rules())
 
     text = shown(boots)
 
     assert "(exec..linux_start_user)" in text
     assert 2 == sum(line.startswith("total") for line in text.splitlines())
-    assert 1 == len(lines(text, "unaccounted"))
+    assert ["(exec..linux_start_user)", "(exec..fw_do_boot)"] == [
+        cells[1] for cells in lines(text, "unaccounted")
+    ]
 
 
 def test_marks_without_an_exec_say_so() -> None:

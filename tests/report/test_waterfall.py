@@ -89,7 +89,8 @@ def test_what_comes_after_the_last_phase_is_drawn() -> None:
 def test_what_a_phase_of_some_boots_covers_is_no_gap() -> None:
     """Boots may see different marks; the longer phase hides the shorter one within."""
     lines = drawn(
-        boot(fw_start=10, linux_start_kernel=40), boot(index=1, fw_start=12, fw_do_boot=20, up=40)
+        boot(rules=Rules(until="up"), fw_start=10, linux_start_kernel=40, up=40),
+        boot(index=1, fw_start=12, fw_do_boot=20, up=40),
     )
 
     assert ["#", ""] == [
@@ -154,13 +155,16 @@ def test_a_total_of_no_length() -> None:
 
 
 def test_totals_that_end_elsewhere_say_where() -> None:
-    """Each has its bar; what no phase explains has one."""
-    lines = drawn(boot(fw_start=10), boot(index=1, fw_start=10, linux_start_user=40))
+    """Each has its bar, and what no phase of its own boots explains."""
+    lines = drawn(boot(fw_start=10), boot(index=1, fw_start=10, up=40))
 
-    assert ["total (exec..fw_start)", "total (exec..linux_start_user)"] == [
+    assert ["total (exec..fw_start)", "total (exec..up)"] == [
         line[:30].strip() for line in lines if line.startswith("total")
     ]
-    assert 1 == sum(line.startswith("unaccounted") for line in lines)
+    rests = {line[:28].strip(): line[28:] for line in lines if line.startswith("unaccounted")}
+    assert {"unaccounted (exec..fw_start)": 0, "unaccounted (exec..up)": 17} == {
+        name: bar.count("#") for name, bar in rests.items()
+    }
 
 
 def test_long_names_leave_room_for_bars() -> None:

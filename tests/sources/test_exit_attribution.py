@@ -112,6 +112,24 @@ def test_an_address_may_change_hands() -> None:
     assert {("firmware", "virtio"): 1, ("loader", "usb"): 1} == places(found)
 
 
+def test_a_map_near_in_time_goes_before_a_far_one() -> None:
+    """Where the next map shows nobody, the one just before does, whatever comes there much later."""
+    vga, nobody, nvme = (
+        ports(*regions, at_ns=ZERO + at_ms * MS)
+        for regions, at_ms in (
+            ([(0x700, 0x73F, "vga")], 1),
+            ([], 3),
+            ([(0x700, 0x73F, "nvme"), (0x740, 0x77F, "serial")], 5),
+        )
+    )
+
+    found = profile(
+        *(pio(ZERO + 2 * MS, 0x700), pio(ZERO + 2 * MS + 1, 0x740)), maps=(vga, nobody, nvme)
+    )
+
+    assert {("firmware", "vga"): 1, ("firmware", "serial"): 1} == places(found)
+
+
 def test_nobodys_addresses_have_no_device() -> None:
     """Neither has memory that no map shows; registers of the processor may have a name."""
     found = profile(
@@ -229,5 +247,29 @@ def test_what_cannot_be_told_is_said() -> None:
     no_map = profile(pio(ZERO + 2 * MS, 0x510), maps=())
 
     assert "no exit was seen" in nothing.notes[0]
-    assert [""] == [counter.device for counter in no_map.counters]
     assert "no device has a name" in no_map.notes[-1]
+
+
+def test_without_a_map_nobody_knows_whose_an_address_is() -> None:
+    """It is not said that nobody answers; marks and registers are known all the same."""
+    found = profile(
+        *(pio(ZERO + 2 * MS, 0x510), mmio(ZERO + 3 * MS, 1 << 40, 2), *WRITES[:1]),
+        *(
+            msr(ZERO + 4 * MS, 0x800),
+            msr(ZERO + 4 * MS + 1, 0xC0000081),
+            to_qemu(ZERO + 4 * MS, 10),
+        ),
+        maps=(),
+    )
+
+    assert {
+        ("port write", None, "device not known"),
+        ("mmio write", None, "device not known"),
+        ("port write", "boot marks", "boot marks"),
+        ("msr read", "apic", "apic"),
+        ("msr read", "", "processor"),
+        ("other", "", "KVM_EXIT_INTR"),
+    } == {(str(c.kind), c.device, c.owner) for c in found.counters}
+    assert {"device not known", "boot marks", "apic", "processor", "KVM_EXIT_INTR"} == {
+        sample.device for sample in found.samples
+    }

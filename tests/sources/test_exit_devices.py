@@ -55,6 +55,18 @@ def test_registers_belong_to_something() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("device", "numbers"),
+    [
+        ("mtrr", (0xFE, 0x200, 0x21F, 0x250, 0x258, 0x259, 0x268, 0x26F, 0x2FF)),
+        ("", (0xFD, 0x1FF, 0x220, 0x251, 0x25A, 0x267, 0x270, 0x277, 0x280, 0x29F, 0x300)),
+    ],
+)
+def test_memory_types_have_few_registers(device: str, numbers: tuple[int, ...]) -> None:
+    """Between them lie the page attributes (0x277) and those of machine checks (0x280 to 0x29f)."""
+    assert {device} == {device_of_msr(number) for number in numbers}
+
+
 def test_the_docs_have_the_table() -> None:
     """Each name with regions that have it, and no name is missing."""
     text = DOCS.read_text().partition("## JSON")[0]

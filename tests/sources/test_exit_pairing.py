@@ -88,6 +88,13 @@ def test_a_trip_for_another_reason_serves_no_access() -> None:
     ] == told(found)
 
 
+def test_only_a_signal_is_an_interruption() -> None:
+    """Whatever else made KVM give up is shown by its number (-14 is EFAULT, -11 EAGAIN)."""
+    found = kvm_events.exits(to_qemu(10, 0, -4), to_qemu(20, 0, -14), to_qemu(30, IO, -11))
+
+    assert ["EINTR", "error -14", "error -11"] == [line[4] for line in told(found)]
+
+
 def test_a_guest_that_never_came_back() -> None:
     """How long it was outside, nobody can say."""
     found = kvm_events.exits(pio(10, 0x501), to_qemu(12, IO))

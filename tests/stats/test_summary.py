@@ -59,7 +59,7 @@ def test_one_boot_is_enough() -> None:
 
 def test_no_boot_at_all() -> None:
     """An empty run has a summary without rows."""
-    assert Summary(Clock.TIME, 0, 0, 0, (), (), None) == summarise([])
+    assert Summary(Clock.TIME, 0, 0, 0, (), (), ()) == summarise([])
 
 
 def test_a_boot_that_failed_is_counted_and_left_out() -> None:
@@ -178,7 +178,60 @@ def test_unaccounted_is_the_total_less_its_parts() -> None:
     )
 
     assert [5, 35] == [unaccounted(boot) for boot in boots]
-    assert Stats(2, 20, 20, 5, 35) == summarise(boots).unaccounted
+    (rest,) = summarise(boots).unaccounted
+    assert ("unaccounted", "exec", "fw_do_boot") == (rest.name, rest.begin, rest.end)
+    assert Stats(2, 20, 20, 5, 35) == rest.length
+
+
+def two_ends() -> list[Boot]:
+    """Make three boots that end at one mark, without a rest, and one that ends later, with one."""
+    short = {"fw_start": 20, "fw_do_boot": 100}
+    return table(short, short, short, {"fw_start": 20, "fw_do_boot": 100, "up": 400})
+
+
+def test_each_total_has_its_own_rest() -> None:
+    """Boots that end at another mark are not in it; it stands before its total."""
+    summary = summarise(two_ends())
+
+    assert [("fw_do_boot", Stats(3, 0, 0, 0, 0)), ("up", Stats(1, 300, 300, 300, 300))] == [
+        (row.end, row.length) for row in summary.unaccounted
+    ]
+    assert ["exec..fw_start", "firmware", *["unaccounted", "total"] * 2] == [
+        row.name for row in summary.rows
+    ]
+
+
+def test_shares_are_of_the_boots_of_one_total() -> None:
+    """Those of the total that most boots have add up, whatever later boots took."""
+    shares = [row.share for row in summarise(two_ends()).rows]
+
+    assert [0.2, 0.8, 0.0, 1.0, 0.75, 1.0] == shares
+
+
+def test_a_phase_that_some_boots_lack_took_nothing_in_them() -> None:
+    """So shares add up where a mark was not seen in each boot."""
+    boots = table({"fw_start": 20, "fw_do_boot": 100}, {"fw_do_boot": 100})
+
+    assert {"exec..fw_start": 0.1, "firmware": 0.4, "exec..fw_do_boot": 0.5} == {
+        row.name: row.share for row in summarise(boots).phases if row.name != "total"
+    }
+
+
+def test_a_phase_of_later_boots_alone_is_a_share_of_their_total() -> None:
+    """No boot of the first total has it."""
+    rules = Rules(phases={"net": ("fw_start", "up")})
+    seen = [{"fw_start": 20}, {"fw_start": 20}, {"fw_start": 20, "up": 80}]
+    boots = [boot_of_marks(marks(**row), index=i, rules=rules) for i, row in enumerate(seen)]
+
+    assert 0.75 == summarise(boots).phases[-1].share
+
+
+def test_without_a_total_there_are_no_shares() -> None:
+    """Nor is there one of a total that took nothing."""
+    headless = summarise(boots_of([*booted(1000)][1:], Rules()))
+    instant = summarise(table({"fw_start": 0}))
+
+    assert {None} == {row.share for row in (*headless.rows, *instant.rows)}
 
 
 def test_boots_without_an_exec_do_not_shift_the_others() -> None:

@@ -171,7 +171,7 @@ def _status(*, interruptible: bool = False) -> int:
         status = _done()
         sys.stdout.flush()
     except click.ClickException as error:
-        return _tell(error.format_message(), _where_help_is(error), ExitStatus.USAGE)
+        return _refused(error)
     except QbtError as error:
         return _tell(error.what, error.hint, error.status)
     except (KeyboardInterrupt, click.Abort) as interrupt:
@@ -201,6 +201,14 @@ def _lost(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         return _PIPE_STATUS
     return _tell(f"{error.filename or 'output'}: {error.strerror}", "", ExitStatus.CANNOT)
+
+
+def _refused(error: click.ClickException) -> int:
+    """Say what is wrong with a command line; a group without its command has no more to tell than its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())
+        return ExitStatus.USAGE
+    return _tell(error.format_message(), _where_help_is(error), ExitStatus.USAGE)
 
 
 def _where_help_is(error: click.ClickException) -> str:

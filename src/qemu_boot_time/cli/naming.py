@@ -10,7 +10,7 @@ from typing import Any
 
 from qemu_boot_time.errors import InputError, UsageError, readable
 from qemu_boot_time.model import EXEC
-from qemu_boot_time.phases import PHASES, Rules
+from qemu_boot_time.phases import PHASES, UNACCOUNTED, Rules
 from qemu_boot_time.protocol import CONSOLE_POINTS, CUSTOM_VALUES, FINER_POINTS, RANK, Names
 from qemu_boot_time.sources.base import Asked
 
@@ -19,6 +19,7 @@ VALUES = f"{CUSTOM_VALUES[0]} to {CUSTOM_VALUES[-1]}"
 _EXIT_POINT = "Exit point "
 _TAKEN = (*RANK, *(point.name for point in (*FINER_POINTS, *CONSOLE_POINTS)))
 """The names of the marks that there are."""
+_TAKEN_OF_PHASES = {EXEC, UNACCOUNTED, *PHASES}
 _NOTHING_ASKED = Asked()
 _CONFIG_KEYS = {"marks", "phases"}
 
@@ -144,7 +145,7 @@ def _name(name: Any) -> str:
 
 
 def _ends(name: str, ends: Any) -> tuple[str, str]:
-    if name in PHASES:
+    if name in _TAKEN_OF_PHASES:
         raise UsageError(f"phase {name!r}: the name is taken", hint="give it one of your own")
     parts = ends.split("..") if isinstance(ends, str) else ends if isinstance(ends, list) else []
     if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):  # noqa: PLR2004  # two ends

@@ -96,6 +96,8 @@ def command(
             f"--until {wanted.rules.until}: half of the boots have no source that sees it",
             hint="leave it out: the guest must end by itself (isa-debug-exit, power-off, -no-reboot)",
         )
+    if not qemu:
+        raise UsageError("no command to boot", hint="qbt overhead -- qemu-system-x86_64 ...")
     (refuse_settling if observer is None else refuse_seeing)(context)
     plan, notes = plan_for(qemu, wanted if observer is None else _without_sources(wanted))
     if observer is None:

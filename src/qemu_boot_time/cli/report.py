@@ -1,7 +1,8 @@
 """``qbt report``: runs as files that others read."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -16,8 +17,9 @@ from qemu_boot_time.cli.files import write_all
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
+from qemu_boot_time.host.drawing import pen
 from qemu_boot_time.inputs import Options, open_input
-from qemu_boot_time.model import Run
+from qemu_boot_time.model import Clock, Run
 from qemu_boot_time.phases import Rules
 from qemu_boot_time.report.exports import (
     FORMATS,
@@ -26,16 +28,25 @@ from qemu_boot_time.report.exports import (
     Pair,
     Pairs,
     Takes,
+    Totals,
     exporter,
     pair_exporter,
 )
 from qemu_boot_time.report.parts import printable
+from qemu_boot_time.stats.quantities import main_total, phase_lengths
 from qemu_boot_time.store.chart_library import chart_library
 
 _STDOUT = Path("-")
+_AT_A_TIME = 3
+"""Files: a page and a picture, which wait, and one that does not."""
 _FILE = click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path)
-_MAKERS = {Needs.LIBRARY: chart_library}
-"""Of what is handed to formats."""
+_PIXELS = 2
+"""A unit of the drawing: screens are that fine."""
+_MAKERS: Mapping[Needs, Callable[[Collection[str]], AbstractContextManager[Callable[..., Any]]]] = {
+    Needs.LIBRARY: lambda _: chart_library(),
+    Needs.PEN: lambda formats: pen(scale=_PIXELS if "png" in formats else 0),
+}
+"""Of what is handed to the formats that are wanted; each begins at once, in a process of its own."""
 _DAMAGED = "what could be read is in the files; for the rest copy the input again, whole"
 
 _EXAMPLES = """\b
@@ -51,16 +62,24 @@ Examples:
 
 
 def _format_options(function: options.Command) -> options.Command:
-    """Add an option a format; hand over ``files``, format to file, for those that were given."""
+    """Add an option a format; hand over ``files``, format to file, for those that were given.
+
+    Raises UsageError for one that is given twice: all files are written, and this would write the last.
+    """
 
     @wraps(function)
     def with_files(**others: Any) -> int | None:
         given = {name: others.pop(name) for name in FORMATS}
-        files = {name: path for name, path in given.items() if path is not None}
+        twice = next((name for name, paths in given.items() if len(paths) > 1), None)
+        if twice is not None:
+            raise UsageError(f"--{twice}: given twice", hint="write one file, and copy it")
+        files = {name: path for name, paths in given.items() for path in paths}
         return function(files=files, **others)
 
     for name, form in reversed(tuple(FORMATS.items())):
-        click.option(f"--{name}", type=_FILE, metavar="FILE", help=form.help)(with_files)
+        click.option(f"--{name}", type=_FILE, metavar="FILE", multiple=True, help=form.help)(
+            with_files
+        )
     return with_files
 
 
@@ -94,16 +113,17 @@ def command(
     how = Options(unit, rules, options.vmm(comm))
     given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
     insisted = [option for option, is_given in given.items() if is_given]
-    # Where it was never done, to bundle the library takes longer than all else, and it needs no lock of Python's.
-    with ThreadPoolExecutor(max_workers=1) as apart:
+    # To bundle the library takes longer than all else, and what draws a while to start: they begin first.
+    with ExitStack() as making:
         needed = {FORMATS[name].needs for name in files} & _MAKERS.keys()
-        made = {need: apart.submit(_MAKERS[need]) for need in needed}
+        made = {need: making.enter_context(_MAKERS[need](files)) for need in needed}
         opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
         refuse_reading(click.get_current_context(), runs)
         _require_boots(opened)
         rendered = dict(_rendered(files, opened, insisted, made))
     _write(rendered)
     _tell_failed(opened)
+    _tell_left_out(files, opened)
     for run in opened:
         if run.damage:
             raise InputError(run.damage, hint=_DAMAGED)
@@ -159,11 +179,11 @@ def _rendered(
     files: Mapping[str, Path],
     runs: Sequence[Run],
     insisted: Iterable[str],
-    made: Mapping[Needs, Future[str]],
+    made: Mapping[Needs, Callable[..., Any]],
 ) -> Iterator[tuple[Path, str | bytes]]:
     """Render each file; two runs side by side where the format compares them.
 
-    Two files at a time, because pictures are drawn without Python, which goes on with the others.
+    As many at a time as may wait for another process: they hold up no other file.
     """
     compared = _compared(files, runs)
     pair = None
@@ -173,12 +193,12 @@ def _rendered(
 
     def render(name: str) -> str | bytes:
         need = FORMATS[name].needs
-        handed = {str(need): made[need].result()} if need in made else {}
+        handed = {str(need): made[need]} if need in made else {}
         if pair and name in compared:
             return pair_exporter(name, **handed)(pair)
         return exporter(name, **handed)(runs)
 
-    with ThreadPoolExecutor(max_workers=2) as renderers:
+    with ThreadPoolExecutor(max_workers=_AT_A_TIME) as renderers:
         yield from zip(files.values(), renderers.map(render, files), strict=True)
 
 
@@ -198,3 +218,15 @@ def _tell_failed(runs: Sequence[Run]) -> None:
         if failed:
             counted = f"{failed} of {len(run.boots)} boots failed"
             warn(f"{printable(run.name)}: {counted}, and no statistics count them")
+
+
+def _tell_left_out(files: Iterable[str], runs: Sequence[Run]) -> None:
+    """Say which boots that count are in a file that takes one total a run."""
+    of_most = [f"--{name}" for name in files if FORMATS[name].totals is Totals.MOST]
+    for run in runs if of_most else ():
+        found = phase_lengths(run.boots, Clock.TIME)
+        good = sum(boot.ok for boot in run.boots)
+        total = main_total(found)
+        if total is not None and len(found[total]) < good:
+            those = f"the {len(found[total])} of {good} boots that end at {total.end}, as most do"
+            warn(printable(f"{run.name}: {', '.join(of_most)} has {those}"))

@@ -126,7 +126,7 @@ class Series:
         with named(self.side.name):
             self.arm(stack, raw)
             if self.plan.beside is not None:
-                stack.enter_context(beside.running(self.plan.beside, raw, self.guard))
+                stack.enter_context(beside.running(self.plan.beside, raw))
         if not self.announced:
             self.announce()
 

@@ -24,6 +24,7 @@ from qemu_boot_time.process.descendants import (
     cpu_of_the_ended_ns,
     end_left_behind,
     has_ended,
+    name_of,
     reap,
 )
 from qemu_boot_time.process.guard import Guard
@@ -34,11 +35,13 @@ __all__ = [
     "Guard",
     "Start",
     "adopt_orphans",
+    "begun",
     "children",
     "cpu_of_the_ended_ns",
     "end_group",
     "end_left_behind",
     "has_ended",
+    "name_of",
     "reap",
     "require",
     "run",
@@ -174,17 +177,54 @@ def run(
 
     ``accept`` holds the exit statuses that are no failure. Raises ProgramError when it fails or passes its deadline, HostError when it is missing.
     """
-    pipe = subprocess.PIPE
-    request = Start(tuple(argv), stdin=pipe, stdout=pipe, stderr=pipe, cwd=cwd, env=env)
+    request = _to_keep(argv, cwd=cwd, env=env)
     require(request.argv[0], hint=hint)
+    with _started(request) as child:
+        return _finished(child, request, timeout_s=timeout_s, stdin=stdin, accept=accept, hint=hint)
+
+
+@contextlib.contextmanager
+def begun(argv: Sequence[str], *, timeout_s: float = 60.0) -> Iterator[Callable[[bytes], Finished]]:
+    """Start a program and go on; hand over what gives it its input and waits for its end, as :func:`run` does.
+
+    To be called once. Whoever leaves without it ends the program.
+    """
+    request = _to_keep(argv)
+    with _started(request) as child:
+        yield lambda stdin: _finished(child, request, timeout_s=timeout_s, stdin=stdin)
+
+
+def _to_keep(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Start:
+    pipe = subprocess.PIPE
+    return Start(tuple(argv), stdin=pipe, stdout=pipe, stderr=pipe, cwd=cwd, env=env)
+
+
+@contextlib.contextmanager
+def _started(request: Start) -> Iterator[subprocess.Popen[bytes]]:
     child, _ = start(request)
     with child, _ended(child):
-        try:
-            out, err = child.communicate(stdin, timeout=timeout_s)
-        except subprocess.TimeoutExpired as late:
-            raise ProgramError(
-                f"{argv[0]}: no end after {timeout_s:g} s", returncode=None, hint=hint
-            ) from late
+        yield child
+        if child.poll() is None:
+            end_group(child)
+
+
+def _finished(
+    child: subprocess.Popen[bytes],
+    request: Start,
+    *,
+    timeout_s: float,
+    stdin: bytes = b"",
+    accept: Collection[int] = (0,),
+    hint: str = "",
+) -> Finished:
+    argv = request.argv
+    try:
+        out, err = child.communicate(stdin, timeout=timeout_s)
+    except subprocess.TimeoutExpired as late:
+        what = f"{argv[0]}: no end after {timeout_s:g} s"
+        raise ProgramError(what, returncode=None, hint=hint) from late
     stdout, stderr = out.decode(errors="replace"), err.decode(errors="replace")
     if child.returncode not in accept:
         last = (stderr.strip() or stdout.strip()).rpartition("\n")[2]
@@ -194,7 +234,7 @@ def run(
             output=stderr or stdout,
             hint=hint,
         )
-    return Finished(tuple(argv), child.returncode, stdout, stderr)
+    return Finished(argv, child.returncode, stdout, stderr)
 
 
 def run_logged(

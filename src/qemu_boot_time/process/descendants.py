@@ -43,6 +43,14 @@ def reap(pid: int) -> bool:
         return True
 
 
+def name_of(pid: int) -> str:
+    """Give the kernel's name of a process: the first letters of its program's; "?": it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="backslashreplace").rstrip("\n")
+    except OSError:
+        return "?"
+
+
 def end_left_behind(others: Collection[int]) -> None:
     """Kill all our children but ``others``, and what they leave to us in turn; whom we may not kill stays.
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from qemu_boot_time.exits import ExitKind
 from qemu_boot_time.model import Profile, Run
 from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.report.json import boot_document
 from qemu_boot_time.report.parts import counted, grid, ms, printable
 from qemu_boot_time.stats.exits import (
     MOST,
@@ -23,6 +24,7 @@ from qemu_boot_time.stats.exits import (
     Sums,
     exits_of,
     is_whole,
+    told_of,
 )
 from qemu_boot_time.stats.overhead import Quantity
 
@@ -57,7 +59,8 @@ def exits_heading(summary: ExitSummary) -> str:
 def exits_lines(run: Run, summary: ExitSummary) -> Iterator[str]:
     """Say it in words: which boots are left out, what the profile cost, a sentence a phase."""
     if summary.failed:
-        bad = ", ".join(_bad(profile) for profile in run.profiles if not is_whole(profile))
+        told = [profile.boot for profile in told_of(run.profiles)]
+        bad = ", ".join(_bad(each) for each in run.profiles if each.boot not in told)
         yield f"left out: {bad}"
     yield from _cost_lines(summary)
     yield from (printable(sentence(phase)) for phase in summary.phases)
@@ -65,7 +68,8 @@ def exits_lines(run: Run, summary: ExitSummary) -> Iterator[str]:
 
 def _bad(profile: Profile) -> str:
     boot = profile.boot
-    why = "exits not known" if boot.ok else str(boot.outcome)
+    unknown = "devices not known" if is_whole(profile) else "exits not known"
+    why = unknown if boot.ok else str(boot.outcome)
     return printable(f"boot {boot.number} ({why}{boot.message and f': {boot.message}'})")
 
 
@@ -110,7 +114,14 @@ def _words(row: ExitRow) -> str:
     n = row.exits.median
     if row.kind is ExitKind.OTHER:
         return f"{n:,} {row.reason or 'of a reason not told'}"
-    return f"{n:,} {row.kind}{'s' * (n != 1)} of {_owner(row)}"
+    return f"{n:,} {row.kind}{'s' * (n != 1)}{_of(row)}"
+
+
+def _of(row: ExitRow) -> str:
+    """Say after a number of accesses whose they are."""
+    if row.device is None and row.addresses is not None:
+        return f" at {address_range(*row.addresses)} ({row.owner})"
+    return f" of {_owner(row)}"
 
 
 def _owner(row: ExitRow) -> str:
@@ -180,7 +191,9 @@ def exits_document(run: Run) -> dict[str, Any]:
             {
                 "index": profile.boot.index,
                 "outcome": profile.boot.outcome,
+                "boot": boot_document(profile.boot),
                 "counters": [asdict(counter) for counter in profile.counters],
+                "samples": [asdict(sample) for sample in profile.samples],
                 "notes": profile.notes,
             }
             for profile in run.profiles

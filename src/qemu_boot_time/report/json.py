@@ -30,7 +30,7 @@ def to_json(run: Run, more: Mapping[str, Any] = MappingProxyType({})) -> str:
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "run": _run(run),
-        "boots": [_boot(boot) for boot in run.boots],
+        "boots": [boot_document(boot) for boot in run.boots],
         "summary": {**_summary(run, Clock.TIME), "parts": _parts(run.boots)},
     }
     if run.inside:
@@ -68,7 +68,7 @@ def _inside(inside: Inside) -> dict[str, Any]:
     known = inside.alignment
     return {
         "purpose": inside.purpose,
-        "boot": _boot(inside.boot),
+        "boot": boot_document(inside.boot),
         "alignment": None if known is None else asdict(known),
         "spans": [_span(span) for span in inside.spans],
         "notes": [plain(note) for note in inside.notes],
@@ -99,7 +99,7 @@ def _plain_values(value: Any) -> Any:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, Mapping):
-        return {plain(name): _plain_values(each) for name, each in value.items()}
+        return {_plain_values(name): _plain_values(each) for name, each in value.items()}
     return [_plain_values(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -108,7 +108,8 @@ def plain(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _boot(boot: Boot) -> dict[str, Any]:
+def boot_document(boot: Boot) -> dict[str, Any]:
+    """Give what is known of one boot."""
     return {
         "index": boot.index,
         "pid": boot.pid,
@@ -116,6 +117,7 @@ def _boot(boot: Boot) -> dict[str, Any]:
         "suspect": boot.suspect,
         "message": boot.message,
         "exec_ns": boot.exec_ns,
+        "cpu_ns": boot.cpu_ns,
         "attempts": boot.attempts,
         "marks": [_mark(mark) for mark in boot.marks],
         "phases": [_phase(phase) for phase in boot.phases],
@@ -157,14 +159,13 @@ def _phase(phase: Phase) -> dict[str, Any]:
 def _summary(run: Run, clock: Clock) -> dict[str, Any]:
     summary, details = summarise(run.boots, clock), details_of(run.boots, clock)
     unit = _UNITS[clock]
-    rest = summary.unaccounted
     return {
         "boots": summary.boots,
         "ok": summary.ok,
         "suspect": summary.suspect,
         "marks": [_mark_row(row, details, unit) for row in summary.marks],
         "phases": [_phase_row(row, details, unit) for row in summary.phases],
-        "unaccounted": _stats(rest, unit) if rest else None,
+        "unaccounted": [_phase_row(row, details, unit) for row in summary.unaccounted],
         "separator": _separator(details.separator, unit),
     }
 

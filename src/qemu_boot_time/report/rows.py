@@ -16,7 +16,7 @@ from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
 from qemu_boot_time.report.waterfall import begin_of
 from qemu_boot_time.stats.detail import Detail, Details
-from qemu_boot_time.stats.exits import Middle, PhaseExits, is_whole
+from qemu_boot_time.stats.exits import Middle, PhaseExits, told_of
 from qemu_boot_time.stats.moves import Moves
 from qemu_boot_time.stats.quantities import (
     lengths_of,
@@ -282,9 +282,10 @@ def is_timed(phases: Iterable[PhaseExits]) -> bool:
 
 
 def typical_profile(profiles: Iterable[Profile]) -> Profile | None:
-    """Give the one in the middle by its exits, of an even number the one with fewer; None: none is whole."""
-    whole = [each for each in profiles if is_whole(each)]
-    ordered = sorted(whole, key=lambda each: sum(counter.exits for counter in each.counters))
+    """Give the one in the middle by its exits, of an even number the one with fewer; None: none is counted."""
+    ordered = sorted(
+        told_of(profiles), key=lambda each: sum(counter.exits for counter in each.counters)
+    )
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qemu_boot_time.model import Boot, Bound, Clock, Mark, Run
-from qemu_boot_time.phases import TOTAL, UNACCOUNTED
+from qemu_boot_time.phases import TOTAL
 from qemu_boot_time.report.detail import detail_lines, detail_tables, stats_lines
 from qemu_boot_time.report.exits import exits_parts
 from qemu_boot_time.report.inside import inside_parts
@@ -185,27 +185,14 @@ def _marks_table(summary: Summary, details: Details, zero: str, form: _Form) -> 
 
 
 def _phases_table(summary: Summary, details: Details, form: _Form) -> Table:
-    first_total = next((row for row in summary.phases if row.name == TOTAL), None)
-    total = first_total.length if first_total else None
-    names = names_of(Place(row.name, row.begin, row.end) for row in summary.phases)
+    rows = {Place(row.name, row.begin, row.end): row for row in summary.rows}
+    names = names_of(rows)
     table = grid(f"phase ({form.unit})", (*form.columns, "share"))
-    for row in summary.phases:
-        if row is first_total and summary.unaccounted:
-            rest = details.phases.get(Place(UNACCOUNTED, row.begin, row.end))
-            cells = _cells(summary.unaccounted, form, rest)
-            _add_phase(table, UNACCOUNTED, cells, _share(summary.unaccounted, total))
-        place = Place(row.name, row.begin, row.end)
-        detail = details.phases.get(place)
-        _add_phase(table, names[place], _cells(row.length, form, detail), _share(row.length, total))
+    for place, row in rows.items():
+        cells = _cells(row.length, form, details.phases.get(place))
+        share = "" if row.share is None else f"{row.share:.1%}"
+        table.add_row(Text(printable(names[place]), style="cyan"), *cells, share)
     return table
-
-
-def _share(stats: Stats, total: Stats | None) -> str:
-    return f"{stats.mean / total.mean:.1%}" if total and total.mean else ""
-
-
-def _add_phase(table: Table, name: str, cells: Iterable[str], share: str) -> None:
-    table.add_row(Text(printable(name), style="cyan"), *cells, share)
 
 
 def _one_boot(boot: Boot) -> Iterator[RenderableType]:

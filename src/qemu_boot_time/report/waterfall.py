@@ -65,16 +65,13 @@ def waterfall(boots: Iterable[Boot], summary: Summary, screen: Screen) -> list[T
 
     ``summary`` is that of ``boots``, and says what is drawn, and on what clock.
     """
-    places = {Place(row.name, row.begin, row.end): row.length.median for row in summary.phases}
+    medians = {Place(row.name, row.begin, row.end): row.length.median for row in summary.rows}
     extents = _extents(boots, summary.clock)
-    names = names_of(places)
-    rows: list[_Row] = []
-    for place, length in places.items():
-        rest = Place(UNACCOUNTED, place.begin, place.end)
-        if summary.unaccounted and place.name == TOTAL and all(r.name != TOTAL for r in rows):
-            left = summary.unaccounted.median
-            rows.append(_Row(UNACCOUNTED, "", UNACCOUNTED, left, extents.get(rest, ())))
-        rows.append(_Row(names[place], "", place.name, length, extents.get(place, ())))
+    names = names_of(medians)
+    rows = [
+        _Row(names[place], "", place.name, length, extents.get(place, ()))
+        for place, length in medians.items()
+    ]
     return _drawn(rows, summary.clock, screen)
 
 
@@ -103,24 +100,38 @@ def waterfall_of_sides(
 
 
 def _extents(boots: Iterable[Boot], clock: Clock) -> _Extents:
-    """Give where the phases of the boots that count lie, and what of a total none of its parts covers."""
+    """Give where the phases of the boots that count lie, and what is unaccounted of their totals."""
+    good = [boot for boot in boots if boot.ok]
+    ending: dict[Place, list[Boot]] = defaultdict(list)
+    for boot in good:
+        total = split_at_total(boot.phases).total
+        if total is not None:
+            ending[_place(total)].append(boot)
+    rests = {
+        total._replace(name=UNACCOUNTED): _rest(total, those, clock)
+        for total, those in ending.items()
+    }
+    return {**{place: (lie,) for place, lie in _middles(good, clock).items()}, **rests}
+
+
+def _rest(total: Place, boots: Sequence[Boot], clock: Clock) -> tuple[_Extent, ...]:
+    """Give what of a total none of its parts covers, where they lie in the boots that end there."""
+    lie = _middles(boots, clock)
+    if total not in lie:
+        return ()
+    parts = {_place(part) for boot in boots for part in split_at_total(boot.phases).parts}
+    covered = [extent for place, extent in lie.items() if place in parts]
+    return tuple(_Extent(*gap) for gap in gaps(lie[total], covered))
+
+
+def _middles(boots: Iterable[Boot], clock: Clock) -> Mapping[Place, _Extent]:
     ends: dict[Place, list[tuple[int, int]]] = defaultdict(list)
-    parts: set[Place] = set()
-    for boot in (boot for boot in boots if boot.ok):
-        parts |= {_place(phase) for phase in split_at_total(boot.phases).parts}
+    for boot in boots:
         for phase in boot.phases:
-            place = _place(phase)
             begin, length = begin_of(boot, phase, clock), phase.length(clock)
             if begin is not None and length is not None:
-                ends[place].append((begin, begin + length))
-    found = {place: _middle(lie) for place, lie in ends.items()}
-    covered = [extent for place, extent in found.items() if place in parts]
-    rest = {
-        place._replace(name=UNACCOUNTED): tuple(_Extent(*gap) for gap in gaps(extent, covered))
-        for place, extent in found.items()
-        if place.name == TOTAL
-    }
-    return {**{place: (extent,) for place, extent in found.items()}, **rest}
+                ends[_place(phase)].append((begin, begin + length))
+    return {place: _middle(lie) for place, lie in ends.items()}
 
 
 def _place(phase: Phase) -> Place:

@@ -21,6 +21,8 @@ EXIT_TO_IO, EXIT_TO_MMIO = 2, 6
 """``reason`` of kvm_userspace_exit: QEMU serves a port, an address (KVM_EXIT_IO, KVM_EXIT_MMIO)."""
 INTERRUPTED = "EINTR"
 """A signal called QEMU's thread: the guest did nothing."""
+_EINTR = 4
+"""include/uapi/asm-generic/errno-base.h."""
 
 
 class Told(NamedTuple):
@@ -179,5 +181,7 @@ def exit_reason(isa: int, number: int) -> str:
 
 
 def userspace_reason(number: int, errno: int) -> str:
-    """Name the reason of a kvm_userspace_exit."""
-    return INTERRUPTED if errno < 0 else _USERSPACE.get(number, f"KVM_EXIT_{number}")
+    """Name the reason of a kvm_userspace_exit; where KVM failed, that is its error's number."""
+    if errno < 0:
+        return INTERRUPTED if errno == -_EINTR else f"error {errno}"
+    return _USERSPACE.get(number, f"KVM_EXIT_{number}")

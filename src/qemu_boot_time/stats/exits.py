@@ -64,8 +64,8 @@ class Sums:
 class ExitRow(Sums):
     """The exits of one kind to one device in one phase."""
 
-    device: str
-    """As people call it; empty: nobody's."""
+    device: str | None
+    """As people call it; empty: nobody's; None: nobody knows."""
     kind: ExitKind
     reason: str
     """Of OTHER alone: the host's own word for it."""
@@ -123,7 +123,7 @@ class ExitSummary:
     """What the profiles of a run come to."""
 
     boots: int
-    """Profiled; those that failed, or whose events were not all there, are left out."""
+    """Profiled; those that failed, whose events were not all there, or whose devices alone are not known, are left out."""
     failed: int
     phases: tuple[PhaseExits, ...]
     cost: tuple[Slowdown, ...]
@@ -133,7 +133,7 @@ class ExitSummary:
 
 def exits_of(run: Run) -> ExitSummary:
     """Summarise the profiles of a run."""
-    whole = [profile for profile in run.profiles if is_whole(profile)]
+    whole = told_of(run.profiles)
     notes = dict.fromkeys(note for profile in run.profiles for note in profile.notes)
     phases = tuple(_phase(name, whole) for name in _phases(whole))
     boots = [profile.boot for profile in whole]
@@ -151,12 +151,25 @@ def is_whole(profile: Profile) -> bool:
     return profile.boot.ok and bool(profile.counters)
 
 
+def told_of(profiles: Iterable[Profile]) -> list[Profile]:
+    """Give those that are counted: whole ones, and of these those with a memory map, where there are any.
+
+    Without a map no exit is of a device, so beside others each device would seem to have no exits in that boot.
+    """
+    whole = [profile for profile in profiles if is_whole(profile)]
+    return [profile for profile in whole if _knows_devices(profile)] or whole
+
+
+def _knows_devices(profile: Profile) -> bool:
+    return all(counter.device is not None for counter in profile.counters)
+
+
 def _phases(profiles: Iterable[Profile]) -> list[str]:
     """Give the names of phases with exits, in the order of the boots."""
     return list(dict.fromkeys(each.phase for profile in profiles for each in profile.counters))
 
 
-_Key = tuple[str, ExitKind, str]
+_Key = tuple[str | None, ExitKind, str]
 
 
 def _phase(name: str, profiles: Sequence[Profile]) -> PhaseExits:

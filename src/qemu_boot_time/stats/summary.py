@@ -4,12 +4,12 @@ Statistics of a phase are of each boot's own phase, and statistics of a delta ar
 delta: never differences of aggregated marks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from qemu_boot_time.model import Boot, Clock, Mark, Phase
-from qemu_boot_time.phases import TOTAL, split_at_total
+from qemu_boot_time.phases import TOTAL, UNACCOUNTED, split_at_total
 from qemu_boot_time.stats.order import mark_order
 
 _GROUP_OF_TOTAL = 1
@@ -49,6 +49,9 @@ class PhaseSummary:
     begin: str
     end: str
     length: Stats
+    share: float | None
+    """Of the first total that a boot with the phase has, over all boots of that total: one that lacks
+    the phase took nothing in it. None: there is no such total, or it took nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,19 @@ class Summary:
     suspect: int
     marks: tuple[MarkSummary, ...]
     phases: tuple[PhaseSummary, ...]
-    unaccounted: Stats | None
-    """``total`` less the phases that part it; None where no boot has a total."""
+    unaccounted: tuple[PhaseSummary, ...]
+    """What the phases that part a total leave of it, a row a total, with its ends."""
+
+    @property
+    def rows(self) -> tuple[PhaseSummary, ...]:
+        """What a table has: the phases, and before each total what is unaccounted of it."""
+        rest = {(row.begin, row.end): row for row in self.unaccounted}
+        return tuple(
+            row
+            for phase in self.phases
+            for row in (rest.get((phase.begin, phase.end)) if phase.name == TOTAL else None, phase)
+            if row is not None
+        )
 
 
 def stats_of(values: Sequence[int]) -> Stats:
@@ -81,15 +95,16 @@ def summarise(boots: Iterable[Boot], clock: Clock = Clock.TIME) -> Summary:
     """Summarise the boots of one run on one clock: what was not seen on it is not there."""
     boots = list(boots)
     good = [boot for boot in boots if boot.ok]
-    rest = [left for boot in good if (left := unaccounted(boot, clock)) is not None]
+    found = _lengths(good, clock)
+    totals = [lengths for (_, name, *_), lengths in found.items() if name == TOTAL]
     return Summary(
         clock=clock,
         boots=len(boots),
         ok=len(good),
         suspect=sum(bool(boot.suspect) for boot in boots),
         marks=_marks(good, clock),
-        phases=_phases(good, clock),
-        unaccounted=stats_of(rest) if rest else None,
+        phases=tuple(_phase(place, lengths, totals) for (_, *place), lengths in found.items()),
+        unaccounted=tuple(_rests(good, found, clock)),
     )
 
 
@@ -158,30 +173,54 @@ def _delta(boot: Boot, before: str, name: str, clock: Clock) -> int | None:
     return firsts[name] - firsts.get(before, 0)
 
 
-def _phases(boots: Iterable[Boot], clock: Clock) -> tuple[PhaseSummary, ...]:
+_Key = tuple[int, str, str, str]
+"""Of a phase: its group in the order of a table, its name, its ends."""
+_ByBoot = Mapping[int, int]
+"""Lengths by the boot's place among those that count."""
+
+
+def _lengths(boots: Iterable[Boot], clock: Clock) -> Mapping[_Key, _ByBoot]:
     """Give the parts in the order of a boot, then the total, then the user's own phases.
 
     Phases of one name that begin or end elsewhere in some boots are different things: what most
     boots have comes first.
     """
-    found: dict[tuple[int, str, str, str], list[Phase]] = {}
-    for boot in boots:
+    found: dict[_Key, dict[int, Phase]] = {}
+    for i, boot in enumerate(boots):
         group = 0
         for phase in boot.phases:
             group = _GROUP_OF_TOTAL if phase.name == TOTAL else 2 * bool(group)
             if phase.length(clock) is not None:
-                found.setdefault((group, phase.name, phase.begin, phase.end), []).append(phase)
+                found.setdefault((group, phase.name, phase.begin, phase.end), {})[i] = phase
     ordered = sorted(found.items(), key=_place)
-    return tuple(
-        PhaseSummary(name, begin, end, _lengths(phases, clock))
-        for (_, name, begin, end), phases in ordered
-    )
+    return {
+        key: {i: length for i, each in phases.items() if (length := each.length(clock)) is not None}
+        for key, phases in ordered
+    }
 
 
-def _lengths(phases: Iterable[Phase], clock: Clock) -> Stats:
-    return stats_of([length for phase in phases if (length := phase.length(clock)) is not None])
-
-
-def _place(row: tuple[tuple[int, str, str, str], list[Phase]]) -> tuple[int, float, int]:
+def _place(row: tuple[_Key, Mapping[int, Phase]]) -> tuple[int, float, int]:
     (group, *_), phases = row
-    return group, median(phase.begin_ns for phase in phases), -len(phases)
+    return group, median(phase.begin_ns for phase in phases.values()), -len(phases)
+
+
+def _rests(
+    boots: Sequence[Boot], found: Mapping[_Key, _ByBoot], clock: Clock
+) -> Iterator[PhaseSummary]:
+    """Give what is unaccounted of each total that some boot's phases part."""
+    totals = [(key, lengths) for key, lengths in found.items() if key[1] == TOTAL]
+    for (_, _, begin, end), total in totals:
+        rest = {i: left for i in total if (left := unaccounted(boots[i], clock)) is not None}
+        if rest:
+            yield _phase((UNACCOUNTED, begin, end), rest, [total])
+
+
+def _phase(place: Sequence[str], lengths: _ByBoot, totals: Iterable[_ByBoot]) -> PhaseSummary:
+    name, begin, end = place
+    return PhaseSummary(name, begin, end, stats_of(list(lengths.values())), _share(lengths, totals))
+
+
+def _share(lengths: _ByBoot, totals: Iterable[_ByBoot]) -> float | None:
+    total = next((total for total in totals if not total.keys().isdisjoint(lengths)), {})
+    whole = sum(total.values())
+    return sum(lengths[i] for i in lengths if i in total) / whole if whole else None

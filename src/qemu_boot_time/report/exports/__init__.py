@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qemu_boot_time.model import Run
 
@@ -51,12 +51,25 @@ class Pairs(StrEnum):
     """They are an A and a B, and must be alike; the module holds ``export_pair``, too."""
 
 
+class Totals(StrEnum):
+    """Which boots that count are in a file, where they end at different marks."""
+
+    ALL = "all"
+    MOST = "most"
+    """Those that end where most do: it has one total a run."""
+
+
 class Needs(StrEnum):
-    """What a format is rendered with that is handed in, for to get it is not a report's business."""
+    """What a format is rendered with that is handed in, for to get it is not a report's business.
+
+    It may take its time, so what is handed in is what gives it.
+    """
 
     NOTHING = "nothing"
     LIBRARY = "library"
-    """The script that draws charts, by this name."""
+    """What gives the script that draws charts, by this name."""
+    PEN = "pen"
+    """A :data:`qemu_boot_time.host.drawing.Pen`."""
 
 
 class Format(NamedTuple):
@@ -68,6 +81,7 @@ class Format(NamedTuple):
     takes: Takes = Takes.SEVERAL
     pairs: Pairs = Pairs.APART
     needs: Needs = Needs.NOTHING
+    totals: Totals = Totals.ALL
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -76,7 +90,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "parquet": Format("Every boot, mark and phase, for pandas, Polars, DuckDB.", Holds.BYTES),
         "perfetto": Format("A trace for ui.perfetto.dev: a process a boot.", Holds.BYTES),
         "folded": Format("Stacks for flame graphs, in ns."),
-        "hyperfine": Format("JSON as hyperfine exports it."),
+        "hyperfine": Format("JSON as hyperfine exports it.", totals=Totals.MOST),
         "pyperf": Format("JSON as pyperf keeps it."),
         "bmf": Format("JSON for Bencher (Bencher Metric Format)."),
         "otava": Format("CSV for Apache Otava: a row a run."),
@@ -88,19 +102,21 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             needs=Needs.LIBRARY,
         ),
         "svg": Format(
-            "The page's charts as a picture: waterfall, distributions.", pairs=Pairs.COMPARED
+            "The page's charts as a picture: waterfall, distributions.",
+            pairs=Pairs.COMPARED,
+            needs=Needs.PEN,
         ),
-        "png": Format("The same, in pixels.", Holds.BYTES, pairs=Pairs.COMPARED),
+        "png": Format("The same, in pixels.", Holds.BYTES, pairs=Pairs.COMPARED, needs=Needs.PEN),
     }
 )
 """Name of the option to format; the module of the same name in this package holds ``export``."""
 
 
-def exporter(name: str, **handed: str) -> Export:
+def exporter(name: str, **handed: Callable[..., Any]) -> Export:
     """Give what renders this format of :data:`FORMATS`, with what it needs handed in by name."""
     return partial(importlib.import_module(f"{__name__}.{name}").export, **handed)
 
 
-def pair_exporter(name: str, **handed: str) -> ExportPair:
+def pair_exporter(name: str, **handed: Callable[..., Any]) -> ExportPair:
     """Give what renders two runs in a format of :data:`FORMATS` whose pairs are compared."""
     return partial(importlib.import_module(f"{__name__}.{name}").export_pair, **handed)

@@ -19,9 +19,10 @@ from qemu_boot_time.stats.summary import unaccounted
 
 _ROOT = "boot"
 _INSIDE = "inside: {}"
+"""Beside the phases; below the run's name where there are several runs."""
 _SYSTEMD = "systemd"
 """Who tells of stages: the kernel, the initramfs, user space."""
-_ELSEWHERE = "after all phases"
+_AFTERWARDS = "after all phases"
 
 
 def export(runs: Sequence[Run]) -> str:
@@ -29,16 +30,17 @@ def export(runs: Sequence[Run]) -> str:
 
     Raises InputError where no boot that counts has a total.
     """
-    lines = [line for run in runs for line in _run(run, _ROOT if len(runs) == 1 else run.name)]
+    above = [[run.name] if len(runs) > 1 else [] for run in runs]
+    lines = [line for run, names in zip(runs, above, strict=True) for line in _run(run, names)]
     return "\n".join(lines) + "\n"
 
 
-def _run(run: Run, root: str) -> Iterator[str]:
+def _run(run: Run, above: Sequence[str]) -> Iterator[str]:
     totals_of(run)  # it raises where there is none
     for name, mean_ns in _means(run.boots).items():
-        yield from _stack([root, name], mean_ns)
+        yield from _stack([*(above or [_ROOT]), name], mean_ns)
     for inside in run.inside:
-        yield from _inside(inside, _INSIDE.format(inside.purpose) + root.removeprefix(_ROOT))
+        yield from _inside(inside, [*above, _INSIDE.format(inside.purpose)])
 
 
 def _stack(frames: Sequence[str], value_ns: int) -> Iterator[str]:
@@ -70,7 +72,7 @@ class _Frame(NamedTuple):
     end_ns: int
 
 
-def _inside(inside: Inside, root: str) -> Iterator[str]:
+def _inside(inside: Inside, root: Sequence[str]) -> Iterator[str]:
     """Render the stages that the guest told of, else the phases, and what lies in each of them."""
     spans = list(inside.spans)
     frames = [_frame(span) for span in spans if _is_stage(span)]
@@ -83,10 +85,10 @@ def _inside(inside: Inside, root: str) -> Iterator[str]:
     for frame in frames:
         lying_in_it = [span for span, _ in held.get(frame.name, ())]
         own_ns = frame.end_ns - frame.begin_ns - _covered_ns(lying_in_it, frame)
-        yield from _stack([root, frame.name], own_ns)
+        yield from _stack([*root, frame.name], own_ns)
     for first, found in held.items():
         for span, above in found:
-            yield from _stack([root, first, *above, span.name], span.duration_ns)
+            yield from _stack([*root, first, *above, span.name], span.duration_ns)
 
 
 def _is_stage(span: Span) -> bool:
@@ -97,13 +99,18 @@ def _frame(of: Phase | Span) -> _Frame:
     return _Frame(of.name, of.begin_ns, of.end_ns)
 
 
-def _above(span: Span, frames: Iterable[_Frame]) -> list[str]:
-    """Give the frames that a span lies in: its parent, in what was going on when it began."""
+def _above(span: Span, frames: Sequence[_Frame]) -> list[str]:
+    """Give the frames that a span lies in: its parent, in what was going on when it began.
+
+    Where nothing went on that has a name, that is unaccounted for, as long as something follows.
+    """
     names = {frame.name for frame in frames}
     if span.parent in names:
         return [span.parent]
     at_begin = (frame.name for frame in frames if frame.begin_ns <= span.begin_ns < frame.end_ns)
-    return [next(at_begin, _ELSEWHERE), *([span.parent] if span.parent else [])]
+    is_followed = any(span.begin_ns < frame.end_ns for frame in frames)
+    first = next(at_begin, UNACCOUNTED if is_followed else _AFTERWARDS)
+    return [first, *([span.parent] if span.parent else [])]
 
 
 def _covered_ns(spans: Iterable[Span], frame: _Frame) -> int:

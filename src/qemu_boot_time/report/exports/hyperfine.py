@@ -1,9 +1,10 @@
 """JSON as ``hyperfine --export-json`` writes it: one result a run, its times the totals in seconds.
 
-Its readers want numbers for the CPU time of the command, which is not measured here: ``user`` and
-``system`` are 0. Nor is the exit status of each boot known: ``exit_codes`` holds null, as it does
-for a command that a signal has ended. Boots that failed are not in it. The form: hyperfine,
-src/benchmark/benchmark_result.rs.
+``user`` and ``system`` are 0 and mean nothing: a boot's CPU time is known as a whole alone, and
+readers refuse a result without numbers there (Bencher's does; hyperfine's own scripts read neither).
+Nor is the exit status of each boot known: ``exit_codes`` holds null, as it does for a command that a
+signal has ended. Boots that failed are not in it, nor those that end at another mark than most. The
+form: hyperfine, src/benchmark/benchmark_result.rs.
 """
 
 import shlex

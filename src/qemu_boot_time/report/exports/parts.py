@@ -54,11 +54,15 @@ def label(runs: Sequence[Run], run: Run, name: str) -> str:
     return name if len(runs) == 1 else f"{run.name} {name}"
 
 
-def require_any(found: Mapping[str, object], runs: Sequence[Run]) -> None:
-    """Raise InputError where nothing was found in any of the runs."""
+def require_any(
+    found: Mapping[str, object],
+    runs: Sequence[Run],
+    lack: str = "no boot that counts has a phase",
+) -> None:
+    """Raise InputError where nothing was found in any of the runs, which is for this ``lack``."""
     if not found:
         names = ", ".join(run.name for run in runs)
         raise InputError(
-            f"{names}: no boot that counts has a phase",
+            f"{names}: {lack}",
             hint="--parquet and --perfetto hold what was seen of all boots",
         )

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from qemu_boot_time.errors import InputError
-from qemu_boot_time.host.libraries import lacks
+from qemu_boot_time.host.drawing import Pen, Picture
 from qemu_boot_time.model import Run
 from qemu_boot_time.report.charts import Spec, coloured, stacked
 from qemu_boot_time.report.exports import Pair
-from qemu_boot_time.report.html import drawn
+from qemu_boot_time.report.html import drawn as charts_of
 from qemu_boot_time.report.parts import number, printable, unit
 from qemu_boot_time.report.rows import bars_of, clocks, longest_of, quantities_of, typical
 from qemu_boot_time.report.side_by_side import Sides, side_by_side
@@ -20,32 +20,26 @@ _LETTERS = 105
 """In a line of small print of that width."""
 
 
-def export(runs: Sequence[Run]) -> str:
-    """Render runs. Raises InputError where no boot has a phase, HostError where a library is missing."""
-    return _drawn(*runs)
+def export(runs: Sequence[Run], *, pen: Pen) -> str:
+    """Render runs; ``pen`` draws. Raises InputError where no boot has a phase, and what ``pen`` raises."""
+    return drawn(pen, *runs).svg
 
 
-def export_pair(pair: Pair) -> str:
+def export_pair(pair: Pair, *, pen: Pen) -> str:
     """Render two runs as an A and a B; raises as :func:`export` does."""
-    return _drawn_pair(*pair)
+    return drawn_pair(pen, *pair).svg
 
 
 @once
-def _drawn(*runs: Run) -> str:
-    return _svg(picture(runs))
+def drawn(pen: Pen, *runs: Run) -> Picture:
+    """Draw runs, once for all formats; raises as :func:`export` does."""
+    return pen(picture(runs))
 
 
 @once
-def _drawn_pair(first: Run, second: Run, warnings: tuple[str, ...]) -> str:
-    return _svg(picture((first, second), side_by_side(first, second, warnings)))
-
-
-def _svg(spec: Spec) -> str:
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise lacks("vl-convert-python") from error
-    return str(vl_convert.vegalite_to_svg(spec))
+def drawn_pair(pen: Pen, first: Run, second: Run, warnings: tuple[str, ...]) -> Picture:
+    """Draw two runs as an A and a B, once for all formats; raises as :func:`export` does."""
+    return pen(picture((first, second), side_by_side(first, second, warnings)))
 
 
 def picture(runs: Sequence[Run], sides: Sides | None = None) -> Spec:
@@ -66,7 +60,7 @@ def _changes(sides: Sides | None) -> Iterator[Spec]:
     """Draw how far each phase moved, below the sentence; where no phase is on both sides, nothing."""
     if sides is None:
         return
-    spec = drawn.changes(sides.moves)
+    spec = charts_of.changes(sides.moves)
     if spec["datasets"]:
         which = f"From {sides.first.name} to {sides.second.name}: {spec['description']}"
         lines = [which, *(f"warning: {each}" for each in sides.warnings)]
@@ -82,7 +76,7 @@ def _waterfalls(runs: Sequence[Run]) -> Iterator[Spec]:
         most = longest_of(runs, run.clock)
         for each in typical(run):
             title = f"{printable(run.name)}: {each.role}, boot {each.boot.number}"
-            spec = drawn.waterfall(title, bars_of(each.boot, run.clock), most, run.clock)
+            spec = charts_of.waterfall(title, bars_of(each.boot, run.clock), most, run.clock)
             total = f"{number(each.total, run.clock)} {unit(run.clock)}"
             yield {**spec, "title": f"{title}, total {total}"}
 
@@ -94,4 +88,4 @@ def _distributions(runs: Sequence[Run]) -> Iterator[Spec]:
     names = [printable(run.name) for run in runs]
     details = [phase_details_of(run) for run in runs]
     for quantity in quantities_of(runs, details):
-        yield drawn.distribution(quantity, names, runs[0].clock)
+        yield charts_of.distribution(quantity, names, runs[0].clock)

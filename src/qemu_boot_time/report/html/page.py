@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -52,25 +52,27 @@ class Content(NamedTuple):
     charts: dict[str, Spec]
 
 
-def to_html(runs: Sequence[Run], library: str, sides: Sides | None = None) -> str:
+def to_html(runs: Sequence[Run], library: Callable[[], str], sides: Sides | None = None) -> str:
     """Render runs as one page that needs nothing else; two as an A and a B, where ``sides`` says so.
 
-    ``library`` is the script that draws charts. Raises HostError where what renders the page is missing.
+    ``library`` gives the script that draws charts; it may have to wait for that, so it is asked last. Raises
+    HostError where what renders the page is missing, and what ``library`` raises.
     """
     content = _content(runs, sides)
-    script = f"{library}\n{_resource('page.js')}"
     data = {
         "charts": content.charts,
         "runs": [drawn.every_boot(run) for run in runs],
         "clocks": drawn.of_clocks(clocks(runs)),
         "step": charts.STEP,
     }
-    page: str = _template().render(
+    embedded, template = drawn.embedded(data), _template()
+    script = f"{library()}\n{_resource('page.js')}"
+    page: str = template.render(
         **content.shown,
         policy=_policy(script),
         style=_resource("page.css"),
         script=script,
-        data=drawn.embedded(data),
+        data=embedded,
     )
     return page
 

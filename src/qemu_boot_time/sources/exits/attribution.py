@@ -13,7 +13,7 @@ from qemu_boot_time.exits import Counter, CounterSample, ExitKind
 from qemu_boot_time.model import Boot, Phase, Profile
 from qemu_boot_time.phases import UNACCOUNTED, split_at_total
 from qemu_boot_time.protocol import PORTS, Names
-from qemu_boot_time.sources.exits.devices import MARKS, device_of, device_of_msr
+from qemu_boot_time.sources.exits.devices import MARKS, device_of_msr
 from qemu_boot_time.sources.exits.maps import Accessed, Lookup
 from qemu_boot_time.sources.exits.pairing import Exits
 from qemu_boot_time.sources.exits.stream import KINDS, UNKNOWN, Numbers, distinct
@@ -130,8 +130,8 @@ def _moved(boot: Boot, exits: Exits, names: Names, zero_ns: int) -> Mapping[int,
     return moved
 
 
-_Owner = tuple[str, str]
-"""A device as people call it, and QEMU's own name of the region."""
+_Owner = tuple[str | None, str]
+"""A device as people call it (None: not known), and QEMU's own name of the region."""
 
 
 def _owners(found: Sequence[Accessed], which: Numbers) -> tuple[list[_Owner], Numbers]:
@@ -143,12 +143,12 @@ def _owners(found: Sequence[Accessed], which: Numbers) -> tuple[list[_Owner], Nu
 
 
 def _owner(accessed: Accessed) -> _Owner:
-    kind, address, region = accessed
+    kind, address, region, device = accessed
     if kind in _MSRS:
         return device_of_msr(address), ""
     if kind == _PORT_WRITE and address in PORTS:
         return MARKS, region.name if region else ""
-    return device_of(region), region.name if region else ""
+    return device, region.name if region else ""
 
 
 def _members(kept: Numbers, group: Numbers, groups: int) -> list[Numbers]:

@@ -64,8 +64,12 @@ _MSRS = (
     (range(0x1B, 0x1C), "apic"),
     (range(0x11, 0x13), "kvm clock"),
     (range(0x4B564D00, 0x4B564E00), "kvm"),
-    (range(0x200, 0x300), "mtrr"),
     (range(0xFE, 0xFF), "mtrr"),
+    (range(0x200, 0x220), "mtrr"),
+    (range(0x250, 0x251), "mtrr"),
+    (range(0x258, 0x25A), "mtrr"),
+    (range(0x268, 0x270), "mtrr"),
+    (range(0x2FF, 0x300), "mtrr"),
 )
 _COMPILED = tuple((re.compile(pattern), name) for pattern, name in NAMES.items())
 _IN_KVM = "kvm-"

@@ -1,6 +1,6 @@
 """QEMU's memory maps of one boot, each with its time: firmware moves devices while it runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +43,10 @@ def _parsed(text: str) -> MemoryMap:
     return parse_mtree(text)
 
 
+_SPACES = {"port": Space.PORTS, "mmio": Space.MEMORY}
+"""The first word of a kind of access."""
+
+
 class Accessed(NamedTuple):
     """What exits of one kind at one address are to."""
 
@@ -50,7 +54,9 @@ class Accessed(NamedTuple):
     """A number of ``KINDS``."""
     address: int
     region: Region | None
-    """None: nobody answers there, or it is no access to either space."""
+    """None: nobody answers there, or nobody knows, or it is no access to either space."""
+    device: str | None
+    """As people call it; empty: nobody answers there, or it is no access; None: no map says who does."""
 
 
 class Lookup:
@@ -70,13 +76,12 @@ class Lookup:
     ) -> tuple[list[Accessed], Numbers]:
         """Give what was accessed, and which of that each access is to.
 
-        The region is that of the first map since the access in which somebody answers there, else that
-        of the last before.
+        The region is that of the first map in which somebody answers there: the next one since the
+        access, then the one just before, then later ones, then earlier ones.
         """
         later = np.searchsorted(self._asked, times_ns)
         keys, which = distinct(kinds, addresses, later)
-        found = [Accessed(key[0], key[1], self._region(*key)) for key in keys]
-        return found, which
+        return [self._accessed(*key) for key in keys], which
 
     def drawing_ns(self, begins_ns: Numbers, lengths_ns: Numbers) -> Numbers:
         """Give how much of some intervals QEMU was at work on maps, and kept its guest waiting."""
@@ -93,12 +98,21 @@ class Lookup:
         served = np.array([is_served_by_kvm(each.region) for each in found], dtype=np.bool_)
         return served[which]
 
-    def _region(self, kind: int, address: int, later: int) -> Region | None:
-        word = KINDS[kind].split()[0]
-        space = {"port": Space.PORTS, "mmio": Space.MEMORY}.get(word)
-        if space is None:
-            return None
-        nearest = [*range(later, len(self._maps)), *reversed(range(later))]
-        found = (self._maps[i].map.find(space, address) for i in nearest)
+    def _nearest(self, later: int) -> Iterator[TimedMap]:
+        """Give the maps in the order in which they are believed; ``later`` is the next one's number."""
+        before, after = self._maps[:later], self._maps[later:]
+        yield from after[:1]
+        yield from before[-1:]
+        yield from after[1:]
+        yield from before[-2::-1]
+
+    def _accessed(self, kind: int, address: int, later: int) -> Accessed:
+        space = _SPACES.get(KINDS[kind].split()[0])
+        region = self._region(space, address, later) if space else None
+        is_known = self.has_maps or space is None
+        return Accessed(kind, address, region, device_of(region) if is_known else None)
+
+    def _region(self, space: Space, address: int, later: int) -> Region | None:
+        found = (each.map.find(space, address) for each in self._nearest(later))
         known = [region for region in found if region is not None]
         return next((region for region in known if device_of(region)), next(iter(known), None))
