@@ -12,7 +12,7 @@ from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, numbers_of_json, numbers_of_page, page_run
 from qemu_boot_time.exits import CounterSample
 from qemu_boot_time.host.drawing import Picture, pen
-from qemu_boot_time.model import Clock, Inside, Phase, Profile, Purpose, Run
+from qemu_boot_time.model import Clock, Inside, Outcome, Phase, Profile, Purpose, Run
 from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.json import to_json
@@ -94,6 +94,40 @@ def test_a_boot_that_is_picked_is_drawn_in_its_own_clock() -> None:
     }
     assert ["time", "instructions"] == [run["clock"] for run in page.data["runs"]]
     assert [1000, 3000] == [at for _, at in page.data["runs"][1]["boots"][0][5]]
+
+
+def test_columns_that_know_something() -> None:
+    """So few boots have no interval and no percentile; six have the one, 59 the other."""
+    pages = [page_of(page_run([100 + i % 7 for i in range(n)])) for n in (5, 7, 59)]
+
+    some, more = ["n", "median", "mean", "min", "max"], ["n", "median", "from", "to", "mean"]
+    assert [some, [*more, "min", "max"], [*more, "min", "max", "p95"]] == [
+        page.table("phase (ms)")["phase (ms)"] for page in pages
+    ]
+
+
+def test_boots_without_a_result_have_the_words_of_the_terminal() -> None:
+    """Those that failed, and those that somebody stopped."""
+    run = page_run(KERNELS)
+    stopped = replace(run.boots[-1], index=8, outcome=Outcome.INTERRUPTED, message="")
+
+    page = page_of(replace(run, boots=(*run.boots, stopped)))
+
+    assert "9 boots, 1 failed, 1 interrupted" in "".join(page.text)
+
+
+def test_a_name_of_two_marks_may_be_parted_between_them() -> None:
+    """In a table on a phone; a guest's own stays text."""
+    run = page_run([100])
+    named = replace(run.boots[0].phases[0], name=f"exec..{EVIL}")
+    content = str(
+        exporter("html", library=lambda: SCRIPT)(
+            [replace(run, boots=(replace(run.boots[0], phases=(named,)),))]
+        )
+    )
+
+    assert '<th scope="row">exec..<wbr>&lt;/script&gt;' in content
+    assert f"exec..{EVIL}" in Page.of(content).table("phase (ms)")
 
 
 def test_no_boot_counts() -> None:
@@ -234,7 +268,7 @@ def test_exits_by_device() -> None:
     firmware = page.table("exits in firmware (8.000 ms)")
     counts = ["=412000", "=824000", "=5000000", "62.5%", "0x510-0x511"]
     assert counts == firmware["fw_cfg, port read"]
-    assert ["=7", "", "=3", "0.0%", ""] == page.table("exits in kernel")["idle EXIT_HLT"]
+    assert ["=7", "=3", "0.0%"] == page.table("exits in kernel")["idle EXIT_HLT"]
 
 
 def test_exits_in_words() -> None:
@@ -325,16 +359,21 @@ def test_what_has_nothing_to_draw_has_no_chart() -> None:
 
 
 def test_exits_over_time() -> None:
-    """Below the phases of that boot, on their scale, up to its end."""
+    """Below the phases of that boot, on their scale, from none up to its end; counts are whole numbers."""
     charts = page_of(page_run(KERNELS)).data["charts"]
 
-    samples = [(32 * MS, 1), (39 * MS, 412_000), (160 * MS, 412_000)]
+    samples = [(0, 0), (32 * MS, 1), (39 * MS, 412_000), (160 * MS, 412_000)]
     assert samples == [(s["time"], s["exits"]) for s in charts["r0x3"]["datasets"]["samples"]]
     scales = [
         charts["r0x2"]["layer"][0]["encoding"]["x"]["scale"],
         charts["r0x3"]["encoding"]["x"]["scale"],
     ]
     assert [160, 160] == [scale["domainMax"] for scale in scales]
+    assert (
+        "phases of boot 1, which was profiled and does not count" == charts["r0x2"]["description"]
+    )
+    axes = [charts["r0x0"]["encoding"]["x"]["axis"], charts["r0x3"]["encoding"]["y"]["axis"]]
+    assert [1, 1] == [axis["tickMinStep"] for axis in axes]
 
 
 def test_inside_a_guest() -> None:

@@ -262,16 +262,18 @@ def _median(number: Middle | None) -> int:
 
 
 def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
-    """Give a row a sample of one of these devices, and where the boot ended; all others have no line.
+    """Give a row a sample of one of these devices, from none at the exec on to where the boot ended.
 
-    What they came to together nobody sampled.
+    All others have no line: what they came to together nobody sampled.
     """
+    begins = {printable(sample.device): sample for sample in reversed(profile.samples)}
+    none = [replace(each, time_ns=0, exits=0) for each in begins.values() if each.time_ns > 0]
     told = {printable(sample.device): sample for sample in profile.samples}
     end_ns = max((phase.end_ns for phase in profile.boot.phases), default=0)
     last = [replace(each, time_ns=end_ns) for each in told.values() if each.time_ns < end_ns]
     return [
         {"time": sample.time_ns, "device": device, "exits": sample.exits}
-        for sample in [*profile.samples, *last]
+        for sample in [*none, *profile.samples, *last]
         if (device := printable(sample.device)) in devices
     ]
 

@@ -123,6 +123,11 @@ def axis(ticks: int = 5, form: str = ",~r") -> Spec:
     return {"tickCount": ticks, "format": form}
 
 
+def whole(axis: Spec) -> Spec:
+    """Keep an axis of counts to whole numbers."""
+    return {**axis, "tickMinStep": 1}
+
+
 _SINCE = {
     Clock.TIME: "ms since the exec of QEMU",
     Clock.INSTRUCTIONS: "instructions since the guest's first",
@@ -136,9 +141,18 @@ def since_begin(field: str, most: int, clock: Clock = Clock.TIME) -> Spec:
     return number(field, title=_SINCE[clock], scale=scale, axis=ticks)
 
 
+_TWO_MARKS = "indexof(datum.label, '..')"
+_PARTED = (
+    f"length(datum.label) > 20 && {_TWO_MARKS} > 0"
+    f" ? [slice(datum.label, 0, {_TWO_MARKS} + 2), slice(datum.label, {_TWO_MARKS} + 2)]"
+    " : datum.label"
+)
+"""A name of two marks has a line for each where it is long."""
+
+
 def named_lines() -> Spec:
     """Give each name a line, with the name beside it."""
-    return word("name", title=None, axis={"labelLimit": 140})
+    return word("name", title=None, axis={"labelLimit": 140, "labelExpr": _PARTED})
 
 
 def calculated(**formulas: str) -> list[Spec]:

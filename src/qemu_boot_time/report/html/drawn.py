@@ -76,7 +76,9 @@ def exits(phases: Sequence[PhaseExits], shown: Profile | None) -> Iterator[Spec]
         )
     if shown and (samples := samples_of(shown, devices)):
         bars, number = bars_of(shown.boot), shown.boot.number
-        yield waterfall(f"phases of boot {number}", bars, longest(bars))
+        yield waterfall(
+            f"phases of boot {number}, which was profiled and does not count", bars, longest(bars)
+        )
         over_time = charts.exits_over_time(number, longest(bars), devices)
         yield filled(over_time, {"samples": samples})
 

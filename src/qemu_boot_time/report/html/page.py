@@ -14,7 +14,7 @@ from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.exits import exits_heading, exits_lines
 from qemu_boot_time.report.html import drawn, tables
 from qemu_boot_time.report.inside import alignment_in_words
-from qemu_boot_time.report.parts import number, printable, unit
+from qemu_boot_time.report.parts import counted, number, printable, unit
 from qemu_boot_time.report.rows import (
     MOST_POINTS,
     Quantity,
@@ -26,6 +26,7 @@ from qemu_boot_time.report.rows import (
     typical_profile,
 )
 from qemu_boot_time.report.side_by_side import Sides
+from qemu_boot_time.report.troubles import without_result
 from qemu_boot_time.stats.detail import Details, phase_details_of
 from qemu_boot_time.stats.exits import exits_of
 
@@ -100,7 +101,15 @@ def _template() -> Any:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["parted"] = _parted
     return environment.from_string(_resource("page.html.j2"))
+
+
+def _parted(name: str) -> Any:
+    """Let a name of two marks be parted between them."""
+    from markupsafe import Markup
+
+    return Markup("..<wbr>").join(name.split(".."))
 
 
 # --- what is on it ----------------------------------------------------------------------------
@@ -164,12 +173,11 @@ def _distributions(
 def _run(
     run: Run, details: Details, prefix: str, most: int, specs: dict[str, Spec]
 ) -> dict[str, Any]:
-    failed = sum(not boot.ok for boot in run.boots)
     return {
         "id": prefix,
         "name": printable(run.name),
-        "boots": len(run.boots),
-        "failed": failed,
+        "boots": counted(len(run.boots)),
+        "without_result": ", ".join(without_result(run.boots)),
         "waterfalls": list(_typical(run, prefix, most, specs)),
         "phases": tables.phase_table(run, details),
         "marks": tables.mark_table(run),
