@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from qemu_boot_time.report.folding import Name
-from qemu_boot_time.report.parts import PIPE, grid, rendered
+from qemu_boot_time.report.parts import PIPE, fitting_width, grid, rendered
 
 CONSOLE = Console()
 
@@ -32,12 +32,22 @@ def test_a_name_is_parted(name: str, width: int, lines: list[str]) -> None:
 def test_a_table_of_80_columns() -> None:
     """Numbers stay beside the first line of their name."""
     table = grid("phase (ms)", [*"abcdef"])
-    table.add_row("fw_do_boot..linux_start_kernel", *["12345678"] * 6)
+    table.add_row("fw_do_boot..linux_start_kernel", *["1234567"] * 6)
 
-    _, first, second = rendered([table], 80, PIPE).splitlines()
+    _, first, second = rendered([table], fitting_width(table), PIPE).splitlines()
 
-    assert ["fw_do_boot..", *["12345678"] * 6] == first.split()
+    assert (80, ["fw_do_boot..", *["1234567"] * 6]) == (fitting_width(table), first.split())
     assert "  linux_start_kernel" == second.rstrip()
+
+
+def test_numbers_are_never_cut() -> None:
+    """A table that needs more than 80 columns beside the least of its names is wider."""
+    table = grid("phase (ms)", [*"abcdef"])
+    table.add_row("fw_do_boot..linux_start_kernel", *["100000.000"] * 6)
+
+    shown = rendered([table], fitting_width(table), PIPE)
+
+    assert 6 == shown.count("100000.000")
 
 
 def test_a_name_is_no_markup_once_it_is_text() -> None:

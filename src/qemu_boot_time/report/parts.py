@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -146,6 +146,13 @@ class _Grid(Table):
         """Add a row as any table does."""
         name, *others = cells
         super().add_row(Name.of(name) if isinstance(name, str | Text) else name, *others, **how)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Narrow the names before a number is cut."""
+        names = self.columns[0]
+        left = options.max_width - _needed(self) + _LEAST_NAME
+        names.min_width = min(names.min_width or 0, max(_LEAST_NAME, left))
+        return super().__rich_console__(console, options)
 
 
 def grid(title: str, columns: Iterable[str]) -> Table:
