@@ -43,7 +43,8 @@ def stock_linux(directory: Path) -> tuple[str, ...]:
     kernel = stock.find() or stock.fetch()
     archive = directory / "initramfs"
     archive.write_bytes(initramfs.build())
-    words = ("console=ttyS0", "quiet", "panic=-1", *init.parameters(end=init.End.DEBUG_EXIT))
+    ours = (*init.ON_A_BUSY_HOST, *init.parameters(end=init.End.DEBUG_EXIT))
+    words = ("console=ttyS0", "quiet", "panic=-1", *ours)
     guest = ("-kernel", str(kernel.vmlinuz), "-initrd", str(archive), "-append", " ".join(words))
     exit_device = f"isa-debug-exit,iobase={tiny.DEBUG_EXIT_PORT:#x},iosize=2"
     quiet = ("-nodefaults", "-display", "none", "-serial", "null", "-device", exit_device)

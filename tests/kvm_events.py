@@ -82,7 +82,12 @@ def joined(*parts: Mapping[str, Columns]) -> dict[str, Columns]:
 
 def exits(*lines: Line, lookup: Lookup | None = None) -> Exits:
     """Make exits of one thread's events."""
-    return exits_of(stream_of(columns(*lines), PID, FILE), (lookup or Lookup(())).served_by_kvm)
+    return exits_by(columns(*lines), lookup=lookup)
+
+
+def exits_by(*threads: Mapping[str, Columns], lookup: Lookup | None = None) -> Exits:
+    """Make exits of several threads' events."""
+    return exits_of(stream_of(joined(*threads), PID, FILE), (lookup or Lookup(())).served_by_kvm)
 
 
 def told(found: Exits) -> list[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-_DEADLINE_S = 60
+_DEADLINE_S = 240
 _LAST_MARK = b"\x07"
 
 

@@ -1,7 +1,9 @@
 """The one place that starts programs: deadlines, groups, and death with the parent."""
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import pytest
 
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError, ProgramError
-from qemu_boot_time.process import Guard, Start
+from qemu_boot_time.process import Guard, Start, _guard
 
 _PATIENCE_S = 60.0
 _CAREFUL_PARENT = """
@@ -309,3 +311,28 @@ def test_the_guard_outlives_the_signals_that_end_us(tmp_path: Path) -> None:
 def _ignores(pid: int, number: int) -> bool:
     lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return bool(int(lines["SigIgn"], 16) >> (number - 1) & 1)
+
+
+def test_the_guard_waits_for_a_parent_that_still_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracefs instance is busy until the kernel has closed its files, ten seconds where it must be."""
+    busy = iter([True] * 10 + [False])
+    passed_s = iter(range(99))
+    remove = os.rmdir
+
+    def rmdir(path: str) -> None:
+        if next(busy):
+            raise OSError(errno.EBUSY, "busy", path)
+        remove(path)
+
+    victim = tmp_path / "instance"
+    victim.mkdir()
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # an instance's files stay
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(passed_s)))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+    _guard.remove(str(victim), [])
+
+    assert not victim.exists()

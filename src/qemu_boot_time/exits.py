@@ -49,6 +49,7 @@ class Counter:
     """The phase's name; ``unaccounted`` where no phase explains the time."""
     kind: ExitKind
     exits: int
+    """That began in it; 0: of such that began before it there is time outside alone."""
     accesses: int
     """Of the device: an exit of a string instruction makes several."""
     device: str | None = ""
@@ -60,7 +61,8 @@ class Counter:
     addresses: tuple[int, int] | None = None
     """The lowest and the highest port, address or MSR; None: the exit has none."""
     outside_ns: int | None = None
-    """Time from these exits to the guest's next entry; None: this host does not tell."""
+    """Time until the guest's next entries, as far as it passed in the phase and QEMU made no map meanwhile;
+    None: nothing of that is known."""
 
     @property
     def owner(self) -> str:
@@ -78,3 +80,23 @@ class CounterSample:
     """As in :attr:`Counter.owner`."""
     exits: int
     """So far."""
+
+
+IDLE = frozenset({"EXIT_HLT", "EXIT_IDLE_HLT", "EXIT_MWAIT", "KVM_EXIT_HLT"})
+"""Reasons with which a guest waits for time to pass: it would have been as long without the exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """What the time outside of one phase of one boot is a part of."""
+
+    phase: str
+    """Its name; ``unaccounted`` for all stretches that no phase explains."""
+    length_ns: int
+    """From exit to exit: a mark's own stamp may be later than its write."""
+    watched_ns: int
+    """The same without the time in which QEMU made memory maps; 0: no time outside is known."""
+    vcpus: int
+    """That were outside in it."""
+    busy_vcpus: int
+    """Those of them that did not only wait."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from qemu_boot_time.exits import Counter, CounterSample
+from qemu_boot_time.exits import Counter, CounterSample, PhaseTime
 
 EXEC = "exec"
 """The name of time zero where a phase begins there; it is no mark of its own."""
@@ -274,6 +274,8 @@ class Profile:
     """In time order, at most some hundreds a device."""
     notes: tuple[str, ...] = ()
     """What cannot be told, and why: one line each."""
+    times: tuple[PhaseTime, ...] = ()
+    """A row a phase, in their order; empty: nobody told, and each counts as it is, of one vCPU."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qbt_process import QBT, World
+from qbt_process import DEADLINE_S, QBT, World
 from qemu_boot_time.cli.main import COMMANDS
 from runs import make_run
 
@@ -43,7 +43,7 @@ def in_shell(world: World, shell: str, text: str) -> subprocess.CompletedProcess
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here")
     script = {**world.environment(), "_QBT_COMPLETE": f"{shell}_source"}
-    how: dict[str, Any] = {"cwd": world.directory, "text": True, "timeout": 30}
+    how: dict[str, Any] = {"cwd": world.directory, "text": True, "timeout": DEADLINE_S}
     made = subprocess.run(
         [world.directory / "bin/qbt"], env=script, stdout=subprocess.PIPE, check=True, **how
     )

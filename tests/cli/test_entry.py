@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from qbt_process import SOURCE
+from qbt_process import DEADLINE_S, SOURCE
 
 _INTERRUPTED_BY = """
 import os, signal, sys
@@ -27,7 +27,7 @@ def interrupted_by(name: str) -> tuple[int, str]:
         env={"PYTHONPATH": str(SOURCE), "XDG_STATE_HOME": "/nowhere"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE_S,
         check=False,
     )
     return done.returncode, done.stderr.strip()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from budgets import table
-from qbt_process import World
+from qbt_process import DEADLINE_S, World
 from runs import make_run
 
 COLOUR = "\x1b["
@@ -35,7 +35,7 @@ def on_terminal(world: World, columns: int, *words: str) -> str:
         with world.start(*words, stdout=theirs) as child:
             os.close(theirs)
             shown = _all_of(ours)
-            assert 0 == child.wait(30)
+            assert 0 == child.wait(DEADLINE_S)
     finally:
         os.close(ours)
     return shown.replace("\r\n", "\n")

@@ -42,7 +42,7 @@ def test_a_stock_kernel_is_told_to_let_init_write_the_mark(tmp_path: Path) -> No
 
     assert (guest.name, guest.marks) == ("stock", ("linux_start_user",))
     assert option(guest, "-kernel") == "/k/vmlinuz"
-    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1 qbt_mark=7"
+    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1 no_timer_check qbt_mark=7"
     assert Path(option(guest, "-initrd")).read_bytes() == initramfs.build()
     assert guest.more == "qbt build linux && qbt build seabios && qbt build optionrom"
 
@@ -54,7 +54,7 @@ def test_an_instrumented_kernel_comes_before_a_stock_one(tmp_path: Path) -> None
     assert guest.name == "instrumented"
     assert guest.marks == ("linux_start_kernel", "linux_start_user")
     assert option(guest, "-kernel") == "/b/bzImage"
-    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1"
+    assert option(guest, "-append") == "console=ttyS0 quiet panic=-1 no_timer_check"
 
 
 def test_instrumented_firmware_joins_whatever_kernel_there_is(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from boots import booted, marks, seen, wrote
 from profiles import counter, failed, profiled
 from qemu_boot_time.errors import ExitStatus, InputError
-from qemu_boot_time.exits import CounterSample
+from qemu_boot_time.exits import CounterSample, PhaseTime
 from qemu_boot_time.inputs import Options, open_input
 from qemu_boot_time.inputs.document import open_document
 from qemu_boot_time.model import (
@@ -34,6 +34,7 @@ from qemu_boot_time.phases import Rules, boots_of
 from qemu_boot_time.report.exports import perfetto
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import Showing, to_text
+from qemu_boot_time.stats.exits import exits_of
 from qemu_boot_time.store.load import load_run
 from runs import boot_facts, make_run
 
@@ -180,6 +181,21 @@ def test_counts_that_no_boot_can_have(where: str, tmp_path: Path) -> None:
     error = refused(tmp_path, to_json(run))
 
     assert error.what.endswith(": boot 4: a number that no boot has")
+
+
+@pytest.mark.parametrize(("watched_ns", "shares"), [(-5, [None]), (0, [None]), (10, [0.5])])
+def test_times_that_no_phase_has_are_no_share(
+    watched_ns: int, shares: list[float | None], tmp_path: Path
+) -> None:
+    """Whatever a document says of how long a phase was watched, nothing is divided by it that must not be."""
+    run = profiled([counter("ide", 2, 5)])
+    time = PhaseTime("firmware", 20, watched_ns, 1, 1)
+    run = replace(run, profiles=(replace(run.profiles[0], times=(time,)),))
+
+    found = again(run, tmp_path)
+
+    assert (time,) == found.profiles[0].times
+    assert shares == [phase.busy.share for phase in exits_of(found).phases]
 
 
 def test_a_profiled_boot_is_no_measured_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pages.blocks import Command
+from qemu_boot_time.guest import init
 
 FOR_READING = frozenset({"c", "json", "python", "text", "toml", "xml", "yaml"})
 """Languages of blocks that hold no commands."""
@@ -79,6 +80,8 @@ STANDS: Mapping[str, str] = MappingProxyType(
         r"\^app: \w+": "^qbt-init",
         r"raw/perf_event.data": "monotonic.data",
         r"root=/dev/vda1?": "qbt_mark=7",
+        # Else a kernel may panic where the host is busy.
+        r"(-kernel \S+ [^\n]*-append ['\"])": rf"\1{' '.join(init.ON_A_BUSY_HOST)} ",
         r"runs/n\*": "runs/*",
         # Whether the host is fit is no affair of the page.
         r"^qbt doctor$": "qbt doctor || test $? = 1",

@@ -10,7 +10,7 @@ import trees
 from pages.blocks import ROOT, blocks, commands
 from pages.decisions import MACHINE, VMM
 from qbt_process import QEMU, World
-from qemu_boot_time.guest import builds, distro, initramfs, patches, stock, tiny
+from qemu_boot_time.guest import builds, distro, init, initramfs, patches, stock, tiny
 from qemu_boot_time.guest.builds import Piece
 from qemu_boot_time.guest.patches import Project
 
@@ -23,11 +23,11 @@ _BOOT = """words=$1
 shift
 exec qemu-system-x86_64 -M q35 -accel tcg -m 256 -nodefaults -no-reboot -display none \\
     -serial stdio -bios bios-256k.bin -L optionrom -kernel bzImage -initrd initrd.img \\
-    -append "console=ttyS0 $words" "$@"
+    -append "console=ttyS0 no_timer_check $words" "$@"
 """
 _STOCK = (
     *(*MACHINE.split(), "-kernel", "vmlinuz", "-initrd", "initrd.img"),
-    *("-append", "console=ttyS0 panic=-1 quiet qbt_mark=7"),
+    *("-append", f"console=ttyS0 panic=-1 quiet {' '.join(init.ON_A_BUSY_HOST)} qbt_mark=7"),
 )
 _RUNS = (
     ("demo", "-n", "4", "--", "./boot.sh", "quiet"),

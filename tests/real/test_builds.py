@@ -6,7 +6,7 @@ import pytest
 
 from port_writes import PortWrites, boot
 from qemu_boot_time.errors import HostError
-from qemu_boot_time.guest import builds, initramfs
+from qemu_boot_time.guest import builds, init, initramfs
 from qemu_boot_time.guest.builds import Built, Piece
 from real_host import require
 
@@ -38,7 +38,7 @@ def linux_boot(tmp_path: Path, machine: str, kernel: str, *arguments: str) -> Po
     """Boot our Linux with our init."""
     archive = tmp_path / "initramfs"
     archive.write_bytes(initramfs.build())
-    append = ("-append", "console=ttyS0 panic=-1")
+    append = ("-append", " ".join(("console=ttyS0", "panic=-1", *init.ON_A_BUSY_HOST)))
     files = ("-kernel", str(built(Piece.LINUX).files[kernel]), "-initrd", str(archive))
     return boot(tmp_path, machine, *files, *append, *arguments)
 

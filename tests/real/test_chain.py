@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.real, pytest.mark.build]
 _QBT = Path(sys.executable).with_name("qbt")
 _DEADLINE_S = 300
 _COMMON = ("-m", "256", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio")
-_APPEND = " ".join(("console=ttyS0", "quiet", "panic=-1", *init.parameters()))
+_APPEND = " ".join(("console=ttyS0", "quiet", "panic=-1", *init.ON_A_BUSY_HOST, *init.parameters()))
 
 
 def _built(piece: builds.Piece) -> builds.Built:

@@ -115,7 +115,7 @@ def boot_linux(
     """Boot the stock kernel under TCG with an initramfs and more kernel parameters."""
     file = directory / "initramfs"
     file.write_bytes(archive)
-    append = " ".join(["console=ttyS0", "quiet", "panic=-1", *words])
+    append = " ".join(["console=ttyS0", "quiet", "panic=-1", *init.ON_A_BUSY_HOST, *words])
     command = [QEMU, "-accel", "tcg", "-M", "q35", "-m", "256", "-nodefaults", "-no-reboot"]
     command += ["-display", "none", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0x501"]
     command += ["-kernel", str(kernel.vmlinuz), "-initrd", str(file), "-append", append]

@@ -44,7 +44,10 @@ def looked(guest: SystemdGuest, tmp_path_factory: pytest.TempPathFactory) -> Ite
     initrd = home / "initrd"
     own = guest.initrd.read_bytes()
     initrd.write_bytes(own + bytes(-len(own) % 4) + initramfs.build(name="qbt-init"))
-    words = ("rdinit=/qbt-init", *init.parameters(mark=7, program="/init"))
+    words = (
+        *("rdinit=/qbt-init", *init.ON_A_BUSY_HOST),
+        *init.parameters(mark=7, program="/init"),
+    )
     with tempfile.TemporaryDirectory(prefix="qbtt-") as temporary:
         world = World(home, Path(temporary))
         done = world.qbt(
@@ -260,7 +263,8 @@ def look_at(
     """Give the words that look at the initcalls of the stock kernel with nothing but our init."""
     initrd = world.directory / "initrd"
     initrd.write_bytes(initramfs.build())
-    parameters = ("console=ttyS0", "quiet", "panic=-1", *init.parameters(mark=7, end=end))
+    ours = (*init.ON_A_BUSY_HOST, *init.parameters(mark=7, end=end))
+    parameters = ("console=ttyS0", "quiet", "panic=-1", *ours)
     return (
         *("run", "--json", "-n", "1", "--source", "debugcon", "--timeout", "150"),
         *(("--until", "linux_start_user") if until else ()),

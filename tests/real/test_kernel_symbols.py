@@ -11,7 +11,7 @@ import pytest
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.formats import kernel
-from qemu_boot_time.guest import builds, initramfs, stock
+from qemu_boot_time.guest import builds, init, initramfs, stock
 from real_host import require
 
 pytestmark = pytest.mark.real
@@ -102,7 +102,8 @@ def test_a_booted_stock_kernel_says_the_same(
     archive.write_bytes(initramfs.build(program=SCRIPT, extra=(busybox,)))
     command = [QEMU, "-accel", "tcg", "-M", "q35", "-m", "256", "-nodefaults", "-no-reboot"]
     command += ["-display", "none", "-serial", "stdio", "-kernel", str(stock_kernel.vmlinuz)]
-    command += ["-initrd", str(archive), "-append", "console=ttyS0 quiet panic=-1 nokaslr"]
+    words = ("console=ttyS0", "quiet", "panic=-1", "nokaslr", *init.ON_A_BUSY_HOST)
+    command += ["-initrd", str(archive), "-append", " ".join(words)]
 
     said = process.run(command, timeout_s=DEADLINE_S).stdout
 

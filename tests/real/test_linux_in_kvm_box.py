@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.real, pytest.mark.build, pytest.mark.kvmbox]
 
 _SOURCES = ("perf_event", "perf")
 _BOOTS = 3
-_DEADLINE_S = 180
+_DEADLINE_S = 300
 _BOOT_NAMES = [
     "qemu_init_end",
     "fw_start",

@@ -107,7 +107,7 @@ def test_any_observer_has_its_cost(world: World) -> None:
         "#!/bin/sh\ntrap 'echo over >>seen; exit' INT\necho begun >>seen\nwhile :; do sleep 0.1; done\n"
     )
     script.chmod(0o755)
-    words = ("--observer", f"{script} --all", "--settle", "0.3", "-n", "2", "--out", "out")
+    words = ("--observer", f"{script} --all", "--settle", "1", "-n", "2", "--out", "out")
 
     done = world.qbt("overhead", "--json", *words, "--", *guest(world))
 

@@ -28,7 +28,13 @@ KERNEL = [name for name in BZIMAGE if name not in {"decompress_start", "decompre
 PHASES = ["vmm", "firmware", "loader", "kernel_early", "kernel", "total"]
 OUT_F4 = b"\xe6\xf4"
 """``out 0xf4, al``: what a mark of Linux's patch is."""
-APPEND = "console=ttyS0 quiet panic=-1 " + " ".join(init.parameters(end=init.End.REBOOT))
+APPEND = " ".join(
+    (
+        *("console=ttyS0", "quiet", "panic=-1"),
+        *init.ON_A_BUSY_HOST,
+        *init.parameters(end=init.End.REBOOT),
+    )
+)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_a_stock_guest_without_any_help(world: World, kernel: Path, tmp_path: Pa
     """SeaBIOS and Linux as the distribution built them: the main marks, in order."""
     archive = tmp_path / "initramfs"
     archive.write_bytes(initramfs.build())
-    append = " ".join(("console=ttyS0", "panic=-1", *init.parameters(mark=7)))
+    append = " ".join(("console=ttyS0", "panic=-1", *init.ON_A_BUSY_HOST, *init.parameters(mark=7)))
     command = ("qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-m", "256", "-nodefaults")
     streams = ("-display", "none", "-serial", "stdio", "-no-reboot")
     guest = ("-kernel", str(kernel), "-initrd", str(archive), "-append", append)

@@ -226,7 +226,7 @@ def test_a_mark_ends_the_boot_of_its_own_side(world: World, perf: str, source: s
     require(os.geteuid() == 0 or source != "tracefs", "tracefs is root's")
     endless = world.bios(*tiny.marks("fw_start"), name="endless.bin")
     hangs = shlex.join(tiny_qemu(endless, accelerator=perf))
-    wanted = {"boots": 3, "seed": 3, "sources": [source], "timeout_s": 10, "until": "fw_start"}
+    wanted = {"boots": 3, "seed": 3, "sources": [source], "timeout_s": 60, "until": "fw_start"}
 
     status, said = measured(world, hangs, hangs, **wanted)
 

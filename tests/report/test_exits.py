@@ -1,13 +1,16 @@
 """Where boots leave the guest, in words, in a table, in JSON."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
-from profiles import counter, failed, profiled
-from qemu_boot_time.exits import ExitKind
-from qemu_boot_time.model import Profile, Run
+from profiles import boot, counter, failed, profiled
+from qemu_boot_time.exits import ExitKind, PhaseTime
+from qemu_boot_time.model import Boot, Outcome, Profile, Run
+from qemu_boot_time.report.exits import exits_lines, phase_heading, sentence
 from qemu_boot_time.report.json import to_json
 from qemu_boot_time.report.text import to_text
+from qemu_boot_time.stats.exits import exits_of
 
 MS = 10**6
 WIDTH = 80
@@ -38,6 +41,97 @@ def test_words_come_first() -> None:
         "firmware: 65.0% of its time outside, in 413,000 exits; 60.0% in 412,000 port "
         "reads of fw_cfg"
     ) == f"{words} {rest}"
+
+
+Taken = Sequence[int]
+"""What boots took, in ms."""
+
+
+def cost(profiled_ms: Taken, measured_ms: Taken, cpu_ms: tuple[Taken, Taken]) -> str:
+    """Give what is said of a profile's cost, of boots with these firmwares and these CPU times."""
+    run = profiled(*([counter("ide", 1)] for _ in profiled_ms))
+    taken = [
+        zip(*each, strict=True) for each in zip((profiled_ms, measured_ms), cpu_ms, strict=True)
+    ]
+    known, boots = (
+        [replace(boot(i, length), cpu_ns=cpu * MS) for i, (length, cpu) in enumerate(each)]
+        for each in taken
+    )
+    profiles = (replace(p, boot=b) for p, b in zip(run.profiles, known, strict=True))
+    run = replace(run, boots=tuple(boots), profiles=tuple(profiles))
+    return next(exits_lines(run, exits_of(run)))
+
+
+def test_a_ratio_without_an_interval_says_why_itself() -> None:
+    """Too few boots, and boots that spread too widely, are two things; either is said of that ratio alone."""
+    alike, steady = (20, 20, 21), (10, 11, 12, 13, 14)
+    apart, wide = (18, 20, 22), (2, 18, 19, 20, 21)
+
+    one = cost((20,), steady, ((20,), steady))
+    mixed = cost(alike, steady, (apart, wide))
+    both = cost(apart, wide, (apart, wide))
+
+    assert one.endswith("(1 profiled, 5 measured before; too few to say how sure)")
+    assert (
+        "times the CPU time (these boots spread too widely for an interval of so few) and" in mixed
+    )
+    assert mixed.endswith("] times as long; 3 profiled, 5 measured before")
+    widely = "; these boots spread too widely for an interval of so few)"
+    assert both.endswith(f"(3 profiled, 5 measured before{widely}")
+
+
+def test_a_phase_that_is_not_in_all_boots_says_so() -> None:
+    """In its sentence, and above its table."""
+    run = profiled([counter("ide", 100, 10 * MS)], [counter("ide", 1, MS)])
+    other = replace(
+        run.profiles[1],
+        boot=Boot(9, 1, Outcome.REACHED),
+        counters=(replace(counter("ide", 1), phase="vmm"),),
+    )
+
+    lines = section(replace(run, profiles=(run.profiles[0], other)))
+
+    said = "firmware (1 of 2 boots): 50.0% of its time outside, in 100 exits; 50.0% in 100 port reads of ide"
+    assert said in " ".join(lines)
+    assert any(line.startswith("firmware (20.000 ms; 1 of 2 boots)") for line in lines)
+
+
+def test_what_was_not_watched_is_said_beside_the_length() -> None:
+    """A share is of the time in which QEMU made no memory map."""
+    run = profiled([counter("ide", 1, MS)], [counter("ide", 1)])
+    times = (PhaseTime("firmware", 20 * MS, n * MS, 1, 1) for n in (5, 0))
+    pairs = zip(run.profiles, times, strict=True)
+    run = replace(run, profiles=tuple(replace(p, times=(time,)) for p, time in pairs))
+
+    (phase,) = exits_of(run).phases
+
+    assert "firmware (20.000 ms; watched for 5.000 ms in 1 of 2 boots)" == phase_heading(phase)
+    assert "firmware: 20.0% of its time outside" in sentence(phase)
+
+
+def test_several_vcpus_are_told() -> None:
+    """A share is then of the time of all that did something."""
+    run = profiled([counter("ide", 1000, 35 * MS)])
+    time = PhaseTime("firmware", 20 * MS, 20 * MS, 4, 2)
+    run = replace(run, profiles=(replace(run.profiles[0], times=(time,)),))
+
+    (phase,) = exits_of(run).phases
+
+    assert (
+        "firmware: 87.5% of its 2 vCPUs' time outside, in 1,000 exits; 87.5% in 1,000 port reads of ide"
+    ) == sentence(phase)
+
+
+def test_an_exit_that_only_reaches_into_a_phase_is_told_in_words() -> None:
+    """It is none of those that are counted; where the middle of several boots is none, the range is told."""
+    away = counter("", 0, 10 * MS, kind=ExitKind.OTHER, reason="EXIT_NPF")
+
+    (only,) = exits_of(profiled([away])).phases
+    (some,) = exits_of(profiled([away], [replace(away, exits=1)])).phases
+
+    begun = "firmware: 50.0% of its time outside, in 0 exits; 50.0% in EXIT_NPF begun before it"
+    assert begun == sentence(only)
+    assert sentence(some).endswith("50.0% in 0-1 EXIT_NPF")
 
 
 def test_without_times_counts_must_do() -> None:

@@ -40,7 +40,7 @@ def profile(*lines: Line, of: Boot = USUAL, maps: tuple[TimedMap, ...] = (MAP,))
     return profile_of(of, kvm_events.exits(*lines, lookup=lookup), lookup, Names())
 
 
-def places(found: Profile) -> dict[tuple[str, str], int]:
+def places(found: Profile) -> dict[tuple[str, str | None], int]:
     """Give exits by phase and device."""
     return {(counter.phase, counter.device): counter.exits for counter in found.counters}
 
@@ -186,8 +186,8 @@ def test_time_that_qemu_took_for_a_map_is_not_the_guests() -> None:
     assert [10] == [counter.outside_ns for counter in found.counters]
 
 
-def test_an_exit_that_kvm_serves_waits_for_no_map() -> None:
-    """Its time is all its own, although QEMU was at work meanwhile."""
+def test_whoever_serves_an_exit_a_maps_time_is_left_out() -> None:
+    """It is left out of the phase's length, and a share is no more than all of what is left."""
     at = ZERO + 2 * MS
     drawn = ports((0x510, 0x511, "fwcfg"), at_ns=at + 2, took_ns=500)
 
@@ -198,7 +198,9 @@ def test_an_exit_that_kvm_serves_waits_for_no_map() -> None:
         maps=(drawn,),
     )
 
-    assert {"EXIT_HLT": 60, "fw_cfg": 8} == {c.owner: c.outside_ns for c in found.counters}
+    assert {"EXIT_HLT": 2, "fw_cfg": 8} == {c.owner: c.outside_ns for c in found.counters}
+    firmware = next(time for time in found.times if time.phase == "firmware")
+    assert (4 * MS, 4 * MS - 500) == (firmware.length_ns, firmware.watched_ns)
 
 
 def test_a_phase_has_no_time_of_the_next_one() -> None:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from profiles import MS, boot, counter, failed, profiled
-from qemu_boot_time.exits import ExitKind
-from qemu_boot_time.model import Profile
+from qemu_boot_time.exits import ExitKind, PhaseTime
+from qemu_boot_time.model import Boot, Outcome, Profile, Run
 from qemu_boot_time.stats.exits import MOST, Middle, exits_of
 
 
@@ -26,10 +28,22 @@ def test_the_middle_of_each_count_and_how_far_it_differs() -> None:
     ] == [(row.device, row.exits, row.outside_ns) for row in phase.rows]
     assert (Middle(8, 7, 9), Middle(70, 68, 80)) == (phase.exits, phase.busy.outside_ns)
     assert (20 * MS, 70 / (20 * MS)) == (phase.length_ns, phase.busy.share)
+    assert (3, 3) == phase.n
 
 
-def test_a_share_is_each_boots_own() -> None:
-    """The middle of the times may be of one boot, and that of the lengths of another."""
+def timed(run: Run, *times: PhaseTime) -> Run:
+    """Give each profiled boot its time of the firmware."""
+    pairs = zip(run.profiles, times, strict=True)
+    return replace(run, profiles=tuple(replace(profile, times=(time,)) for profile, time in pairs))
+
+
+def firmware(watched_ms: int, vcpus: int = 1, busy_vcpus: int = 1) -> PhaseTime:
+    """Watch so much of 20 ms."""
+    return PhaseTime("firmware", 20 * MS, watched_ms * MS, vcpus, busy_vcpus)
+
+
+def test_a_share_is_one_shown_number_of_another() -> None:
+    """The median time outside, of the median length: whoever divides them finds it."""
     run = profiled(*([counter("ide", 1, ns)] for ns in (5 * MS, 2 * MS, 20 * MS)))
     profiles = [
         replace(profile, boot=boot(9 + i, length))
@@ -38,8 +52,80 @@ def test_a_share_is_each_boots_own() -> None:
 
     (phase,) = exits_of(replace(run, profiles=tuple(profiles))).phases
 
-    assert [0.5, 0.5] == [phase.busy.share, phase.rows[0].share]
+    assert [0.25, 0.25] == [phase.busy.share, phase.rows[0].share]
     assert (20 * MS, Middle(5 * MS, 2 * MS, 20 * MS)) == (phase.length_ns, phase.busy.outside_ns)
+
+
+@given(st.lists(st.integers(1, 9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))))
+def test_a_share_is_never_more_than_all(boots: list[tuple[int, int]]) -> None:
+    """No boot is outside for longer than it takes, and then nor is the middle of them."""
+    run = profiled(*([counter("ide", 1, out * MS)] for out, _ in boots))
+
+    summary = exits_of(timed(run, *(firmware(length) for _, length in boots)))
+
+    assert all((phase.busy.share or 0) <= 1 for phase in summary.phases)
+
+
+def test_time_that_was_not_watched_is_of_no_boot() -> None:
+    """A share is of what was watched; a boot in which nothing was has its counts, and no times."""
+    run = profiled([counter("ide", 4, 5 * MS)], [counter("ide", 6)], [counter("ide", 5, 9 * MS)])
+
+    (phase,) = exits_of(timed(run, firmware(10), firmware(0), firmware(18))).phases
+
+    assert (Middle(14 * MS, 10 * MS, 18 * MS), 2, (3, 3)) == (
+        phase.watched_ns,
+        phase.watched,
+        phase.n,
+    )
+    assert (Middle(5, 4, 6), Middle(7 * MS, 5 * MS, 9 * MS), 0.5) == (
+        phase.exits,
+        phase.busy.outside_ns,
+        phase.busy.share,
+    )
+
+
+def test_a_phase_of_which_nothing_was_watched_has_no_times() -> None:
+    """Its exits are known."""
+    (phase,) = exits_of(timed(profiled([counter("ide", 4)]), firmware(0))).phases
+
+    assert (None, None, None) == (phase.watched_ns, phase.busy.outside_ns, phase.busy.share)
+    assert Middle(4, 4, 4) == phase.exits
+
+
+def test_a_phase_is_of_the_boots_that_have_it() -> None:
+    """A boot without it has no exits in it, not none: what it was is of the others alone."""
+    run = profiled(*([counter("ide", n, 10 * MS)] for n in (100, 200, 300)))
+    others = [
+        replace(
+            profile,
+            boot=Boot(7, 1, Outcome.REACHED),
+            counters=tuple(replace(c, phase="vmm") for c in profile.counters),
+        )
+        for profile in run.profiles[1:]
+    ]
+
+    found, other = exits_of(replace(run, profiles=(run.profiles[0], *others))).phases
+
+    assert ((1, 3), Middle(100, 100, 100), 0.5) == (found.n, found.exits, found.busy.share)
+    assert ((2, 3), Middle(250, 200, 300)) == (other.n, other.exits)
+
+
+def test_several_vcpus_share_more_time() -> None:
+    """Two that are outside for 15 of 20 ms each are it for three quarters; of waiting there is no share."""
+    hlt = counter("", 4, 15 * MS, kind=ExitKind.OTHER, reason="EXIT_HLT")
+    run = timed(profiled([counter("ide", 9, 30 * MS), hlt]), firmware(20, vcpus=3, busy_vcpus=2))
+
+    (phase,) = exits_of(run).phases
+
+    assert (0.75, Middle(2, 2, 2)) == (phase.busy.share, phase.busy_vcpus)
+    assert [0.75, None] == [row.share for row in phase.rows]
+
+
+def test_more_than_all_is_no_share() -> None:
+    """Where a profile does not say how many vCPUs there were, the time of several is of nothing that is known."""
+    (phase,) = exits_of(profiled([counter("ide", 9, 35 * MS)])).phases
+
+    assert (Middle(35 * MS, 35 * MS, 35 * MS), None) == (phase.busy.outside_ns, phase.busy.share)
 
 
 def test_what_is_not_told_one_by_one_is_added_up_in_each_boot() -> None:

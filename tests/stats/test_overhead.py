@@ -82,6 +82,33 @@ def test_too_few_boots_have_no_interval() -> None:
     assert pytest.approx(1.5, abs=1e-3) == cost.ratio.estimate
 
 
+@given(
+    st.lists(st.integers(10**6, 10**8), min_size=1, max_size=12),
+    st.lists(st.integers(10**6, 10**8), min_size=1, max_size=12),
+)
+def test_a_cost_has_an_interval_where_its_ratio_has_one(
+    first: list[int], second: list[int]
+) -> None:
+    """Both are of one rank: no verdict lacks an interval beside one that is shown."""
+    one, other = ([Taken(value, None) for value in side] for side in (first, second))
+
+    cost = wall(one, other)
+
+    assert (cost.ratio.low is None) == (cost.interval_ns is None)
+    if cost.interval_ns is not None:
+        assert cost.interval_ns.low <= cost.cost_ns <= cost.interval_ns.high
+
+
+def test_boots_that_spread_too_widely_have_no_interval() -> None:
+    """That is another reason than too few of them: as many that spread less have one."""
+    apart, wide = (
+        [Taken(v * MS, None) for v in each] for each in ((18, 20, 22), (2, 18, 19, 20, 21))
+    )
+
+    assert "5 against 3 boots spread too widely for an interval at 95%" == wall(wide, apart).reason
+    assert wall(boots(5, 12), boots(3, 20, step_ms=0)).interval_ns is not None
+
+
 @pytest.mark.parametrize(
     ("first", "second", "quantities"),
     [

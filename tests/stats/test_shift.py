@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from qemu_boot_time.stats.intervals import Interval
-from qemu_boot_time.stats.shift import Shift, _ways, interval_rank, shift_of
+from qemu_boot_time.stats.shift import Shift, _ways, interval_rank, rank_of, shift_of
 
 _SAMPLE = st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=25)
 _TIED = st.lists(st.integers(0, 3), min_size=1, max_size=12)
@@ -82,6 +82,19 @@ def test_few_and_equally_many(first: list[int], data: st.DataObject) -> None:
     rank = interval_rank(len(first), len(first))
 
     assert Interval(ordered[rank - 1], ordered[-rank]) == shift_of(first, second).interval
+
+
+@given(_SAMPLE, _SAMPLE)
+def test_the_rank_may_be_given(first: list[int], second: list[int]) -> None:
+    """The interval lies between the differences of that rank from either end; 0: there is none."""
+    ordered = differences(first, second)
+    rank = rank_of(first, second)
+
+    given_it, none = shift_of(first, second, rank=rank), shift_of(first, second, rank=0)
+
+    assert shift_of(first, second) == given_it
+    assert (Interval(ordered[rank - 1], ordered[-rank]) if rank else None) == given_it.interval
+    assert (given_it.estimate, None) == (none.estimate, none.interval)
 
 
 @pytest.mark.parametrize(

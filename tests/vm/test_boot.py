@@ -12,7 +12,7 @@ import pytest
 from qemu_boot_time import process
 from qemu_boot_time.vm.boot import BootRequest, RunningVm
 
-DEADLINE_S = 20.0
+DEADLINE_S = 120.0
 
 
 @pytest.fixture

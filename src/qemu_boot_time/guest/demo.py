@@ -28,7 +28,7 @@ _MACHINE = (
     *("qemu-system-x86_64", "-M", "q35", "-m", "256", "-nodefaults", "-no-reboot"),
     *("-display", "none", "-serial", "stdio"),
 )
-_APPEND = ("console=ttyS0", "quiet", "panic=-1")
+_APPEND = ("console=ttyS0", "quiet", "panic=-1", *init.ON_A_BUSY_HOST)
 _USER_VALUE = next(point.value for point in TRACE_POINTS if point.name == LINUX_START_USER)
 _SPIN = 100_000
 """Loops between the marks of the tiny guest, so that its phases have a length: 1 ms under TCG."""

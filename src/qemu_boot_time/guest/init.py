@@ -23,6 +23,11 @@ FLAGS = (
 )
 """Freestanding, nothing that is not asked for, no trace of the compiler's version."""
 
+ON_A_BUSY_HOST = ("no_timer_check",)
+"""Words for the kernel's command line. Without KVM Linux counts the timer's ticks in a moment's loop, too few where
+the host has no CPU for the guest, and panics: "IO-APIC + timer doesn't work!" (check_timer() in
+arch/x86/kernel/apic/io_apic.c). Under KVM it leaves that out by itself (arch/x86/kernel/kvm.c)."""
+
 
 class End(StrEnum):
     """What init does where it is told of no program to become: ``qbt_end=``."""

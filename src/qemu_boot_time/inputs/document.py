@@ -146,3 +146,5 @@ def _counts(profile: Profile) -> Iterator[int]:
         yield from counter.addresses or ()
     for sample in profile.samples:
         yield from (sample.time_ns, sample.exits)
+    for time in profile.times:
+        yield from (time.length_ns, time.watched_ns, time.vcpus, time.busy_vcpus)

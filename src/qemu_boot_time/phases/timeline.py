@@ -149,7 +149,7 @@ def _exits(profile: Profile) -> Iterator[Row]:
     exits: Counted[tuple[str, str]] = Counted()
     for counter in profile.counters:
         exits[counter.phase, counter.owner] += counter.exits
-    for (phase, owner), n in exits.items():
+    for (phase, owner), n in (+exits).items():  # some only reach into it
         begin_ns, end_ns = extents[phase]
         where = f", {phase}" if phase == UNACCOUNTED else ""
         yield Row(RowKind.EXITS, owner, begin_ns, end_ns, f"{n:,} exit{'s' * (n != 1)}{where}")

@@ -16,6 +16,8 @@ import time
 
 _QUIT = b'{"execute":"quit"}'
 _PATIENCE_S = 2.0
+_CLOSED_WITHIN_S = 20.0
+"""A parent that was killed has closed its files by then, on a busy host too."""
 _POLL_S = 0.02
 _PACKET_BYTES = 8192
 
@@ -40,7 +42,7 @@ def kill_group(pgid: str, fds: list[int]) -> None:
 def remove(path: str, fds: list[int]) -> None:
     """Remove a directory: ``rmdir`` alone does it for a tracefs instance."""
     del fds
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _CLOSED_WITHIN_S
     while True:
         try:
             os.rmdir(path)  # noqa: PTH106  # pathlib would double the start-up of this process

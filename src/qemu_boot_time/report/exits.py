@@ -20,17 +20,16 @@ from qemu_boot_time.stats.exits import (
     ExitSummary,
     Middle,
     PhaseExits,
-    Slowdown,
     Sums,
     exits_of,
     is_whole,
     told_of,
 )
 from qemu_boot_time.stats.overhead import Quantity
+from qemu_boot_time.stats.slowdown import Slowdown
 
 COLUMNS = ("exits", "accesses", "outside ms", "share")
-"""Of a phase's table: medians over boots, and from where to where they differ."""
-_TOO_FEW = "too few to say how sure"
+"""Of a phase's table: medians over boots, and from where to where they differ; a share is of two medians."""
 _COSTS = {Quantity.CPU.value: "times the CPU time", TOTAL: "times as long"}
 """What is told of what profiling costs; JSON has every phase. Boots that come later may meet another host, so what
 they take of the clock says less."""
@@ -79,10 +78,17 @@ def _cost_lines(summary: ExitSummary) -> Iterator[str]:
     if not found:
         return
     measured, profiled = found[0][0].n
-    took = " and ".join(f"{_ratio(cost)} {what}" for cost, what in found)
-    unsure = any(cost.ratio.low is None for cost, _ in found)
-    boots = f"{profiled} profiled, {measured} measured before" + (f"; {_TOO_FEW}" if unsure else "")
-    yield f"the profile's own cost: its boots took {took} ({boots})"
+    alike = len({cost.unsure for cost, _ in found}) == 1
+    doubt = found[0][0].unsure if alike else ""
+    took = " and ".join(_took(cost, what, "" if alike else cost.unsure) for cost, what in found)
+    boots = f"{profiled} profiled, {measured} measured before" + (f"; {doubt}" if doubt else "")
+    yield f"the profile's own cost: its boots took {took}" + (
+        f" ({boots})" if alike else f"; {boots}"
+    )
+
+
+def _took(cost: Slowdown, what: str, doubt: str) -> str:
+    return f"{_ratio(cost)} {what}" + (f" ({doubt})" if doubt else "")
 
 
 def _ratio(cost: Slowdown) -> str:
@@ -95,15 +101,33 @@ def _ratio(cost: Slowdown) -> str:
 def sentence(phase: PhaseExits) -> str:
     """Say in words where a phase leaves the guest most."""
     idle = f"; idle for {ms(phase.idle_ns.median)} ms" if phase.idle_ns else ""
+    some = _some(phase)
+    name = f"{phase.phase} ({some})" if some else phase.phase
     if not phase.busy_rows:
-        return f"{phase.phase}: {_exits(phase.exits)}{idle}"
+        return f"{name}: {_exits(phase.exits)}{idle}"
     exits, first = _exits(phase.busy.exits), phase.busy_rows[0]
     if phase.busy.share is not None and first.share is not None:
         return (
-            f"{phase.phase}: {phase.busy.share:.1%} of its time outside, in {exits}; "
+            f"{name}: {phase.busy.share:.1%} of {_whose(phase)} time outside, in {exits}; "
             f"{first.share:.1%} in {_words(first)}{idle}"
         )
-    return f"{phase.phase}: {exits}, {_words(first)}{idle}"
+    return f"{name}: {exits}, {_words(first)}{idle}"
+
+
+def _some(phase: PhaseExits) -> str:
+    """Say in how many boots it is, where it is not in all."""
+    boots, of = phase.n
+    return "" if boots == of else f"{boots:,} of {counted(of)}"
+
+
+def _whose(phase: PhaseExits) -> str:
+    vcpus = phase.busy_vcpus
+    return "its" if vcpus.most == 1 else f"its {_range(vcpus)} vCPUs'"
+
+
+def _range(number: Middle) -> str:
+    same = number.least == number.most
+    return f"{number.least:,}" if same else f"{number.least:,}-{number.most:,}"
 
 
 def _exits(number: Middle) -> str:
@@ -111,10 +135,14 @@ def _exits(number: Middle) -> str:
 
 
 def _words(row: ExitRow) -> str:
+    """Say how many; a middle of none is told as a range, and what only reaches into the phase as that."""
     n = row.exits.median
+    many = f"{n:,}" if n or not row.exits.most else _range(row.exits)
     if row.kind is ExitKind.OTHER:
-        return f"{n:,} {row.reason or 'of a reason not told'}"
-    return f"{n:,} {row.kind}{'s' * (n != 1)}{_of(row)}"
+        what = row.reason or "of a reason not told"
+    else:
+        what = f"{row.kind}{'s' * (n != 1)}{_of(row)}"
+    return f"{many} {what}" if row.exits.most else f"{what} begun before it"
 
 
 def _of(row: ExitRow) -> str:
@@ -149,9 +177,22 @@ def _table(phase: PhaseExits) -> Table:
 
 
 def phase_heading(phase: PhaseExits) -> str:
-    """Name a phase, with its length where that is known."""
-    length = "" if phase.length_ns is None else f" ({ms(phase.length_ns)} ms)"
-    return printable(f"{phase.phase}{length}")
+    """Name a phase, with its length where that is known, and what of that is not in the numbers."""
+    length = "" if phase.length_ns is None else f"{ms(phase.length_ns)} ms"
+    about = "; ".join(filter(None, [length, _some(phase), _watched(phase)]))
+    return printable(f"{phase.phase} ({about})" if about else phase.phase)
+
+
+def _watched(phase: PhaseExits) -> str:
+    """Say what of a phase was watched, where that is less than all of it."""
+    if phase.length_ns is None:
+        return ""
+    if phase.watched_ns is None:
+        return "its time not watched"
+    boots = phase.n[0]
+    some = "" if phase.watched == boots else f" in {phase.watched:,} of {counted(boots)}"
+    is_whole = phase.watched_ns.median == phase.length_ns and not some
+    return "" if is_whole else f"watched for {ms(phase.watched_ns.median)} ms{some}"
 
 
 def row_cells(row: ExitRow) -> tuple[str, ...]:
@@ -193,6 +234,7 @@ def exits_document(run: Run) -> dict[str, Any]:
                 "outcome": profile.boot.outcome,
                 "boot": boot_document(profile.boot),
                 "counters": [asdict(counter) for counter in profile.counters],
+                "times": [asdict(time) for time in profile.times],
                 "samples": [asdict(sample) for sample in profile.samples],
                 "notes": profile.notes,
             }
@@ -213,7 +255,11 @@ def exits_document(run: Run) -> dict[str, Any]:
 def _phase(phase: PhaseExits) -> dict[str, Any]:
     return {
         "phase": phase.phase,
+        "boots": phase.n[0],
         "length_ns": phase.length_ns,
+        "watched_ns": phase.watched_ns,
+        "watched_boots": phase.watched,
+        "busy_vcpus": phase.busy_vcpus,
         "exits": phase.exits,
         "busy_exits": phase.busy.exits,
         "outside_ns": phase.busy.outside_ns,

@@ -39,7 +39,7 @@ class Change:
     shift: int | None
     """Hodges and Lehmann's estimate; None where a side has no boot."""
     interval: Interval | None
-    """Of the shift, at 95 %; None where there are too few boots for one."""
+    """Of the shift, at 95 %; None where there are too few boots for one, or they spread too widely."""
     p: float | None
     """Of the rank test, corrected for the number of phases."""
     verdict: Verdict
@@ -218,7 +218,8 @@ def _too_few(change: Change) -> str:
     if names:
         return f"no boot of the {' and of the '.join(names)} counts"
     first, second = change.n
-    return f"{first} against {second} boots are too few for an interval at {CONFIDENCE:.0%}"
+    what = "spread too widely" if interval_rank(first, second) else "are too few"
+    return f"{first} against {second} boots {what} for an interval at {CONFIDENCE:.0%}"
 
 
 def _why_undecided(interval: Interval, p: float, family: int) -> str:

@@ -1,19 +1,14 @@
 """Profiles of several boots as one: the middle of each count, how far it differs, and what looking cost."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Self
 
-from qemu_boot_time.exits import Counter, ExitKind, owner_of
-from qemu_boot_time.model import Boot, Profile, Run
-from qemu_boot_time.phases import TOTAL
-from qemu_boot_time.stats.overhead import Quantity, Ratio, ratio_of
-
-IDLE = frozenset({"EXIT_HLT", "EXIT_IDLE_HLT", "EXIT_MWAIT", "KVM_EXIT_HLT"})
-"""Reasons with which a guest waits for time to pass: it would have been as long without the exit."""
-
+from qemu_boot_time.exits import IDLE, Counter, ExitKind, PhaseTime, owner_of
+from qemu_boot_time.model import Profile, Run
+from qemu_boot_time.phases import UNACCOUNTED
+from qemu_boot_time.stats.slowdown import Slowdown, lengths_of, slowdowns_of
 
 MOST = 10
 """As many rows of a phase are told one by one to a person."""
@@ -35,6 +30,8 @@ class Middle:
 
 _OfBoots = Sequence[Sequence[Counter]]
 """Some counters of each boot, in the order of the boots."""
+_Times = Sequence[int | None]
+"""What the time outside in each boot is a part of, in ns; 0: no time is known there; None: it is of nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +41,19 @@ class Sums:
     exits: Middle
     accesses: Middle
     outside_ns: Middle | None
-    """None: this host does not tell."""
+    """Of the boots in which it is known; None: of none."""
     share: float | None
-    """Of the phase's own time in each boot, the median of the boots; None: one of both is not known."""
+    """The median of that, of the median of what it is a part of; None: one of both is not known."""
 
     @classmethod
-    def of(cls, boots: _OfBoots, lengths_ns: Sequence[int | None], **more: Any) -> Self:
-        """Add up the counters of at least one boot, in which the phase took so long."""
+    def of(cls, boots: _OfBoots, times_ns: _Times, **more: Any) -> Self:
+        """Add up the counters of at least one boot, of a phase that took so long in each."""
+        outside_ns = _outside(boots, times_ns)
         return cls(
             exits=Middle.of([sum(each.exits for each in boot) for boot in boots]),
             accesses=Middle.of([sum(each.accesses for each in boot) for boot in boots]),
-            outside_ns=_outside(boots),
-            share=_share(boots, lengths_ns),
+            outside_ns=outside_ns,
+            share=_share(outside_ns, times_ns),
             **more,
         )
 
@@ -88,8 +86,17 @@ class PhaseExits:
     """The exits of one phase."""
 
     phase: str
+    n: tuple[int, int]
+    """Boots that have it, and all that count: it is of the former alone."""
     length_ns: int | None
     """Its median; None: ``unaccounted``, or no boot has it whole."""
+    watched_ns: Middle | None
+    """The same without the time in which QEMU made maps: what shares are of, times the vCPUs. Of the boots in
+    which any is left; None: ``unaccounted``, or of none."""
+    watched: int
+    """Boots in which any is left."""
+    busy_vcpus: Middle
+    """That were outside, and not only to wait; 1 at least."""
     exits: Middle
     """Of all kinds, idle ones too."""
     busy: Sums
@@ -105,17 +112,6 @@ class PhaseExits:
     def busy_rows(self) -> tuple[ExitRow, ...]:
         """The rows of a guest that did something."""
         return tuple(row for row in self.rows if not row.is_idle)
-
-
-@dataclass(frozen=True, slots=True)
-class Slowdown:
-    """How many times as long something takes in the boots that were profiled."""
-
-    name: str
-    """``CPU time``, ``total``, or a phase."""
-    n: tuple[int, int]
-    """Boots measured and profiled."""
-    ratio: Ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,7 @@ def exits_of(run: Run) -> ExitSummary:
         boots=len(whole),
         failed=len(run.profiles) - len(whole),
         phases=phases,
-        cost=tuple(_costs(run.boots, boots)),
+        cost=tuple(slowdowns_of(run.boots, boots)),
         notes=tuple(notes),
     )
 
@@ -172,27 +168,81 @@ def _phases(profiles: Iterable[Profile]) -> list[str]:
 _Key = tuple[str | None, ExitKind, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One phase of one boot."""
+
+    counters: Sequence[Counter]
+    time: PhaseTime | None
+    """None: the boot does not have it whole."""
+
+    @property
+    def busy_vcpus(self) -> int:
+        return max(self.time.busy_vcpus, 1) if self.time else 1
+
+    def time_ns(self, *, idle: bool) -> int | None:
+        """Give what a time outside is a part of, as in :data:`_Times`.
+
+        What several vCPUs wait is of the time of none of them: the others may have gone on meanwhile.
+        """
+        if self.time is None or self.time.watched_ns <= 0:
+            return None if self.time is None else 0
+        if self.time.phase == UNACCOUNTED or (idle and self.time.vcpus > 1):
+            return None
+        return self.time.watched_ns * (1 if idle else self.busy_vcpus)
+
+
+def _part(name: str, profile: Profile) -> _Part | None:
+    """Give a phase of a boot; None: the boot does not have it."""
+    counters = [each for each in profile.counters if each.phase == name]
+    length_ns = lengths_of(profile.boot).get(name)
+    as_it_is = None if length_ns is None else PhaseTime(name, length_ns, length_ns, 1, 1)
+    time = next((each for each in profile.times if each.phase == name), as_it_is)
+    return _Part(counters, time) if counters or time or name == UNACCOUNTED else None
+
+
 def _phase(name: str, profiles: Sequence[Profile]) -> PhaseExits:
-    parts = [[each for each in profile.counters if each.phase == name] for profile in profiles]
-    by_key: dict[_Key, list[list[Counter]]] = defaultdict(lambda: [[] for _ in parts])
-    for at, part in enumerate(parts):
-        for each in part:
-            by_key[_key(each)][at].append(each)
-    lengths = [_lengths(profile.boot).get(name) for profile in profiles]
-    known = [length_ns for length_ns in lengths if length_ns is not None]
-    rows = sorted((_row(key, each, lengths) for key, each in by_key.items()), key=_rank)
-    busy = [[each for each in part if each.reason not in IDLE] for part in parts]
+    parts = [part for profile in profiles if (part := _part(name, profile))]
+    counters = [part.counters for part in parts]
+    busy_ns, idle_ns = ([part.time_ns(idle=idle) for part in parts] for idle in (False, True))
+    keyed = [(key, [_of_key(key, part) for part in counters]) for key in _keys(counters)]
+    rows = [_row(key, own, idle_ns if key[2] in IDLE else busy_ns) for key, own in keyed]
+    rows.sort(key=_rank)
+    busy = [[each for each in part if each.reason not in IDLE] for part in counters]
     told = {_key_of(row) for row in rows[:MOST]}
     rest = [[each for each in part if _key(each) not in told] for part in busy]
+    lengths_ns, watched_ns = _known(name, parts)
     return PhaseExits(
         phase=name,
-        length_ns=round(median(known)) if known else None,
-        exits=Middle.of([sum(each.exits for each in part) for part in parts]),
-        busy=Sums.of(busy, lengths),
-        rest=Sums.of(rest, lengths) if any(rest) else None,
-        idle_ns=_outside([[each for each in part if each.reason in IDLE] for part in parts]),
+        n=(len(parts), len(profiles)),
+        length_ns=round(median(lengths_ns)) if lengths_ns else None,
+        watched_ns=Middle.of(watched_ns) if watched_ns else None,
+        watched=len(watched_ns),
+        busy_vcpus=Middle.of([part.busy_vcpus for part in parts]),
+        exits=Middle.of([sum(each.exits for each in part) for part in counters]),
+        busy=Sums.of(busy, busy_ns),
+        rest=Sums.of(rest, busy_ns) if any(rest) else None,
+        idle_ns=_outside(
+            [[each for each in part if each.reason in IDLE] for part in counters], idle_ns
+        ),
         rows=tuple(rows),
     )
+
+
+def _known(name: str, parts: Iterable[_Part]) -> tuple[list[int], list[int]]:
+    """Give how long a phase took in each boot, and what of that was watched, where any was."""
+    if name == UNACCOUNTED:
+        return [], []
+    times = [part.time for part in parts if part.time is not None]
+    return [t.length_ns for t in times], [t.watched_ns for t in times if t.watched_ns > 0]
+
+
+def _keys(boots: _OfBoots) -> Iterable[_Key]:
+    return dict.fromkeys(_key(each) for boot in boots for each in boot)
+
+
+def _of_key(key: _Key, boot: Iterable[Counter]) -> Sequence[Counter]:
+    return [each for each in boot if _key(each) == key]
 
 
 def _key(counter: Counter) -> _Key:
@@ -204,11 +254,11 @@ def _key_of(row: ExitRow) -> _Key:
     return row.device, row.kind, row.reason
 
 
-def _row(key: _Key, boots: _OfBoots, lengths_ns: Sequence[int | None]) -> ExitRow:
+def _row(key: _Key, boots: _OfBoots, times_ns: _Times) -> ExitRow:
     addresses = _addresses(each for boot in boots for each in boot)
     device, kind, reason = key
     own = {"device": device, "kind": kind, "reason": reason, "addresses": addresses}
-    return ExitRow.of(boots, lengths_ns, **own)
+    return ExitRow.of(boots, times_ns, **own)
 
 
 def _addresses(counters: Iterable[Counter]) -> tuple[int, int] | None:
@@ -216,9 +266,10 @@ def _addresses(counters: Iterable[Counter]) -> tuple[int, int] | None:
     return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
 
-def _outside(boots: _OfBoots) -> Middle | None:
+def _outside(boots: _OfBoots, times_ns: _Times) -> Middle | None:
     """Add up the time outside in each boot; None: in no boot is any known."""
-    sums = [_outside_ns(boot) for boot in boots]
+    pairs = zip(boots, times_ns, strict=True)
+    sums = [_outside_ns(boot) for boot, time_ns in pairs if time_ns != 0]
     known = any(each is not None for each in sums)
     return Middle.of([each or 0 for each in sums]) if known else None
 
@@ -228,43 +279,13 @@ def _outside_ns(boot: Iterable[Counter]) -> int | None:
     return sum(known) if known else None
 
 
-def _share(boots: _OfBoots, lengths_ns: Sequence[int | None]) -> float | None:
-    """Give the middle of the boots' own shares: that of the middles may be of two different boots."""
-    if _outside(boots) is None:
+def _share(outside_ns: Middle | None, times_ns: _Times) -> float | None:
+    """Divide what stands in two columns: no boot's time outside is more than it is of, so neither is the middle."""
+    if outside_ns is None or None in times_ns:
         return None
-    pairs = zip(boots, lengths_ns, strict=True)
-    shares = [(_outside_ns(boot) or 0) / length_ns for boot, length_ns in pairs if length_ns]
-    return median(shares) if shares else None
+    share = outside_ns.median / median(time_ns for time_ns in times_ns if time_ns)
+    return share if share <= 1 else None  # more than one vCPU's, and nobody told how many there are
 
 
 def _rank(row: ExitRow) -> tuple[bool, int, int]:
     return row.is_idle, -(row.outside_ns.median if row.outside_ns else 0), -row.exits.median
-
-
-def _lengths(boot: Boot) -> Mapping[str, int]:
-    return {phase.name: phase.duration_ns for phase in reversed(boot.phases)}
-
-
-def _costs(measured: Iterable[Boot], profiled: Sequence[Boot]) -> Iterable[Slowdown]:
-    """Compare what both kinds of boots have: CPU time, total, then phases in the order of the boots."""
-    sides = [_taken(boot for boot in measured if boot.ok), _taken(profiled)]
-    names = [name for name in sides[0] if name in sides[1]]
-    for name in sorted(names, key=_place_of_cost):
-        first, second = (side[name] for side in sides)
-        yield Slowdown(name, (len(first), len(second)), ratio_of(first, second))
-
-
-def _place_of_cost(name: str) -> tuple[bool, bool]:
-    return name != Quantity.CPU, name != TOTAL
-
-
-def _taken(boots: Iterable[Boot]) -> Mapping[str, list[int]]:
-    """Give what boots took of each: logarithms are of what is above 0 alone."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for boot in boots:
-        if boot.cpu_ns:
-            found[Quantity.CPU].append(boot.cpu_ns)
-        for name, length_ns in reversed(tuple(_lengths(boot).items())):
-            if length_ns:
-                found[name].append(length_ns)
-    return found

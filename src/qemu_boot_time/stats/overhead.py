@@ -18,7 +18,7 @@ from statistics import median
 from qemu_boot_time.stats.compare import Change, change_of, judged_family
 from qemu_boot_time.stats.intervals import Interval
 from qemu_boot_time.stats.quantities import Place
-from qemu_boot_time.stats.shift import shift_of
+from qemu_boot_time.stats.shift import rank_of, shift_of
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
 _LOG_UNITS = 10**9
@@ -48,7 +48,7 @@ class Ratio:
 
     estimate: float
     low: float | None
-    """The ends of its 95 % interval; None: too few boots for one."""
+    """The ends of its 95 % interval; None: too few boots for one, or they spread too widely."""
     high: float | None
 
 
@@ -63,7 +63,7 @@ class Cost:
     cost_ns: int
     """What a watched boot takes more: the median of all differences."""
     interval_ns: Interval | None
-    """Of ``cost_ns``, at 95 %; None: too few boots for one."""
+    """Of ``cost_ns``, at 95 %, between differences of the same rank as the ratio's; None where that has none."""
     ratio: Ratio
     margin: float
     """As a share: a ratio from 1 / (1 + margin) to 1 + margin is no cost that matters."""
@@ -127,7 +127,7 @@ def _cost(
     quantity: Quantity, sides: tuple[Sequence[int], Sequence[int]], change: Change, share: float
 ) -> Cost:
     first, second = sides
-    shift = shift_of(first, second)
+    shift = shift_of(first, second, rank=rank_of(_logs(first), _logs(second)))
     return Cost(
         quantity=quantity,
         n=change.n,

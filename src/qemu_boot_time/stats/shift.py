@@ -28,26 +28,57 @@ class Shift:
     """The median of all differences between a value of the second and one of the first (J. L.
     Hodges, E. L. Lehmann, Ann. Math. Statist. 34 (1963) 598)."""
     interval: Interval | None
-    """Of the estimate, at 95 %: between two of the differences. None: too few values."""
+    """Of the estimate, at 95 %: between two of the differences. None: too few values, or they spread too
+    widely for an interval of so few."""
     p: float
     """How often chance alone parts two samples as far as these: the larger p of two rank tests."""
 
 
-def shift_of(first: Sequence[int], second: Sequence[int]) -> Shift:
-    """Compare two samples of at least one value each; they need not be of the same size."""
-    import numpy as np
+def shift_of(first: Sequence[int], second: Sequence[int], *, rank: int | None = None) -> Shift:
+    """Compare two samples of at least one value each; they need not be of the same size.
 
-    a, b = (np.sort(np.asarray(values, dtype=np.int64)) for values in (first, second))
-    pairs = len(a) * len(b)
-    lower, upper = _differences(a, b, [(pairs + 1) // 2, pairs // 2 + 1])
-    estimate = round((lower + upper) / 2)
-    rank = interval_rank(len(a), len(b))
+    ``rank`` is that of the interval's ends, where another scale of the same values gave it
+    (:func:`rank_of`).
+    """
+    a, b = _sorted(first), _sorted(second)
+    pairs, estimate = len(a) * len(b), _estimate(a, b)
     p = _mann_whitney(a, b)
-    if len(a) != len(b) or len(a) >= _LEAST_FOR_SPREAD:
-        rank = min(rank, _rank_of_any_spread(a, b - estimate))
+    if _may_spread(a, b):
         p = max(p, _brunner_munzel(a, b))
+    rank = _rank(a, b, estimate) if rank is None else rank
     ends = _differences(a, b, [rank, pairs + 1 - rank]) if rank else None
     return Shift(estimate, Interval(*ends) if ends else None, p)
+
+
+def rank_of(first: Sequence[int], second: Sequence[int]) -> int:
+    """Say which of the differences, from either end, bounds the interval of two samples' shift.
+
+    0: there is no interval. Not above :func:`interval_rank`, which knows only how many values there are.
+    """
+    a, b = _sorted(first), _sorted(second)
+    return _rank(a, b, _estimate(a, b))
+
+
+def _sorted(values: Sequence[int]) -> Any:
+    import numpy as np
+
+    return np.sort(np.asarray(values, dtype=np.int64))
+
+
+def _estimate(a: Any, b: Any) -> int:
+    pairs = len(a) * len(b)
+    lower, upper = _differences(a, b, [(pairs + 1) // 2, pairs // 2 + 1])
+    return round((lower + upper) / 2)
+
+
+def _rank(a: Any, b: Any, estimate: int) -> int:
+    rank = interval_rank(len(a), len(b))
+    return min(rank, _rank_of_any_spread(a, b - estimate)) if _may_spread(a, b) else rank
+
+
+def _may_spread(a: Any, b: Any) -> bool:
+    """Whether something is asked of how the samples spread."""
+    return len(a) != len(b) or len(a) >= _LEAST_FOR_SPREAD
 
 
 def _differences(a: Any, b: Any, ranks: Sequence[int]) -> list[int]:

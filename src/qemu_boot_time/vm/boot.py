@@ -20,7 +20,8 @@ _KVM_VM = "anon_inode:kvm-vm"
 _PF_EXITING = 0x4  # include/linux/sched.h
 _QUIT_PATIENCE_S = 3.0
 _TERM_PATIENCE_S = 2.0
-_KILL_PATIENCE_S = 2.0
+_KILL_PATIENCE_S = 20.0
+"""Whoever can be killed has ended by then, on a busy host too."""
 _ORPHAN_POLL_S = 0.05
 _ENDINGS = ((signal.SIGTERM, _TERM_PATIENCE_S), (signal.SIGKILL, _KILL_PATIENCE_S))
 

@@ -83,14 +83,10 @@ class Lookup:
         keys, which = distinct(kinds, addresses, later)
         return [self._accessed(*key) for key in keys], which
 
-    def drawing_ns(self, begins_ns: Numbers, lengths_ns: Numbers) -> Numbers:
-        """Give how much of some intervals QEMU was at work on maps, and kept its guest waiting."""
-        drawn = np.zeros_like(lengths_ns)
-        for each in self._maps:
-            begin = np.maximum(begins_ns, each.asked_ns)
-            end = np.minimum(begins_ns + lengths_ns, each.answered_ns)
-            drawn += np.maximum(end - begin, 0)
-        return drawn
+    @property
+    def drawings(self) -> tuple[tuple[int, int], ...]:
+        """When each map was asked for and answered: QEMU was at work on it, and may have kept its guest waiting."""
+        return tuple((each.asked_ns, each.answered_ns) for each in self._maps)
 
     def served_by_kvm(self, kinds: Numbers, addresses: Numbers) -> Mask:
         """Say of accesses whether KVM serves them itself; such devices do not move."""

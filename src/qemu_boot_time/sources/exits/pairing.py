@@ -49,8 +49,6 @@ class Exits:
     """Numbers of ``reasons``."""
     outside_ns: Numbers
     """UNKNOWN: the host does not tell."""
-    by_qemu: Mask
-    """Whether QEMU served it, so that the guest waited for whatever else QEMU did."""
     reasons: tuple[str, ...]
     by_kvm_exit: bool
     """Whether the host has ``kvm_exit``."""
@@ -77,7 +75,6 @@ def _of_hardware(stream: Stream) -> Exits:
     accesses = np.bincount(within[is_access], stream.extra[is_access], len(at)).astype(np.int64)
     first = _firsts(within, is_access, len(at))
     entry = _firsts(within, belongs & (stream.code == Code.ENTRY), len(at))
-    to_qemu = _firsts(within, belongs & (stream.code == Code.TO_QEMU), len(at))
     has, entered = first >= 0, entry >= 0
     reasons, reason = _named(stream.extra[at], stream.detail[at], kvm_exits.exit_reason)
     return Exits(
@@ -89,7 +86,6 @@ def _of_hardware(stream: Stream) -> Exits:
         value=np.where(has, stream.value[first], 0),
         reason=reason,
         outside_ns=np.where(entered, stream.time_ns[entry] - stream.time_ns[at], UNKNOWN),
-        by_qemu=to_qemu >= 0,
         reasons=reasons,
         by_kvm_exit=True,
     )
@@ -126,7 +122,6 @@ def _of_software(stream: Stream, served_by_kvm: ServedByKvm) -> Exits:
         value=np.where(is_access, stream.value[at], 0),
         reason=np.where(by >= 0, reason, nobody),
         outside_ns=np.where(by >= 0, _outside_ns(stream)[by], UNKNOWN),
-        by_qemu=by >= 0,
         reasons=(*reasons, ""),
         by_kvm_exit=False,
     )
