@@ -23,6 +23,7 @@ from qemu_boot_time.model import (
 )
 from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.report.exits import row_name
+from qemu_boot_time.report.html.tables import COLUMNS, EXIT_COLUMNS, PART_COLUMNS
 from qemu_boot_time.stats.exits import ExitRow
 from qemu_boot_time.stats.quantities import Place, names_of
 
@@ -115,6 +116,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a table, a row, a cell."""
+        if tag == "wbr":  # it holds nothing, and the text goes on
+            return
         found = dict(attrs)
         self.tags.append((tag, found))
         if tag == "table":
@@ -154,6 +157,7 @@ _NAMES = ("n", "median_ns", "median_low_ns", "median_high_ns", "mean_ns", "min_n
 _PART_NAMES = ("n", "median_ns", "mean_ns", "min_ns", "max_ns")
 _TABLES = ("phase (ms)", "mark (ms since exec)", "part of ", "exits in ")
 """Headings: what they begin with."""
+_OTHER_COLUMNS = {_TABLES[2]: PART_COLUMNS, _TABLES[3]: EXIT_COLUMNS}
 
 Numbers = dict[str, dict[str, list[str]]]
 """Table to name of a row to its cells."""
@@ -169,7 +173,16 @@ def numbers_of_page(page: Page) -> Numbers:
 
 def _body(page: Page, heading: str) -> dict[str, list[str]]:
     tables = [rows for rows in page.tables if rows[0][0].startswith(heading)]
-    return {_row_of(rows, name): cells for rows in tables for name, *cells in rows[1:]}
+    return {
+        _row_of(rows, name): _whole(rows, cells) for rows in tables for name, *cells in rows[1:]
+    }
+
+
+def _whole(rows: list[list[str]], cells: list[str]) -> list[str]:
+    """Give a row the columns again of which its table knows nothing."""
+    known = dict(zip(rows[0][1:], cells, strict=True))
+    heading = next((each for each in _OTHER_COLUMNS if rows[0][0].startswith(each)), "")
+    return [known.get(column, "") for column in _OTHER_COLUMNS.get(heading, COLUMNS)]
 
 
 def _row_of(rows: list[list[str]], name: str) -> str:

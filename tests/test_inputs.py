@@ -135,7 +135,11 @@ def test_until_applies_to_a_table(table: Path) -> None:
         ("fw_start,fw_start\n1,2\n", "two columns are called 'fw_start'"),
         (f"a,{'b' * 200_000}\n1,2\n", "no table: field larger than field limit (131072)"),
         (b"fw_start\n\xff\n", "byte 9: not text"),
-        (b"\x7fELF\0\0junk", "neither a perf.data nor a table"),
+        (b"\x7fELF\0\0junk", "neither a recording nor a table"),
+        (
+            b"import sys\nfrom pathlib import Path\n",
+            "neither a recording nor a table: line 2: 4 cells, the first line has 2",
+        ),
     ],
 )
 def test_what_is_no_table_is_refused(table: Path, content: str | bytes, what: str) -> None:

@@ -95,7 +95,7 @@ def test_names_phases_and_until(world: World) -> None:
     ("words", "status", "what"),
     [
         (("nowhere.csv",), 3, "nowhere.csv: no such run, file or recording"),
-        (("junk",), 3, "junk: neither a perf.data nor a table"),
+        (("junk",), 3, "junk: neither a recording nor a table"),
         (("tmp",), 3, "tmp: neither a run nor a file that can be read twice"),
         (("--until", "linux_start_usr", "boots.csv"), 2, "no mark is called 'linux_start_usr'"),
         (("--unit", "h", "boots.csv"), 2, "'h' is no unit of the numbers that are read"),

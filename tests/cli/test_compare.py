@@ -49,6 +49,16 @@ def compared(*words: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
+    ("given", "missing"), [("--a", "--b"), ("--b", "--a")]
+)  # fmt: skip
+def test_one_command_of_two(given: str, missing: str) -> None:
+    """What is missing is named, whatever else is said."""
+    assert (2, f"{missing} is missing: two commands are measured, in turn") == compared(
+        given, "qemu-system-x86_64", "-n", "3"
+    )
+
+
+@pytest.mark.parametrize(
     ("second", "status", "verdict"),
     [
         (COUNTS, ExitStatus.DONE, "SAME"),

@@ -7,7 +7,7 @@ import pytest
 
 from qbt_process import World
 from qemu_boot_time.cli import files
-from qemu_boot_time.cli.files import require_writable, write_whole
+from qemu_boot_time.cli.files import require_writable, write_all, write_whole
 from qemu_boot_time.errors import HostError, UsageError
 from runs import make_run
 
@@ -53,6 +53,28 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 
     assert ["boots.csv"] == [each.name for each in tmp_path.iterdir()]
     assert "old" == file.read_text()
+
+
+def test_a_disk_that_is_full_for_the_last_file_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has been written of the others goes, and what was there stays."""
+    (tmp_path / "b").write_text("old")
+    as_it_is = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if data == b"too much":
+            raise OSError(28, "No space left on device")
+        return as_it_is(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(HostError, match="c: No space left on device"):
+        write_all(
+            (tmp_path / name, text)
+            for name, text in zip("abc", ("new", "new", "too much"), strict=True)
+        )
+
+    assert [("b", "old")] == [(each.name, each.read_text()) for each in tmp_path.iterdir()]
 
 
 def test_a_directory_that_takes_no_new_file(

@@ -46,6 +46,18 @@ def test_a_line_fits_a_terminal_and_obeys_no_command(world: World) -> None:
     assert (80, True, False) == (len(line), line.endswith("..."), "\x1b" in line)
 
 
+def test_columns_are_as_wide_as_what_is_in_them(world: World) -> None:
+    """The commands stand below each other, whatever sources there are."""
+    make_run(kept(world) / "20261126-073137", sources=("plugin", "debugcon"))
+    make_run(kept(world) / "night")
+
+    header, *rows = world.qbt("list").stdout.splitlines()
+
+    at = header.index("command")
+    assert ["qemu-system-x86_64"] * 2 == [row[at:].split()[0] for row in rows]
+    assert [" "] * 3 == [line[at - 1] for line in (header, *rows)]
+
+
 def test_the_document(world: World) -> None:
     """The same as JSON, with the whole command."""
     run = make_run(kept(world) / "night")

@@ -52,6 +52,21 @@ def test_an_unknown_word_is_usage(world: World, words: tuple[str, ...]) -> None:
     assert ("qbt: ", True) == (done.stderr[:5], "--help" in done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("demo", "--boots"), "hint: qbt demo --help"),
+        (("report", "last", "--html"), "hint: qbt report --help"),
+        (("runn",), "qbt: No such command 'runn'. (Did you mean 'run'?)"),
+    ],
+)
+def test_a_slip_is_told_where_it_was_made(world: World, words: tuple[str, ...], told: str) -> None:
+    """The help that is hinted at is the command's own, and a command that is nearly one is named."""
+    done = world.qbt(*words)
+
+    assert (2, True) == (done.status, told in done.stderr.splitlines())
+
+
 def test_an_option_of_a_qemu_that_was_forgotten(world: World) -> None:
     """The hint says where QEMU's own command goes; an unknown option of ours is looked up."""
     forgotten = world.qbt("run", "-kernel", "bzImage")

@@ -68,6 +68,8 @@ def test_a_file_says_the_same(config: Path) -> None:
         {"marks": ("9=exec",)},
         {"marks": ("9=power_off",)},
         {"marks": ("9=login_prompt",)},
+        {"marks": ("42=a", "0x2a=b")},
+        {"marks": ("42=a", "43=a")},
         {"phases": ("net",)},
         {"phases": ("net=fw_start",)},
         {"phases": ("net=fw_start..",)},

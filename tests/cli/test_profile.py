@@ -4,7 +4,15 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from qemu_boot_time.cli.profile import profile_options
+from qemu_boot_time.cli.profile import checked, profile_options
+from qemu_boot_time.errors import UsageError
+from qemu_boot_time.vm.command import parse
+
+
+def test_a_command_without_kvm_is_usage() -> None:
+    """As it is for a source of KVM's events; only a host that has no KVM is unfit."""
+    with pytest.raises(UsageError, match="no KVM"):
+        checked(3, parse(("qemu-system-x86_64", "-accel", "tcg")))
 
 
 @pytest.mark.parametrize(

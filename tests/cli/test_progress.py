@@ -87,6 +87,7 @@ def test_a_terminal_has_one_line_that_changes(
 ) -> None:
     """It says what is left, and is gone when the table comes."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
     board = Board(Count(2, 0), verbose=False)
 
     board.side().began(0)
@@ -96,3 +97,17 @@ def test_a_terminal_has_one_line_that_changes(
 
     shown = capsys.readouterr().err.split("\r\x1b[K")
     assert ["", "boot 1 of 2", "", "boot 2 of 2, median 240.0 ms, about 0 s left", ""] == shown
+
+
+def test_a_dumb_terminal_is_sent_no_commands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can write over no line, so it has what a pipe has."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    board = Board(Count(2, 0), verbose=False)
+
+    board.side().began(0)
+    board.side().ended(boot(0, 240))
+
+    assert "" == capsys.readouterr().err

@@ -102,6 +102,15 @@ def test_no_color_is_respected(world: World, value: str, coloured: bool) -> None
     assert coloured is (COLOUR in shown)
 
 
+def test_a_dumb_terminal_has_no_colour(world: World) -> None:
+    """Nobody reads its escape sequences."""
+    world.env |= {"TERM": "dumb"}
+
+    shown = on_terminal(world, 100, "compare", "night.csv", "night.csv")
+
+    assert COLOUR not in shown
+
+
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "█"), ("ascii", "#"), ("latin-1", "#")])
 def test_pictures_are_made_of_what_the_encoding_has(world: World, encoding: str, sign: str) -> None:
     """Blocks, or number signs."""

@@ -7,9 +7,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from qemu_boot_time.cli import wanted as wanted_values
 from qemu_boot_time.cli.wanted import Wanted, measuring_options
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.model import Clock
+from qemu_boot_time.sources import plugin
 from qemu_boot_time.sources.base import Scope
 
 
@@ -65,6 +67,21 @@ def test_a_line_of_the_users_own_may_end_a_boot() -> None:
     found = wanted("--match", "up=^ready", "--until", "up")
 
     assert ("up", {"up": "^ready"}) == (found.rules.until, dict(found.asked.matches))
+
+
+@pytest.mark.parametrize(("clock", "notes"), [(Clock.TIME, 1), (Clock.INSTRUCTIONS, 0)])
+def test_instructions_count_from_the_guests_first(
+    clock: Clock, notes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So whose exec time zero is, QEMU's or its wrapper's, is told of times alone."""
+    script = tmp_path / "boot.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(wanted_values, "choose_sources", lambda *_, **__: ((plugin.SOURCE,), ""))
+
+    _, told = wanted_values.plan_for((str(script),), Wanted(clock=clock))
+
+    assert notes == sum("time zero is the exec of" in note for note in told)
 
 
 def test_a_cpu_that_is_not_ours_is_refused() -> None:

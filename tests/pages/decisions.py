@@ -89,8 +89,6 @@ STANDS: Mapping[str, str] = MappingProxyType(
         r"svm\|;user ": "boot;",
         # The small kernel takes longer, not shorter, with one more parameter.
         r"compare before after": "compare after before",
-        # A machine that has built nothing yet.
-        r"qbt demo --offline": "XDG_CACHE_HOME=$PWD/cache qbt demo --offline",
         # The run before is one of times for the other commands of its page.
         r"--symbols vmlinux --baseline before": "--symbols vmlinux --baseline counted",
         # VMs that somebody else starts: one starts as soon as it would be seen, and it is known which.

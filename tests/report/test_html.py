@@ -12,7 +12,7 @@ from budgets import counted_run, run_of
 from page_runs import EVIL, MS, Page, boot, numbers_of_json, numbers_of_page, page_run
 from qemu_boot_time.exits import CounterSample
 from qemu_boot_time.host.drawing import Picture, pen
-from qemu_boot_time.model import Inside, Phase, Profile, Purpose, Run
+from qemu_boot_time.model import Clock, Inside, Outcome, Phase, Profile, Purpose, Run
 from qemu_boot_time.phases import Rules, boot_of_marks
 from qemu_boot_time.report.exports import Pair, exporter, pair_exporter
 from qemu_boot_time.report.json import to_json
@@ -58,6 +58,76 @@ def test_a_run_of_instructions() -> None:
 
     assert "=2001" == page.table("phase (instructions)")["kernel"][1]
     assert "kernel (instructions)" in [spec.get("title") for spec in page.data["charts"].values()]
+
+
+def test_the_waterfall_of_instructions() -> None:
+    """Bars are counts, on an axis of counts; the boot that ran most stands beside the one in the middle."""
+    page = page_of(counted_run([2000, 2002, 2009]))
+
+    text = "".join(page.text)
+    assert "median boot: boot 2, total 3,002 instructions" in text
+    assert "boot of most instructions: boot 3, total 3,009 instructions" in text
+    chart = page.data["charts"]["r0w1"]
+    bars = [(bar["name"], bar["begin"], bar["end"]) for bar in chart["datasets"]["bars"]]
+    assert [("exec..linux_start_kernel", 0, 1000), ("kernel", 1000, 3009)] == bars
+    x = chart["layer"][0]["encoding"]["x"]
+    assert ("instructions since the guest's first", 3009) == (x["title"], x["scale"]["domainMax"])
+
+
+def test_what_was_not_counted_has_no_bar() -> None:
+    """Nor is it what no phase explains: nobody knows."""
+    (counted,) = counted_run([2000]).boots
+    first, *others = counted.phases
+    unknown = replace(counted, phases=(replace(first, instructions=None), *others))
+
+    assert [("kernel", 1000, 3000)] == [
+        (bar.name, bar.begin, bar.end) for bar in bars_of(unknown, Clock.INSTRUCTIONS)
+    ]
+
+
+def test_a_boot_that_is_picked_is_drawn_in_its_own_clock() -> None:
+    """Of a page of two clocks, too."""
+    page = page_of(page_run(KERNELS, name="a"), counted_run([2000]))
+
+    assert {"time": "ms", "instructions": "instructions"} == {
+        name: each["unit"] for name, each in page.data["clocks"].items()
+    }
+    assert ["time", "instructions"] == [run["clock"] for run in page.data["runs"]]
+    assert [1000, 3000] == [at for _, at in page.data["runs"][1]["boots"][0][5]]
+
+
+def test_columns_that_know_something() -> None:
+    """So few boots have no interval and no percentile; six have the one, 59 the other."""
+    pages = [page_of(page_run([100 + i % 7 for i in range(n)])) for n in (5, 7, 59)]
+
+    some, more = ["n", "median", "mean", "min", "max"], ["n", "median", "from", "to", "mean"]
+    assert [some, [*more, "min", "max"], [*more, "min", "max", "p95"]] == [
+        page.table("phase (ms)")["phase (ms)"] for page in pages
+    ]
+
+
+def test_boots_without_a_result_have_the_words_of_the_terminal() -> None:
+    """Those that failed, and those that somebody stopped."""
+    run = page_run(KERNELS)
+    stopped = replace(run.boots[-1], index=8, outcome=Outcome.INTERRUPTED, message="")
+
+    page = page_of(replace(run, boots=(*run.boots, stopped)))
+
+    assert "9 boots, 1 failed, 1 interrupted" in "".join(page.text)
+
+
+def test_a_name_of_two_marks_may_be_parted_between_them() -> None:
+    """In a table on a phone; a guest's own stays text."""
+    run = page_run([100])
+    named = replace(run.boots[0].phases[0], name=f"exec..{EVIL}")
+    content = str(
+        exporter("html", library=lambda: SCRIPT)(
+            [replace(run, boots=(replace(run.boots[0], phases=(named,)),))]
+        )
+    )
+
+    assert '<th scope="row">exec..<wbr>&lt;/script&gt;' in content
+    assert f"exec..{EVIL}" in Page.of(content).table("phase (ms)")
 
 
 def test_no_boot_counts() -> None:
@@ -106,6 +176,23 @@ def test_the_boot_in_the_middle_and_the_slowest() -> None:
     charts = page.data["charts"]
     tops = [charts[i]["layer"][0]["encoding"]["x"]["scale"]["domainMax"] for i in ("r0w0", "r0w1")]
     assert [460, 460] == tops
+
+
+@pytest.mark.parametrize(
+    ("run", "role"),
+    [
+        (page_run([100]), "the only boot that counts: boot 1"),
+        (page_run([100, 100]), "median boot and slowest boot: boot 1"),
+        (counted_run([2000, 2000]), "median boot and boot of most instructions: boot 1"),
+    ],
+    ids=["one", "equal", "counted"],
+)
+def test_one_boot_that_stands_for_both_is_drawn_once(run: Run, role: str) -> None:
+    """The title says what it is."""
+    page = page_of(run)
+
+    assert role in "".join(page.text)
+    assert ["r0w0"] == [name for name in page.data["charts"] if name.startswith("r0w")]
 
 
 def test_an_a_and_a_b_have_one_scale() -> None:
@@ -181,7 +268,7 @@ def test_exits_by_device() -> None:
     firmware = page.table("exits in firmware (8.000 ms)")
     counts = ["=412000", "=824000", "=5000000", "62.5%", "0x510-0x511"]
     assert counts == firmware["fw_cfg, port read"]
-    assert ["=7", "", "=3", "0.0%", ""] == page.table("exits in kernel")["idle EXIT_HLT"]
+    assert ["=7", "=3", "0.0%"] == page.table("exits in kernel")["idle EXIT_HLT"]
 
 
 def test_exits_in_words() -> None:
@@ -272,16 +359,21 @@ def test_what_has_nothing_to_draw_has_no_chart() -> None:
 
 
 def test_exits_over_time() -> None:
-    """Below the phases of that boot, on their scale, up to its end."""
+    """Below the phases of that boot, on their scale, from none up to its end; counts are whole numbers."""
     charts = page_of(page_run(KERNELS)).data["charts"]
 
-    samples = [(32 * MS, 1), (39 * MS, 412_000), (160 * MS, 412_000)]
+    samples = [(0, 0), (32 * MS, 1), (39 * MS, 412_000), (160 * MS, 412_000)]
     assert samples == [(s["time"], s["exits"]) for s in charts["r0x3"]["datasets"]["samples"]]
     scales = [
         charts["r0x2"]["layer"][0]["encoding"]["x"]["scale"],
         charts["r0x3"]["encoding"]["x"]["scale"],
     ]
     assert [160, 160] == [scale["domainMax"] for scale in scales]
+    assert (
+        "phases of boot 1, which was profiled and does not count" == charts["r0x2"]["description"]
+    )
+    axes = [charts["r0x0"]["encoding"]["x"]["axis"], charts["r0x3"]["encoding"]["y"]["axis"]]
+    assert [1, 1] == [axis["tickMinStep"] for axis in axes]
 
 
 def test_inside_a_guest() -> None:

@@ -146,6 +146,8 @@ def test_against_a_baseline(text: str, expected: Motion) -> None:
         ("kernel slower than", "no condition"),
         ("kernel > 120", "'120': median is a time: one of ns, us, ms, s after the number"),
         ("kernel > 3%", "'3%': median is a time"),
+        ("foo > 3", "no phase or mark is called 'foo', unless it is a name of yours; '3': median"),
+        ("kernl > 3", "no phase or mark is called 'kernl': kernel?, unless"),
         ("kernel.cv > 3ms", "'3ms': cv is a share: % after the number"),
         ("kernel.n > 3ms", "'3ms': n is a whole number"),
         ("kernel.n > 2.5", "'2.5' is no value of ns, us, ms, s, % or whole"),

@@ -278,7 +278,7 @@ def test_what_is_not_shown_says_what_it_takes() -> None:
 
     assert (State.UNDECIDED, False) == (found.state, found.breaks)
     assert found.line.startswith("not shown either way: +1.500 ms (+1.36 %), between -11.000 and ")
-    assert found.line.endswith(" more boots a side would settle it")
+    assert found.line.endswith(" more boots a side would settle this budget")
 
 
 def test_lines_of_what_moved() -> None:

@@ -131,6 +131,35 @@ def test_rows_come_in_the_order_of_a_boot() -> None:
     assert expected == [row.name for row in summary.phases]
 
 
+def test_marks_come_in_the_order_of_a_boot() -> None:
+    """Also where few boots have one, and those were the fastest; what follows it has its delta."""
+    slow = {"qemu_init_end": 500, "fw_start": 600, "linux_start_user": 900}
+    fast = {"qemu_init_end": 50, "linux_start_user": 80, "power_off": 95}
+
+    rows = summarise(table(slow, slow, fast)).marks
+
+    names = ["qemu_init_end", "fw_start", "linux_start_user", "power_off"]
+    assert names == [row.name for row in rows]
+    assert Stats(1, 15, 15, 15, 15) == rows[-1].delta
+
+
+@pytest.mark.parametrize(
+    ("boots", "names"),
+    [
+        (({"power_off": 10}, {"fw_start": 20, "linux_start_user": 90}), ["fw_start", "linux_start_user", "power_off"]),
+        (({"linux_start_kernel": 10}, {"fw_start": 20}), ["fw_start", "linux_start_kernel"]),
+        (({"mine": 10}, {"fw_start": 20}), ["mine", "fw_start"]),
+        (({"a": 1, "b": 2}, {"b": 1, "c": 2}, {"c": 1, "a": 3}), ["b", "c", "a"]),
+    ],
+    ids=["power_off", "protocol", "medians", "circle"],
+)  # fmt: skip
+def test_marks_that_no_boot_has_together(
+    boots: tuple[dict[str, int], ...], names: list[str]
+) -> None:
+    """The protocol orders them, and the user's own go by their medians, as does what goes in a circle."""
+    assert names == [row.name for row in summarise(table(*boots)).marks]
+
+
 def test_totals_with_different_ends_are_different_things() -> None:
     """A boot whose last mark is missing does not shorten the total; what most have is first."""
     whole = [*booted(2000, vm=2), *booted(3000, vm=3)]

@@ -10,7 +10,7 @@ import click
 
 from qemu_boot_time.cli import options
 from qemu_boot_time.cli.numbers import WholeNumber
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, redraws
 from qemu_boot_time.errors import ProgramError
 from qemu_boot_time.guest import builds
 from qemu_boot_time.guest.builds import BuildOptions, Built, Piece
@@ -81,7 +81,7 @@ class Stages:
     """
 
     def __init__(self, *, verbose: bool) -> None:
-        self._lives = sys.stderr.isatty() and not verbose
+        self._lives = redraws() and not verbose
         self._verbose = verbose
         self._stage = ""
         self._since_s = time.monotonic()

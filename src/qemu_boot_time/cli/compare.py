@@ -131,6 +131,7 @@ def command(
         check_budgets(gating, wanted)
         sides = _measured((first, second), wanted)
     else:
+        _require_both(first, second)
         refuse_measuring(context)
         sides = _two(inputs, (first, second))
     pairs = [
@@ -164,6 +165,16 @@ def _measured(commands: Sequence[str], wanted: Wanted) -> tuple[str, str]:
     one, other = map(str, measure_sides(commands, wanted))
     note(f"both runs are kept: qbt compare {typed(Path(one))} {typed(Path(other))}")
     return one, other
+
+
+def _require_both(first: str | None, second: str | None) -> None:
+    """Raise UsageError where one command of two is given."""
+    if (first is None) is not (second is None):
+        missing = "--a" if first is None else "--b"
+        raise UsageError(
+            f"{missing} is missing: two commands are measured, in turn",
+            hint="qbt compare --a 'qemu...' --b 'qemu...'; or qbt compare A B",
+        )
 
 
 def _two(inputs: Sequence[str], commands: Iterable[str | None]) -> tuple[str, str]:

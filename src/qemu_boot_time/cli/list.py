@@ -1,6 +1,7 @@
 """``qbt list``: the runs that are kept."""
 
 import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from qemu_boot_time.store.directories import all_runs, runs_directory
 from qemu_boot_time.store.facts import RunFacts, RunKind, read_facts
 from qemu_boot_time.store.load import load_run
 
-_COLUMNS = "{:18} {:>9} {:9} {}"
-_HEADER = _COLUMNS.format("run", "boots", "sources", "command")
+_HEADER = ("run", "boots", "sources", "command")
+_LEAST = (18, 9, 9)
+"""How wide the columns are at the least; the last one takes what is left."""
+_ALIGNED = "<><"
 
 
 @click.command("list")
@@ -32,11 +35,8 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(dump({"schema": 1, "runs": [_document(*row) for row in rows]}))
         return
-    width = screen().width
-    if rows:
-        click.echo(_HEADER)
-    for row in rows:
-        click.echo(_line(*row, width=width))
+    for line in _lines([_cells(*row) for row in rows], screen().width):
+        click.echo(line)
     if not rows:
         click.echo(f"no run in {runs_directory()}; qbt demo makes one", err=True)
 
@@ -59,8 +59,20 @@ def _document(directory: Path, facts: RunFacts, done: int) -> dict[str, Any]:
     }
 
 
-def _line(directory: Path, facts: RunFacts, done: int, *, width: int) -> str:
+def _cells(directory: Path, facts: RunFacts, done: int) -> tuple[str, ...]:
     boots = f"{done}/{facts.boots}" if facts.boots else str(done)
     sources, words = "+".join(facts.sources) or "none", shlex.join(facts.command) or "(recorded)"
-    line = printable(_COLUMNS.format(directory.name, boots, sources, words))
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+    return tuple(map(printable, (directory.name, boots, sources, words)))
+
+
+def _lines(rows: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
+    """Lay out rows below their header; a line that is too long ends in dots."""
+    table = [_HEADER, *rows] if rows else []
+    widths = [
+        max(least, *map(len, cells))
+        for least, cells in zip(_LEAST, zip(*table, strict=True), strict=False)
+    ]
+    for *short, command in table:
+        parts = zip(short, _ALIGNED, widths, strict=True)
+        line = " ".join([*(f"{cell:{side}{wide}}" for cell, side, wide in parts), command])
+        yield line if len(line) <= width else f"{line[: width - 3]}..."

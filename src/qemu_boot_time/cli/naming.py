@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ def rules(
     Raises UsageError for a name or a value that cannot be, InputError for a bad file.
     """
     from_file = _read_config(Path(config)) if config else {}
-    named = dict(from_file.get("marks", {})) | dict(_pair(word, "--mark") for word in marks)
-    custom = {_value(value): _name(name) for value, name in named.items()}
+    custom = _named(from_file.get("marks", {}).items())
+    custom |= _named(_pair(word, "--mark") for word in marks)
+    _refuse_twice(custom.values(), "two values are called so")
     parts = dict(from_file.get("phases", {})) | dict(_pair(word, "--phase") for word in phases)
     names = Names(custom, asked.names)
     result = Rules(names, until, {name: _ends(name, ends) for name, ends in parts.items()})
@@ -108,6 +110,19 @@ def _pair(word: str, option: str) -> tuple[str, str]:
     if not (key and equals and value):
         raise UsageError(f"{option} {word!r}: two things joined by '='", hint="qbt run --help")
     return key, value
+
+
+def _named(pairs: Iterable[tuple[Any, Any]]) -> dict[int, str]:
+    """Give the user's names by their values. Raises UsageError where one value has two."""
+    found = [(_value(value), _name(name)) for value, name in pairs]
+    _refuse_twice([value for value, _ in found], "is named twice")
+    return dict(found)
+
+
+def _refuse_twice(words: Iterable[object], trouble: str) -> None:
+    twice = next((word for word, times in Counter(words).items() if times > 1), None)
+    if twice is not None:
+        raise UsageError(f"mark {twice!r}: {trouble}", hint="--mark 42=ready --mark 43=done")
 
 
 def _value(text: Any) -> int:

@@ -117,8 +117,17 @@ def _signs() -> "Signs":
 
 
 def _colour_is_refused() -> bool:
-    """Whether somebody objects (no-color.org: by a word that is not empty)."""
-    return bool(os.environ.get("NO_COLOR"))
+    """Whether somebody objects (no-color.org: by a word that is not empty), or the terminal has none."""
+    return bool(os.environ.get("NO_COLOR")) or _is_dumb()
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM") == "dumb"
+
+
+def redraws() -> bool:
+    """Whether a line on standard error can be written over: no pipe can that, nor a dumb terminal."""
+    return sys.stderr.isatty() and not _is_dumb()
 
 
 def _timelines(run: Run, form: Form) -> Sequence["Timeline"]:

@@ -30,7 +30,7 @@ Examples:
   qbt overhead --margin 5% --json -- ./start-my-vm.sh
   qbt overhead --observer 'perf record -a -e kvm:kvm_pio' -- ./start-my-vm.sh
 """
-_LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}")
+_LABELS = Labels(("alone", "watched"), ("", ""), "qbt show {1}; qbt show {0}")
 
 
 @click.command(
@@ -143,7 +143,7 @@ def _measured(watched: Plan, notes: list[str], wanted: Wanted, margin: Margin) -
     waits = replace(watched.beside, argv=()) if watched.beside else None
     alone = replace(watched, sources=(), beside=waits)
     first, second = measure_plans([(alone, []), (watched, notes)], wanted, _LABELS)
-    note(f"both runs are kept: qbt show {typed(second)}")
+    note(f"both runs are kept: {_LABELS.shown_by.format(typed(first), typed(second))}")
     return overhead_of(first, second, margin)
 
 

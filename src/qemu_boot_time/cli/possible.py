@@ -3,15 +3,11 @@
 import operator
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 
 from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.errors import UsageError
-from qemu_boot_time.model import EXEC
-from qemu_boot_time.phases import PHASES, UNACCOUNTED, Rules
-from qemu_boot_time.protocol import CONSOLE_POINTS, FINER_POINTS, TRACE_POINTS
+from qemu_boot_time.phases import PHASES, Rules
 from qemu_boot_time.stats.gates import (
-    BOOTS,
     SHARES,
     Gate,
     Kind,
@@ -19,11 +15,9 @@ from qemu_boot_time.stats.gates import (
     Operator,
     Statistic,
     Threshold,
+    no_such_quantity,
 )
 from qemu_boot_time.stats.intervals import least_values
-
-_EXIT_POINT = "Exit point "
-_POINTS = (*TRACE_POINTS, *FINER_POINTS, *CONSOLE_POINTS)
 
 
 def check_possible(gating: Gating, rules: Rules, *, boots: int, most: int, counting: bool) -> None:
@@ -79,14 +73,9 @@ def _needs_counts(gate: Gate) -> bool:
 
 def _check_name(gate: Gate, rules: Rules) -> None:
     name = gate.condition.quantity
-    marks = {point.name for point in _POINTS}
-    marks |= {EXEC, *rules.names.custom.values(), *rules.names.own}
-    known = {BOOTS, UNACCOUNTED, *PHASES, *rules.phases, *marks}
-    ends = name.split("..")
-    if name in known or name.startswith(_EXIT_POINT) or (len(ends) > 1 and marks.issuperset(ends)):
-        return
-    near = get_close_matches(name, known, n=1)
-    raise UsageError(
-        f"{gate.words!r}: no phase or mark is called {name!r}" + (f": {near[0]}?" if near else ""),
-        hint=f"phases: {', '.join(sorted(PHASES))}; marks: qbt run --help",
-    )
+    unknown = no_such_quantity(name, {*rules.names.custom.values(), *rules.names.own})
+    if unknown and name not in rules.phases:
+        raise UsageError(
+            f"{gate.words!r}: {unknown}",
+            hint=f"phases: {', '.join(sorted(PHASES))}; marks: qbt run --help",
+        )

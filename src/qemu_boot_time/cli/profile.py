@@ -35,7 +35,7 @@ def profile_options(function: Callable[..., int | None]) -> Callable[..., int | 
 
 
 def checked(profiles: int, command: QemuCommand) -> int:
-    """Give how many boots are for the profile. Raises HostError where none can be made here."""
+    """Give how many boots are for the profile. Raises as :func:`check` does."""
     if profiles:
         check(command)
     return profiles

@@ -1,7 +1,6 @@
 """Progress of a measurement, on standard error: one line that changes on a terminal."""
 
 import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from statistics import median
 
 import click
 
-from qemu_boot_time.cli.output import note
+from qemu_boot_time.cli.output import note, redraws
 from qemu_boot_time.model import Boot, Purpose
 from qemu_boot_time.phases import TOTAL
 
@@ -100,7 +99,7 @@ class Board:
         self._pace = Pace(len(names) * (count.boots + count.warmup))
         self._tallies: Mapping[str, _Tally] = {name: _Tally() for name in names}
         self.verbose = verbose
-        self._lives = sys.stderr.isatty()
+        self._lives = redraws()
 
     def side(self, name: str = "") -> "Progress":
         """Give who is told of the boots of one command."""

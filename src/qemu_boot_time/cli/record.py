@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from qemu_boot_time.cli.keeping import telling_what_is_kept
 from qemu_boot_time.cli.measuring import out_option, source_option
 from qemu_boot_time.cli.misplaced import TakesAny
 from qemu_boot_time.cli.numbers import WholeNumber
-from qemu_boot_time.cli.output import Form, note, print_run, typed
+from qemu_boot_time.cli.output import Form, note, print_run, redraws, typed
 from qemu_boot_time.errors import BootError, HostError, UsageError
 from qemu_boot_time.model import Run
 from qemu_boot_time.phases import Rules
@@ -189,7 +188,7 @@ def _record_and_print(plan: RecordPlan, out: Path | None, form: Form) -> int:
     is_users = out is not None and out.exists()
     directory = out or new_run_directory(runs_directory())
     writer = RunWriter.begin(directory, _facts(plan))
-    progress = _Progress(plan, sys.stderr.isatty())
+    progress = _Progress(plan, redraws())
     recorded, interrupted = None, False
     shown_by = f"qbt show {typed(out or Path(directory.name))}"
     try:

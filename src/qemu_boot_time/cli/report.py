@@ -13,7 +13,7 @@ import click
 from qemu_boot_time.cli import completing, options
 from qemu_boot_time.cli.alike import ANYWAY, SAME_DEFINITION, insisting_options, require_alike
 from qemu_boot_time.cli.effect import refuse_insisting, refuse_reading
-from qemu_boot_time.cli.files import write_whole
+from qemu_boot_time.cli.files import write_all
 from qemu_boot_time.cli.output import warn
 from qemu_boot_time.cli.quoting import quoted
 from qemu_boot_time.errors import ExitStatus, InputError, UsageError
@@ -121,8 +121,7 @@ def command(
         refuse_reading(click.get_current_context(), runs)
         _require_boots(opened)
         rendered = dict(_rendered(files, opened, insisted, made))
-    for path, content in rendered.items():
-        _write(path, content)
+    _write(rendered)
     _tell_failed(opened)
     _tell_left_out(files, opened)
     for run in opened:
@@ -206,11 +205,11 @@ def _rendered(
 # --- afterwards -------------------------------------------------------------------------------
 
 
-def _write(path: Path, content: str | bytes) -> None:
-    if path == _STDOUT:
-        click.echo(content, nl=False)
-    else:
-        write_whole(path, content)
+def _write(rendered: Mapping[Path, str | bytes]) -> None:
+    """Write the files, then what is printed: who reads it may leave."""
+    write_all((path, content) for path, content in rendered.items() if path != _STDOUT)
+    if _STDOUT in rendered:
+        click.echo(rendered[_STDOUT], nl=False)
 
 
 def _tell_failed(runs: Sequence[Run]) -> None:

@@ -218,6 +218,7 @@ def _choose(parsed: vm_command.QemuCommand, wanted: Wanted) -> tuple[tuple[Sourc
 def _notes(plan: Plan) -> list[str]:
     sees_exec = any(source.needs_kvm for source in plan.sources)
     notes = [caveat for source in plan.sources for caveat in source.caveats(plan.command)]
-    if plan.command.is_wrapped and not sees_exec:
+    # Instructions count from the guest's first, whatever was started before.
+    if plan.command.is_wrapped and not sees_exec and plan.clock is Clock.TIME:
         notes.append(f"time zero is the exec of {plan.command.argv[0]}, not that of QEMU")
     return notes

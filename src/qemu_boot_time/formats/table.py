@@ -1,7 +1,7 @@
 """Tables and lists of numbers as text: CSV, tabs or blanks, with or without a header."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,6 +13,7 @@ UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 """Nanoseconds in each unit that a number may have."""
 
 _LONGEST_NS = 10**9 * 86_400 * 365
+_READ = "qbt analyze perf.data | trace.dat | TABLE.csv"
 
 
 class Row(NamedTuple):
@@ -65,7 +66,7 @@ def read_table(path: Path) -> Table:
     """Read a table. Raises InputError for what is none, or has no row below its header."""
     rows = _rows(path)
     first, *rest = rows
-    if all(cell == "" or _number(cell) is not None for cell in first.cells):
+    if _holds_numbers(first):
         return Table(path, (), tuple(rows))
     names = [name for name in first.cells if name]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -92,15 +93,25 @@ def _rows(path: Path) -> list[Row]:
         rows = [Row(i, _cells(line, delimiter)) for i, line in lines]
     except csv.Error as error:
         raise InputError(f"{path}: no table: {error}") from error
-    for line, cells in rows:
-        _check_width(path, line, len(cells), len(rows[0].cells), may_lack=delimiter is not None)
+    found = next(_misfits(rows, may_lack=delimiter is not None), "")
+    if found and not any(map(_holds_numbers, rows)):
+        raise InputError(f"{path}: neither a recording nor a table: {found}", hint=_READ)
+    if found:
+        raise InputError(f"{path}: {found}")
     return rows
 
 
-def _check_width(path: Path, line: int, found: int, wanted: int, *, may_lack: bool) -> None:
-    """Refuse cells without a column; where blanks part them, nobody knows which one is missing."""
-    if found > wanted or (found < wanted and not may_lack):
-        raise InputError(f"{path}: line {line}: {found} cells, the first line has {wanted}")
+def _misfits(rows: Sequence[Row], *, may_lack: bool) -> Iterator[str]:
+    """Tell of cells without a column; where blanks part them, nobody knows which one is missing."""
+    wanted = len(rows[0].cells)
+    for line, cells in rows:
+        if len(cells) > wanted or (len(cells) < wanted and not may_lack):
+            yield f"line {line}: {len(cells)} cells, the first line has {wanted}"
+
+
+def _holds_numbers(row: Row) -> bool:
+    """Whether there is nothing else in a row: any text may hold some."""
+    return all(cell == "" or _number(cell) is not None for cell in row.cells)
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:

@@ -77,7 +77,7 @@ def _open_file(path: Path, options: Options) -> Run:
         raise InputError(f"{path}: cut off at byte {len(head)}", hint=AGAIN)
     if b"\0" in head:
         raise InputError(
-            f"{path}: neither a perf.data nor a table",
+            f"{path}: neither a recording nor a table",
             hint="qbt analyze perf.data | trace.dat | TABLE.csv",
         )
     return _open_document(path) if _is_document(head) else open_table(path, options)

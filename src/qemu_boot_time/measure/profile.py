@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from qemu_boot_time.errors import HostError
+from qemu_boot_time.errors import HostError, UsageError
 from qemu_boot_time.measure.plan import Plan
 from qemu_boot_time.sources.perf_event import probe
 from qemu_boot_time.vm.command import QemuCommand, may_use_kvm
@@ -16,10 +16,10 @@ _INSTEAD = (
 def check(command: QemuCommand) -> None:
     """Say whether the exits of this command's guest can be counted here.
 
-    Raises HostError where they cannot: without KVM there are none.
+    Raises UsageError for a command without KVM, whose guest has none, HostError where this host records none.
     """
     if not may_use_kvm(command):
-        raise HostError(
+        raise UsageError(
             "--profile counts a guest's exits to its host, and this command's has none: no KVM",
             hint=f"add -accel kvm; {_INSTEAD}",
         )

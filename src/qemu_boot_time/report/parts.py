@@ -4,12 +4,15 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Column, Table
+from rich.text import Text
 
 from qemu_boot_time.model import Clock
+from qemu_boot_time.report.folding import Name
 
 _BYTE = 0xFF
 _UNDECODED = range(0xDC80, 0xDD00)
@@ -136,10 +139,26 @@ def _code(character: str) -> int:
     return code & _BYTE if code in _UNDECODED else code
 
 
+class _Grid(Table):
+    """A table whose first column holds names."""
+
+    def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
+        """Add a row as any table does."""
+        name, *others = cells
+        super().add_row(Name.of(name) if isinstance(name, str | Text) else name, *others, **how)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Narrow the names before a number is cut."""
+        names = self.columns[0]
+        left = options.max_width - _needed(self) + _LEAST_NAME
+        names.min_width = min(names.min_width or 0, max(_LEAST_NAME, left))
+        return super().__rich_console__(console, options)
+
+
 def grid(title: str, columns: Iterable[str]) -> Table:
     """Make a table of a column of names that fold, and columns of numbers that do not."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _PADDING, 0, 0))
-    table.add_column(title, no_wrap=False, overflow="fold", min_width=24)
+    table = _Grid(box=None, pad_edge=False, header_style="bold", padding=(0, _PADDING, 0, 0))
+    table.add_column(Name.of(title), no_wrap=False, overflow="fold", min_width=24)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table

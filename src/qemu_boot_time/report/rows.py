@@ -1,6 +1,7 @@
 """What charts are drawn from: the rows that :mod:`qemu_boot_time.report.charts` names, of runs.
 
-Times are nanoseconds since the exec of QEMU. Text from elsewhere is made printable here.
+Times are nanoseconds since the exec of QEMU, counts instructions since the guest's first. Text from elsewhere is made
+printable here.
 """
 
 from collections import Counter as Counted
@@ -13,6 +14,7 @@ from qemu_boot_time.phases import UNACCOUNTED, gaps, split_at_total
 from qemu_boot_time.report.charts import COLOURS
 from qemu_boot_time.report.inside import MOST, parted
 from qemu_boot_time.report.parts import printable
+from qemu_boot_time.report.waterfall import begin_of
 from qemu_boot_time.stats.detail import Detail, Details
 from qemu_boot_time.stats.exits import Middle, PhaseExits, told_of
 from qemu_boot_time.stats.moves import Moves
@@ -44,7 +46,7 @@ class Typical(NamedTuple):
     """One boot that stands for others."""
 
     role: str
-    """Why it was chosen: ``median boot``, ``slowest boot``."""
+    """Why it was chosen: ``median boot``, ``slowest boot``; one that stands for both says so."""
     boot: Boot
     total: int
     """In the unit of the run's clock."""
@@ -65,33 +67,39 @@ class Quantity:
 # --- waterfalls -------------------------------------------------------------------------------
 
 
-def bars_of(boot: Boot) -> list[Bar]:
-    """Give the bars of one boot: its phases, the gaps between them, QEMU's parts below the first."""
-    phases, total, own = split_at_total(boot.phases)
-    bars = [_bar(phase, "phase") for phase in phases]
-    bars += [Bar(UNACCOUNTED, UNACCOUNTED, *gap) for gap in _gaps(phases, total)]
+def bars_of(boot: Boot, clock: Clock = Clock.TIME) -> list[Bar]:
+    """Give the bars of one boot on a clock: its phases, the gaps between them, QEMU's parts below the first.
+
+    What was not counted has no bar where counts are drawn, nor have QEMU's parts, which run no guest.
+    """
+    split = split_at_total(boot.phases)
+    phases = list(_bars(boot, split.parts, "phase", clock))
+    total = list(_bars(boot, [split.total] if split.total else [], "phase", clock))
+    known = phases if len(phases) == len(split.parts) else []
+    bars = phases + [Bar(UNACCOUNTED, UNACCOUNTED, *gap) for gap in _gaps(known, total)]
     bars.sort(key=lambda bar: bar.begin)
-    parts = [_bar(part, "part") for part in boot.parts]
+    parts = _bars(boot, boot.parts if clock is Clock.TIME else (), "part", clock)
     below = [part._replace(name=f"{_PART}{part.name}") for part in parts]
-    first = _bar(phases[0], "phase") if phases else None
+    first = phases[0] if phases else None
     shown = [each for bar in bars for each in (bar, *(below if bar == first else ()))]
-    if total and not phases:
-        shown.append(_bar(total, "phase"))
-    return [*shown, *(_bar(phase, "own") for phase in own)]
+    own = _bars(boot, split.own, "own", clock)
+    return [*shown, *(() if split.parts else total), *own]
 
 
-def _gaps(phases: Sequence[Phase], total: Phase | None) -> Iterator[tuple[int, int]]:
+def _gaps(phases: Sequence[Bar], total: Sequence[Bar]) -> Iterator[tuple[int, int]]:
     """Give what no phase covers, to the last one's end where no total is known."""
     if not phases:
         return iter(())
-    whole = min(0, phases[0].begin_ns), (total or phases[-1]).end_ns
-    return gaps(whole, [(phase.begin_ns, phase.end_ns) for phase in phases])
+    whole = min(0, phases[0].begin), (*phases, *total)[-1].end
+    return gaps(whole, [(bar.begin, bar.end) for bar in phases])
 
 
-def _bar(phase: Phase, kind: str) -> Bar:
-    # One of the user's own may end before it begins.
-    begin_ns, end_ns = sorted((phase.begin_ns, phase.end_ns))
-    return Bar(printable(phase.name), kind, begin_ns, end_ns)
+def _bars(boot: Boot, phases: Iterable[Phase], kind: str, clock: Clock) -> Iterator[Bar]:
+    for phase in phases:
+        begin, length = begin_of(boot, phase, clock), phase.length(clock)
+        if begin is not None and length is not None:
+            # One of the user's own may end before it begins.
+            yield Bar(printable(phase.name), kind, *sorted((begin, begin + length)))
 
 
 def bars_inside(inside: Inside) -> list[Bar]:
@@ -108,29 +116,37 @@ def _span(span: Span) -> Bar:
     )
 
 
-def longest_ns(bars: Iterable[Bar]) -> int:
-    """Give where the last bar ends, at least a nanosecond."""
+def longest(bars: Iterable[Bar]) -> int:
+    """Give where the last bar ends, at least 1."""
     return max((bar.end for bar in bars), default=1) or 1
 
 
+_LONGEST = {Clock.TIME: "slowest boot", Clock.INSTRUCTIONS: "boot of most instructions"}
+
+
 def typical(run: Run) -> Iterator[Typical]:
-    """Give the boot in the middle (:func:`median_boot`), and the slowest, by the total."""
+    """Give the boot in the middle (:func:`median_boot`), and the slowest, by the total; one, where one is both."""
     found = lengths_of(run)
     place = main_total(found)
     if place is None:
         return
     boots = {boot.number: boot for boot in run.boots}
     totals = found[place]
-    for role, number in (
-        ("median boot", median_boot(totals)),
-        ("slowest boot", max(totals, key=lambda number: totals[number])),
-    ):
-        yield Typical(role, boots[number], totals[number])
+    middle, most = median_boot(totals), max(totals, key=lambda number: totals[number])
+    role = "the only boot that counts" if len(totals) == 1 else "median boot"
+    if len(totals) > 1 and totals[middle] == totals[most]:
+        role = f"median boot and {_LONGEST[run.clock]}"
+    yield Typical(role, boots[middle], totals[middle])
+    if totals[middle] != totals[most]:
+        yield Typical(_LONGEST[run.clock], boots[most], totals[most])
 
 
-def longest_of(runs: Iterable[Run]) -> int:
-    """Give where the last bar of the typical boots of these runs ends: one scale for all."""
-    return max((longest_ns(bars_of(each.boot)) for run in runs for each in typical(run)), default=1)
+def longest_of(runs: Iterable[Run], clock: Clock) -> int:
+    """Give where the last bar of the typical boots of the runs on this clock ends: one scale for all."""
+    drawn = [
+        bars_of(each.boot, clock) for run in runs if run.clock is clock for each in typical(run)
+    ]
+    return max(map(longest, drawn), default=1)
 
 
 # --- distributions ----------------------------------------------------------------------------
@@ -246,16 +262,18 @@ def _median(number: Middle | None) -> int:
 
 
 def samples_of(profile: Profile, devices: Sequence[str]) -> list[dict[str, Any]]:
-    """Give a row a sample of one of these devices, and where the boot ended; all others have no line.
+    """Give a row a sample of one of these devices, from none at the exec on to where the boot ended.
 
-    What they came to together nobody sampled.
+    All others have no line: what they came to together nobody sampled.
     """
+    begins = {printable(sample.device): sample for sample in reversed(profile.samples)}
+    none = [replace(each, time_ns=0, exits=0) for each in begins.values() if each.time_ns > 0]
     told = {printable(sample.device): sample for sample in profile.samples}
     end_ns = max((phase.end_ns for phase in profile.boot.phases), default=0)
     last = [replace(each, time_ns=end_ns) for each in told.values() if each.time_ns < end_ns]
     return [
         {"time": sample.time_ns, "device": device, "exits": sample.exits}
-        for sample in [*profile.samples, *last]
+        for sample in [*none, *profile.samples, *last]
         if (device := printable(sample.device)) in devices
     ]
 

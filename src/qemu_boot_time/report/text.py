@@ -1,6 +1,5 @@
 """The table that a person reads: marks and their deltas, phases, what failed, what to know."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,13 +28,7 @@ from qemu_boot_time.report.parts import (
 )
 from qemu_boot_time.report.start import start_tables
 from qemu_boot_time.report.timeline import Timeline, timeline_parts
-from qemu_boot_time.report.troubles import (
-    FAILED,
-    INTERRUPTED,
-    failure_lines,
-    suspect_lines,
-    verdict,
-)
+from qemu_boot_time.report.troubles import failure_lines, suspect_lines, without_result
 from qemu_boot_time.report.waterfall import waterfall
 from qemu_boot_time.stats.detail import Detail, Details, details_of
 from qemu_boot_time.stats.exact import sameness
@@ -123,9 +116,7 @@ def to_text(run: Run, showing: Showing = _PLAIN) -> str:
 
 
 def _headline(run: Run, summary: Summary) -> Text:
-    tried = [counted(summary.boots)]
-    verdicts = Counter(verdict(boot) for boot in run.boots if not boot.ok)
-    tried += [f"{verdicts[word]} {word}" for word in (FAILED, INTERRUPTED) if verdicts[word]]
+    tried = [counted(summary.boots), *without_result(run.boots)]
     words = [
         run.name,
         ", ".join(tried),

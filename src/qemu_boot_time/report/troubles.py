@@ -1,5 +1,6 @@
 """What failed in a run and what is suspect: for a person, boots with the same trouble on one line."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,12 @@ FAILED, INTERRUPTED = "failed", "interrupted"
 def verdict(boot: Boot) -> str:
     """Name what a boot without a result is: one that the user stopped has shown no fault."""
     return INTERRUPTED if boot.outcome is Outcome.INTERRUPTED else FAILED
+
+
+def without_result(boots: Iterable[Boot]) -> list[str]:
+    """Say how many boots have none, and why not: ``3 failed``, ``1 interrupted``."""
+    verdicts = Counter(verdict(boot) for boot in boots if not boot.ok)
+    return [f"{verdicts[word]} {word}" for word in (FAILED, INTERRUPTED) if verdicts[word]]
 
 
 def failure_lines(boots: Iterable[Boot]) -> Iterator[str]:

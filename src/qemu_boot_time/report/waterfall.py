@@ -128,7 +128,7 @@ def _middles(boots: Iterable[Boot], clock: Clock) -> Mapping[Place, _Extent]:
     ends: dict[Place, list[tuple[int, int]]] = defaultdict(list)
     for boot in boots:
         for phase in boot.phases:
-            begin, length = _begin(boot, phase, clock), phase.length(clock)
+            begin, length = begin_of(boot, phase, clock), phase.length(clock)
             if begin is not None and length is not None:
                 ends[_place(phase)].append((begin, begin + length))
     return {place: _middle(lie) for place, lie in ends.items()}
@@ -138,7 +138,7 @@ def _place(phase: Phase) -> Place:
     return Place(phase.name, phase.begin, phase.end)
 
 
-def _begin(boot: Boot, phase: Phase, clock: Clock) -> int | None:
+def begin_of(boot: Boot, phase: Phase, clock: Clock) -> int | None:
     """Give where on this clock a phase begins; a phase itself knows it in time alone."""
     if clock is Clock.TIME or phase.begin == EXEC:
         return phase.begin_ns

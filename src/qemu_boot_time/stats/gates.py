@@ -9,7 +9,7 @@ What they come to is :mod:`qemu_boot_time.stats.judging`'s.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -17,11 +17,15 @@ from enum import StrEnum
 
 from qemu_boot_time.errors import UsageError
 from qemu_boot_time.formats.table import UNITS
-from qemu_boot_time.phases import TOTAL
+from qemu_boot_time.model import EXEC
+from qemu_boot_time.phases import PHASES, TOTAL, UNACCOUNTED
+from qemu_boot_time.protocol import CONSOLE_POINTS, FINER_POINTS, TRACE_POINTS
 from qemu_boot_time.stats.verdict import Margin, Verdict
 
 BOOTS = "boots"
 """The quantity that is the run itself: ``boots.failed``."""
+_EXIT_POINT = "Exit point "
+_POINTS = (*TRACE_POINTS, *FINER_POINTS, *CONSOLE_POINTS)
 
 
 class Kind(StrEnum):
@@ -197,8 +201,24 @@ def _threshold(name: str, operator: str, value: str) -> Threshold:
     wanted = Unit.COUNT if statistic in _COUNTED else Unit.TIME
     wanted = Unit.PERCENT if statistic is Statistic.CV else wanted
     if limit.unit is not wanted:
-        raise UsageError(f"{value!r}: {statistic} is {_UNIT_WORDS[wanted]}", hint=_VALUES)
+        unknown = no_such_quantity(quantity)
+        before = f"{unknown}, unless it is a name of yours; " if unknown else ""
+        raise UsageError(f"{before}{value!r}: {statistic} is {_UNIT_WORDS[wanted]}", hint=_VALUES)
     return Threshold(quantity, statistic, Operator(operator), limit)
+
+
+def no_such_quantity(name: str, own: Collection[str] = ()) -> str:
+    """Say that no boot can have a phase or a mark of this name; empty: one can.
+
+    ``own`` are the user's marks.
+    """
+    marks = {EXEC, *(point.name for point in _POINTS), *own}
+    known = {BOOTS, UNACCOUNTED, *PHASES, *marks}
+    ends = name.split("..")
+    if name in known or name.startswith(_EXIT_POINT) or (len(ends) > 1 and marks.issuperset(ends)):
+        return ""
+    near = get_close_matches(name, known, n=1)
+    return f"no phase or mark is called {name!r}" + (f": {near[0]}?" if near else "")
 
 
 def _split(name: str) -> tuple[str, Statistic | None]:

@@ -205,4 +205,4 @@ def _number(length: int, clock: Clock) -> str:
 def _advice(change: Change) -> str:
     if change.more is None:
         return f"; {change.reason}" if change.reason else ""
-    return f"; {change.more} more boots a side would settle it"
+    return f"; {change.more} more boots a side would settle this budget"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from qemu_boot_time.model import Boot, Clock, Run
 from qemu_boot_time.phases import TOTAL, UNACCOUNTED
 from qemu_boot_time.stats.once import once
+from qemu_boot_time.stats.order import mark_order
 from qemu_boot_time.stats.summary import unaccounted
 
 _MOST = 2 * 10**18
@@ -65,18 +66,19 @@ def names_of(places: Iterable[Place]) -> Mapping[Place, str]:
 
 
 def mark_times(boots: Iterable[Boot], clock: Clock) -> Mapping[str, dict[int, int]]:
-    """Give where the first of each mark lies in each boot that counts, by the boot's number.
+    """Give where the first of each mark lies in each boot that counts, by the boot's number, in the order of a boot.
 
     As in the summary: boots whose exec was not seen have no place beside those whose exec was.
     """
     good = [boot for boot in boots if boot.ok]
+    placed = [boot for boot in good if boot.exec_ns is not None] or good
     found: dict[str, dict[int, int]] = {}
-    for boot in [boot for boot in good if boot.exec_ns is not None] or good:
+    for boot in placed:
         for mark in boot.marks:
             at = mark.at(clock)
             if at is not None and abs(at) <= _MOST:
                 found.setdefault(mark.name, {}).setdefault(boot.number, at)
-    return found
+    return {name: found[name] for name in mark_order(placed, clock) if name in found}
 
 
 def main_total(*sides: Mapping[Place, Mapping[int, int]]) -> Place | None:

@@ -10,6 +10,7 @@ from statistics import fmean, median
 
 from qemu_boot_time.model import Boot, Clock, Mark, Phase
 from qemu_boot_time.phases import TOTAL, UNACCOUNTED, split_at_total
+from qemu_boot_time.stats.order import mark_order
 
 _GROUP_OF_TOTAL = 1
 
@@ -122,12 +123,13 @@ def unaccounted(boot: Boot, clock: Clock = Clock.TIME) -> int | None:
 
 def _marks(boots: Sequence[Boot], clock: Clock) -> tuple[MarkSummary, ...]:
     found: dict[str, dict[int, Mark]] = {}
-    for i, boot in enumerate([boot for boot in boots if boot.exec_ns is not None] or boots):
+    placed = [boot for boot in boots if boot.exec_ns is not None] or boots
+    for i, boot in enumerate(placed):
         for mark in boot.marks:
             if mark.at(clock) is not None:
                 found.setdefault(mark.name, {}).setdefault(i, mark)
     places = {name: _places(marks.values(), clock) for name, marks in found.items()}
-    rows = sorted(found, key=lambda name: places[name].median)
+    rows = mark_order(placed, clock)
     before = dict(zip(rows, ["", *rows], strict=False))
     return tuple(
         MarkSummary(

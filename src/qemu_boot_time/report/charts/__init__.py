@@ -7,7 +7,7 @@ picture. Rows hold times in nanoseconds, axes show milliseconds.
 
 from qemu_boot_time.report.charts.changes import changes
 from qemu_boot_time.report.charts.exits import exits, exits_over_time
-from qemu_boot_time.report.charts.parts import COLOURS, Spec, coloured, filled, stacked
+from qemu_boot_time.report.charts.parts import COLOURS, UNITS, Spec, coloured, filled, stacked
 from qemu_boot_time.report.charts.spread import distribution
 from qemu_boot_time.report.charts.waterfall import KINDS, STEP, waterfall
 
@@ -15,6 +15,7 @@ __all__ = [
     "COLOURS",
     "KINDS",
     "STEP",
+    "UNITS",
     "Spec",
     "changes",
     "coloured",

@@ -10,7 +10,8 @@ from qemu_boot_time.report.charts.parts import (
     chart,
     named_lines,
     number,
-    since_exec,
+    since_begin,
+    whole,
     word,
 )
 
@@ -27,13 +28,14 @@ def exits(field: str, title: str, lines: int, devices: Sequence[str]) -> Spec:
     ``outside`` (in ms).
     """
     amount = number(field, aggregate="sum", title=title)
+    ticks = whole(axis()) if field == "exits" else axis()
     return chart(
         f"{title}, by phase and device",
         height=_STEP * lines,
         data={"name": "counters"},
         mark={"type": "bar"},
         encoding={
-            "x": {**amount, "axis": axis()},
+            "x": {**amount, "axis": ticks},
             "y": named_lines(),
             "color": _colour(devices),
             "tooltip": [word("name", title="phase"), word("device"), {**amount, "format": ",~r"}],
@@ -53,8 +55,8 @@ def exits_over_time(boot: int, most_ns: int, devices: Sequence[str]) -> Spec:
         transform=calculated(at="datum.time / 1e6"),
         mark={"type": "line", "interpolate": "step-after"},
         encoding={
-            "x": since_exec("at", most_ns),
-            "y": number("exits", title="exits", axis=axis(4)),
+            "x": since_begin("at", most_ns),
+            "y": number("exits", title="exits", axis=whole(axis(4))),
             "color": _colour(devices),
         },
     )

@@ -123,15 +123,36 @@ def axis(ticks: int = 5, form: str = ",~r") -> Spec:
     return {"tickCount": ticks, "format": form}
 
 
-def since_exec(field: str, most_ns: int) -> Spec:
-    """Place something on the time of a boot: charts with the same ``most_ns`` have the same scale."""
-    scale = {"domainMax": most_ns / 1e6, "nice": False}
-    return number(field, title="ms since the exec of QEMU", scale=scale, axis=axis(6))
+def whole(axis: Spec) -> Spec:
+    """Keep an axis of counts to whole numbers."""
+    return {**axis, "tickMinStep": 1}
+
+
+_SINCE = {
+    Clock.TIME: "ms since the exec of QEMU",
+    Clock.INSTRUCTIONS: "instructions since the guest's first",
+}
+
+
+def since_begin(field: str, most: int, clock: Clock = Clock.TIME) -> Spec:
+    """Place something in a boot, on a clock: charts with the same ``most`` have the same scale."""
+    scale = {"domainMax": most / UNITS[clock][1], "nice": False}
+    ticks = axis(6) if clock is Clock.TIME else axis(4, "~s")
+    return number(field, title=_SINCE[clock], scale=scale, axis=ticks)
+
+
+_TWO_MARKS = "indexof(datum.label, '..')"
+_PARTED = (
+    f"length(datum.label) > 20 && {_TWO_MARKS} > 0"
+    f" ? [slice(datum.label, 0, {_TWO_MARKS} + 2), slice(datum.label, {_TWO_MARKS} + 2)]"
+    " : datum.label"
+)
+"""A name of two marks has a line for each where it is long."""
 
 
 def named_lines() -> Spec:
     """Give each name a line, with the name beside it."""
-    return word("name", title=None, axis={"labelLimit": 140})
+    return word("name", title=None, axis={"labelLimit": 140, "labelExpr": _PARTED})
 
 
 def calculated(**formulas: str) -> list[Spec]:

@@ -1,12 +1,14 @@
 """Where the time of one boot went."""
 
+from qemu_boot_time.model import Clock
 from qemu_boot_time.report.charts.parts import (
     COLOURS,
     FAINT,
+    UNITS,
     Spec,
     calculated,
     chart,
-    since_exec,
+    since_begin,
     told,
     word,
 )
@@ -26,30 +28,37 @@ STEP = 34
 """Height of a line."""
 
 
-def waterfall(description: str, lines: int, most_ns: int) -> Spec:
+_FORMS = {Clock.TIME: ".3f", Clock.INSTRUCTIONS: ","}
+"""Of a length that is told."""
+
+
+def waterfall(description: str, lines: int, most: int, clock: Clock = Clock.TIME) -> Spec:
     """Draw the phases of one boot: a bar from begin to end, named and measured above it.
 
     Data ``bars``: ``name``, ``kind`` (of :data:`KINDS`), ``begin``, ``end``. Bars of one name share a
-    line, of which there are ``lines``. Charts with the same ``most_ns`` have the same scale.
+    line, of which there are ``lines``. Charts with the same ``most`` have the same scale.
     """
     y = word("name", axis=None)
+    unit, each = UNITS[clock]
     whole = {"op": "sum", "field": "length", "as": "whole"}
     return chart(
         description,
         height=STEP * lines,
         data={"name": "bars"},
         transform=[
-            *calculated(**{"from": "datum.begin / 1e6", "to": "datum.end / 1e6"}),
+            *calculated(**{"from": f"datum.begin / {each}", "to": f"datum.end / {each}"}),
             *calculated(length="datum.to - datum.from"),
             {"joinaggregate": [whole], "groupby": ["name"]},
             {"window": [{"op": "row_number", "as": "nth"}], "groupby": ["name"]},
-            *calculated(told="datum.name + ': ' + format(datum.whole, '.3f') + ' ms'"),
+            *calculated(
+                told=f"datum.name + ': ' + format(datum.whole, '{_FORMS[clock]}') + ' {unit}'"
+            ),
         ],
-        layer=[_bars(since_exec("from", most_ns), y), _names(y)],
+        layer=[_bars(since_begin("from", most, clock), y, unit), _names(y)],
     )
 
 
-def _bars(x: Spec, y: Spec) -> Spec:
+def _bars(x: Spec, y: Spec, unit: str) -> Spec:
     scale = {"domain": list(KINDS), "range": list(KINDS.values())}
     colour = word("kind", scale=scale, legend=None)
     return {
@@ -64,9 +73,9 @@ def _bars(x: Spec, y: Spec) -> Spec:
             "strokeWidth": {"value": 1},
             "tooltip": [
                 word("name"),
-                told("from", "begin, ms"),
-                told("to", "end, ms"),
-                told("length", "length, ms"),
+                told("from", f"begin, {unit}"),
+                told("to", f"end, {unit}"),
+                told("length", f"length, {unit}"),
             ],
         },
     }

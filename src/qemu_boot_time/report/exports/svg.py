@@ -72,11 +72,11 @@ def _lines(*texts: str) -> list[str]:
 
 
 def _waterfalls(runs: Sequence[Run]) -> Iterator[Spec]:
-    most_ns = longest_of(runs)
     for run in runs:
+        most = longest_of(runs, run.clock)
         for each in typical(run):
             title = f"{printable(run.name)}: {each.role}, boot {each.boot.number}"
-            spec = charts_of.waterfall(title, bars_of(each.boot), most_ns)
+            spec = charts_of.waterfall(title, bars_of(each.boot, run.clock), most, run.clock)
             total = f"{number(each.total, run.clock)} {unit(run.clock)}"
             yield {**spec, "title": f"{title}, total {total}"}
 

@@ -1,6 +1,6 @@
 """The data of the page: its charts with their rows, and every boot, for whoever picks one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from qemu_boot_time.report.rows import (
     counters_of,
     devices_of,
     is_timed,
-    longest_ns,
+    longest,
     middles_of,
     modes_of,
     points_of,
@@ -31,11 +31,11 @@ from qemu_boot_time.stats.moves import Moves
 _BOUNDS = {Bound.EXACT: "", Bound.GE: "not before", Bound.LE: "not after"}
 
 
-def waterfall(title: str, bars: Sequence[Bar], most_ns: int) -> Spec:
-    """Draw one boot."""
+def waterfall(title: str, bars: Sequence[Bar], most: int, clock: Clock = Clock.TIME) -> Spec:
+    """Draw one boot, on the clock that its bars are of."""
     rows = [bar._asdict() for bar in bars]
     lines = len({bar.name for bar in bars})
-    return filled(charts.waterfall(title, lines, most_ns), {"bars": rows})
+    return filled(charts.waterfall(title, lines, most, clock), {"bars": rows})
 
 
 def distribution(quantity: Quantity, runs: Sequence[str], clock: Clock) -> Spec:
@@ -58,7 +58,7 @@ def changes(moves: Moves) -> Spec:
 def timeline(inside: Inside) -> Spec:
     """Draw what a guest told of one boot, below the phases of that boot."""
     bars = bars_inside(inside)
-    return waterfall(f"inside: {inside.purpose}", bars, longest_ns(bars))
+    return waterfall(f"inside: {inside.purpose}", bars, longest(bars))
 
 
 def exits(phases: Sequence[PhaseExits], shown: Profile | None) -> Iterator[Spec]:
@@ -76,8 +76,10 @@ def exits(phases: Sequence[PhaseExits], shown: Profile | None) -> Iterator[Spec]
         )
     if shown and (samples := samples_of(shown, devices)):
         bars, number = bars_of(shown.boot), shown.boot.number
-        yield waterfall(f"phases of boot {number}", bars, longest_ns(bars))
-        over_time = charts.exits_over_time(number, longest_ns(bars), devices)
+        yield waterfall(
+            f"phases of boot {number}, which was profiled and does not count", bars, longest(bars)
+        )
+        over_time = charts.exits_over_time(number, longest(bars), devices)
         yield filled(over_time, {"samples": samples})
 
 
@@ -93,12 +95,33 @@ def every_boot(run: Run) -> dict[str, Any]:
             str(boot.outcome),
             [printable(reason) for reason in boot.suspect],
             printable(boot.message),
-            [[words.of((bar.name, bar.kind)), bar.begin, bar.end] for bar in bars_of(boot)],
-            [[words.of(_seen(mark)), mark.time_ns] for mark in boot.marks],
+            [
+                [words.of((bar.name, bar.kind)), bar.begin, bar.end]
+                for bar in bars_of(boot, run.clock)
+            ],
+            [[words.of(_seen(mark)), mark.at(run.clock)] for mark in boot.marks],
         ]
         for boot in run.boots
     ]
-    return {"name": printable(run.name), "words": list(words.places), "boots": boots}
+    return {
+        "name": printable(run.name),
+        "clock": str(run.clock),
+        "words": list(words.places),
+        "boots": boots,
+    }
+
+
+def of_clocks(clocks: Iterable[Clock]) -> dict[str, Any]:
+    """Give how a boot that is picked is drawn on each of these clocks, and its numbers told."""
+    title = "the boot that was picked"
+    return {
+        str(clock): {
+            "picked": charts.waterfall(title, 0, 1, clock),
+            "unit": charts.UNITS[clock][0],
+            "each": charts.UNITS[clock][1],
+        }
+        for clock in clocks
+    }
 
 
 def _seen(mark: Mark) -> tuple[str, ...]:

@@ -5,7 +5,8 @@
   const picker = document.getElementById("boot");
   // The interpreter, because the page's policy allows no eval.
   const options = { ast: true, actions: false, renderer: "svg" };
-  const ms = (ns) => (ns / 1e6).toFixed(3);
+  const told = (value, clock) =>
+    value === null ? "" : clock.each === 1 ? value.toLocaleString("en") : (value / clock.each).toFixed(3);
 
   const draw = (id, spec) => vegaEmbed(document.getElementById(id), spec, options);
 
@@ -48,16 +49,18 @@
     const [r, b] = picker.value.split(":").map(Number);
     const run = data.runs[r];
     const boot = run.boots[b];
+    const clock = data.clocks[run.clock];
     const [number, outcome, suspect, message, bars, marks] = boot;
     const title = [data.runs.length > 1 ? run.name : "", `boot ${number}`, outcome, ...suspect, message];
     document.getElementById("picked-title").textContent = title.filter(Boolean).join(" · ");
     let before = 0;
-    const lines = marks.map(([word, ns]) => {
+    const lines = marks.map(([word, at]) => {
       const [name, by, bound] = run.words[word];
-      const cells = [name, ms(ns), ms(ns - before), by, bound];
-      before = ns;
+      const cells = [name, told(at, clock), told(at === null ? null : at - before, clock), by, bound];
+      before = at === null ? before : at;
       return row(cells);
     });
+    document.getElementById("picked-unit").textContent = clock.unit;
     const body = document.getElementById("picked-marks");
     body.replaceChildren(...lines);
     body.closest(".wide").hidden = !lines.length;
@@ -68,18 +71,18 @@
     const pick = ++picks;
     tell("");
     drawing = drawing.catch(() => {}).then(async () => {
-      if (pick === picks) await drawPicked(rows);
+      if (pick === picks) await drawPicked(rows, clock);
       if (pick === picks) tell("yes");
     });
     return drawing;
   }
 
-  async function drawPicked(rows) {
+  async function drawPicked(rows, clock) {
     if (drawn) drawn.finalize();
     drawn = null;
     if (!rows.length) return document.getElementById("picked").replaceChildren();
-    const most = Math.max(1, ...rows.map((bar) => bar.end)) / 1e6;
-    const spec = structuredClone(data.picked);
+    const most = Math.max(1, ...rows.map((bar) => bar.end)) / clock.each;
+    const spec = structuredClone(clock.picked);
     spec.datasets = { bars: rows };
     spec.height = data.step * new Set(rows.map((bar) => bar.name)).size;
     spec.layer[0].encoding.x.scale.domainMax = most;

@@ -14,7 +14,7 @@ from qemu_boot_time.report.charts import Spec
 from qemu_boot_time.report.exits import exits_heading, exits_lines
 from qemu_boot_time.report.html import drawn, tables
 from qemu_boot_time.report.inside import alignment_in_words
-from qemu_boot_time.report.parts import number, printable, unit
+from qemu_boot_time.report.parts import counted, number, printable, unit
 from qemu_boot_time.report.rows import (
     MOST_POINTS,
     Quantity,
@@ -26,6 +26,7 @@ from qemu_boot_time.report.rows import (
     typical_profile,
 )
 from qemu_boot_time.report.side_by_side import Sides
+from qemu_boot_time.report.troubles import without_result
 from qemu_boot_time.stats.detail import Details, phase_details_of
 from qemu_boot_time.stats.exits import exits_of
 
@@ -62,7 +63,7 @@ def to_html(runs: Sequence[Run], library: Callable[[], str], sides: Sides | None
     data = {
         "charts": content.charts,
         "runs": [drawn.every_boot(run) for run in runs],
-        "picked": charts.waterfall("the boot that was picked", 0, 1),
+        "clocks": drawn.of_clocks(clocks(runs)),
         "step": charts.STEP,
     }
     embedded, template = drawn.embedded(data), _template()
@@ -100,7 +101,15 @@ def _template() -> Any:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["parted"] = _parted
     return environment.from_string(_resource("page.html.j2"))
+
+
+def _parted(name: str) -> Any:
+    """Let a name of two marks be parted between them."""
+    from markupsafe import Markup
+
+    return Markup("..<wbr>").join(name.split(".."))
 
 
 # --- what is on it ----------------------------------------------------------------------------
@@ -109,7 +118,6 @@ def _template() -> Any:
 def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
     details = [phase_details_of(run) for run in runs]
     specs: dict[str, Spec] = {}
-    most_ns = longest_of(runs)
     shown = {
         "title": " and ".join(printable(run.name) for run in runs[:2]) + _others(runs),
         "sides": None if sides is None else _compared(sides, specs),
@@ -117,7 +125,7 @@ def _content(runs: Sequence[Run], sides: Sides | None) -> Content:
         "distributions": _distributions(quantities_of(runs, details), runs, specs),
         "sampled": _sampled(runs),
         "runs": [
-            _run(run, each, f"r{i}", most_ns, specs)
+            _run(run, each, f"r{i}", longest_of(runs, run.clock), specs)
             for i, (run, each) in enumerate(zip(runs, details, strict=True))
         ],
     }
@@ -163,15 +171,14 @@ def _distributions(
 
 
 def _run(
-    run: Run, details: Details, prefix: str, most_ns: int, specs: dict[str, Spec]
+    run: Run, details: Details, prefix: str, most: int, specs: dict[str, Spec]
 ) -> dict[str, Any]:
-    failed = sum(not boot.ok for boot in run.boots)
     return {
         "id": prefix,
         "name": printable(run.name),
-        "boots": len(run.boots),
-        "failed": failed,
-        "waterfalls": list(_typical(run, prefix, most_ns, specs)),
+        "boots": counted(len(run.boots)),
+        "without_result": ", ".join(without_result(run.boots)),
+        "waterfalls": list(_typical(run, prefix, most, specs)),
         "phases": tables.phase_table(run, details),
         "marks": tables.mark_table(run),
         "lines": tables.lines_of(run, details),
@@ -183,12 +190,14 @@ def _run(
     }
 
 
-def _typical(run: Run, prefix: str, most_ns: int, specs: dict[str, Spec]) -> Iterator[Chart]:
-    """Draw the boot in the middle and the slowest one, on the scale of all runs."""
+def _typical(run: Run, prefix: str, most: int, specs: dict[str, Spec]) -> Iterator[Chart]:
+    """Draw the boot in the middle and the slowest one, on the scale of all runs of this clock."""
     for i, each in enumerate(typical(run)):
         total = f"{number(each.total, run.clock)} {unit(run.clock)}"
         title = f"{each.role}: boot {each.boot.number}, total {total}"
-        specs[f"{prefix}w{i}"] = drawn.waterfall(title, bars_of(each.boot), most_ns)
+        specs[f"{prefix}w{i}"] = drawn.waterfall(
+            title, bars_of(each.boot, run.clock), most, run.clock
+        )
         yield Chart(f"{prefix}w{i}", title)
 
 

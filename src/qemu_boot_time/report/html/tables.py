@@ -1,7 +1,7 @@
 """The numbers of the page, as a template takes them: text is printable, escaping is the template's."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, groupby
 from typing import NamedTuple
 
 from qemu_boot_time.model import Clock, Inside, Run
@@ -52,7 +52,15 @@ class Table(NamedTuple):
     title: str
     """Also of its first column."""
     columns: tuple[str, ...]
+    """Those of which some row knows something: so few boots have no interval, and no percentile."""
     rows: tuple[Row, ...]
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Row]) -> Table:
+    rows = tuple(rows)
+    known = [any(row.cells[i].text for row in rows) for i in range(len(columns))]
+    shown = (Row(row.name, tuple(compress(row.cells, known))) for row in rows)
+    return Table(title, tuple(compress(columns, known)), tuple(shown))
 
 
 def phase_table(run: Run, details: Details) -> Table:
@@ -62,17 +70,18 @@ def phase_table(run: Run, details: Details) -> Table:
         Row(printable(names[place]), tuple(_numbers(detail, run.clock)))
         for place, detail in details.phases.items()
     ]
-    return Table(f"phase ({unit(run.clock)})", COLUMNS, tuple(rows))
+    return _table(f"phase ({unit(run.clock)})", COLUMNS, rows)
 
 
 def mark_table(run: Run) -> Table:
-    """Give the numbers of each mark, in the order of their medians."""
+    """Give the numbers of each mark, in the order of a boot."""
     times = mark_times(run.boots, run.clock)
-    values = {printable(name): list(by_boot.values()) for name, by_boot in times.items()}
-    ordered = sorted(values, key=lambda name: stats_of(values[name]).median)
-    rows = [Row(name, tuple(_numbers_of(values[name], run.clock))) for name in ordered]
+    rows = [
+        Row(printable(name), tuple(_numbers_of(list(by_boot.values()), run.clock)))
+        for name, by_boot in times.items()
+    ]
     since = " since exec" if run.clock is Clock.TIME else ""
-    return Table(f"mark ({unit(run.clock)}{since})", COLUMNS, tuple(rows))
+    return _table(f"mark ({unit(run.clock)}{since})", COLUMNS, rows)
 
 
 def overview(runs: Sequence[Run], details: Sequence[Details]) -> Table:
@@ -83,13 +92,13 @@ def overview(runs: Sequence[Run], details: Sequence[Details]) -> Table:
         if each.total
     ]
     units = dict.fromkeys(unit(run.clock) for run in runs)
-    return Table(f"total ({', '.join(units)})", COLUMNS, tuple(rows))
+    return _table(f"total ({', '.join(units)})", COLUMNS, rows)
 
 
 def change_table(moves: Moves) -> Table:
     """Give what moved."""
     rows = [Row(printable(each.name), tuple(_change(each, moves.clock))) for each in moves.phases]
-    return Table(f"phase ({unit(moves.clock)})", CHANGE_COLUMNS, tuple(rows))
+    return _table(f"phase ({unit(moves.clock)})", CHANGE_COLUMNS, rows)
 
 
 def span_table(inside: Inside) -> Table:
@@ -104,14 +113,14 @@ def span_table(inside: Inside) -> Table:
         for span in [*stages, *targets, *slowest]
     ]
     of = f"the {len(slowest)} slowest of {len(others)}" if len(slowest) < len(others) else "all"
-    return Table(f"{inside.purpose}, {of} (ms since exec)", SPAN_COLUMNS, tuple(rows))
+    return _table(f"{inside.purpose}, {of} (ms since exec)", SPAN_COLUMNS, rows)
 
 
 def part_tables(run: Run) -> list[Table]:
     """Give the parts of QEMU's own start, a table for each phase that has parts."""
     parted = groupby(summarise_parts(run.boots), key=lambda row: row.of)
     return [
-        Table(f"part of {printable(of)} (ms)", PART_COLUMNS, tuple(map(_part, rows)))
+        _table(f"part of {printable(of)} (ms)", PART_COLUMNS, map(_part, rows))
         for of, rows in parted
     ]
 
@@ -119,11 +128,7 @@ def part_tables(run: Run) -> list[Table]:
 def exit_tables(summary: ExitSummary) -> list[Table]:
     """Give the exits of the boots that were profiled, a table a phase, as the terminal has them."""
     return [
-        Table(
-            f"exits in {phase_heading(phase)}",
-            EXIT_COLUMNS,
-            tuple(_exit(row) for row in phase.rows),
-        )
+        _table(f"exits in {phase_heading(phase)}", EXIT_COLUMNS, map(_exit, phase.rows))
         for phase in summary.phases
     ]
 
