@@ -62,7 +62,7 @@ def test_each_way_to_show_it_has_the_reason(tmp_path: Path) -> None:
     """The table and the page; neither says that anything was seen."""
     run = load_run(make_run(tmp_path / "run", [boot_facts(0, **LEFT)], raw=""))
 
-    for shown in (" ".join(to_text(run).split()), to_html([run], "")):
+    for shown in (" ".join(to_text(run).split()), to_html([run], lambda: "")):
         assert "failed: boot 1: qemu_failed: it left without a mark" in shown
         assert "no mark: nothing in this guest writes one" in shown
         assert "watched by" in shown

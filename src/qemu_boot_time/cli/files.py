@@ -32,6 +32,22 @@ def write_all(contents: Iterable[tuple[Path, str | bytes]]) -> None:
                 step.do()
 
 
+def require_writable(path: Path, *, option: str) -> None:
+    """See whether :func:`write_whole` may write a file, and write nothing.
+
+    Raises UsageError that says why not: what takes long must not find that out at its end.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        refusal = why_not_writable(target)
+    else:
+        refusal = why_not_writable(target.parent)
+        if refusal and target.exists():
+            refusal = why_not_writable(target)
+    if refusal:
+        raise UsageError(f"{path}: {refusal}", hint=f"{option} takes a file that can be written")
+
+
 class _Step(NamedTuple):
     """What is left to do for a file."""
 
@@ -75,19 +91,3 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}") from error
-
-
-def require_writable(path: Path, *, option: str) -> None:
-    """See whether :func:`write_whole` may write a file, and write nothing.
-
-    Raises UsageError that says why not: what takes long must not find that out at its end.
-    """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        refusal = why_not_writable(target)
-    else:
-        refusal = why_not_writable(target.parent)
-        if refusal and target.exists():
-            refusal = why_not_writable(target)
-    if refusal:
-        raise UsageError(f"{path}: {refusal}", hint=f"{option} takes a file that can be written")
