@@ -14,7 +14,7 @@ from qemu_boot_time import process
 from qemu_boot_time.cli import measuring
 from qemu_boot_time.cli.measuring import Printing
 from qemu_boot_time.cli.output import Form
-from qemu_boot_time.errors import HostError
+from qemu_boot_time.errors import HostError, UsageError
 from qemu_boot_time.host import Probe
 from qemu_boot_time.measure import Plan, Side, Silence, measure
 from qemu_boot_time.measure.mapper import NO_ANSWER, Mapper
@@ -174,7 +174,7 @@ def test_without_kvm_or_rights_it_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     refused = Probe(ok=False, what="tracefs cannot be read", remedy="sudo mount")
     monkeypatch.setattr("qemu_boot_time.measure.profile.probe", lambda: refused)
 
-    with pytest.raises(HostError, match="no KVM") as no_kvm:
+    with pytest.raises(UsageError, match="no KVM") as no_kvm:
         check(parse((QEMU, "-accel", "tcg")))
     with pytest.raises(HostError, match="tracefs cannot be read") as no_rights:
         check(parse((QEMU, "-accel", "kvm")))
