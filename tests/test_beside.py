@@ -102,6 +102,14 @@ def _ignored(pid: int) -> set[int]:
     return {number for number in signal.Signals if int(lines["SigIgn"], 16) >> (number - 1) & 1}
 
 
+def test_one_that_is_interrupted_at_once(tmp_path: Path) -> None:
+    """However short the boot was, it is the observer that hears it, and not its keeper on its way."""
+    with running(observer(_SERVES), tmp_path):
+        pass
+
+    assert "" == (tmp_path / "observer.log").read_text()
+
+
 def test_one_that_ends_by_itself_leaves_nothing(tmp_path: Path) -> None:
     """What it has detached is ended at once, not when the boot is over."""
     script = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from qemu_boot_time import process
 from qemu_boot_time.errors import BootError, HostError
 from qemu_boot_time.measure.plan import Beside
-from qemu_boot_time.process.keeper import kept
+from qemu_boot_time.process.keeper import HEARD, kept
 from qemu_boot_time.process.signals import deferred_signals
 
 LOG = "observer.log"
@@ -53,6 +53,7 @@ def _started(beside: Beside, log: Path) -> subprocess.Popen[bytes]:
             stderr=sink,
             cwd=log.parent,
             death_signal=signal.SIGTERM,  # so that it ends what it keeps
+            blocked=HEARD,
         )
         return process.start(request)[0]
 

@@ -83,6 +83,8 @@ class Start:
     pass_fds: tuple[int, ...] = ()
     death_signal: signal.Signals = signal.SIGKILL
     """What the kernel sends the child when we die."""
+    blocked: frozenset[signal.Signals] = frozenset()
+    """What the child begins with blocked, for it waits for them."""
 
 
 def require(program: str, *, hint: str) -> str:
@@ -107,6 +109,7 @@ def start(request: Start) -> tuple[subprocess.Popen[bytes], int]:
 
     def before_exec() -> None:
         LIBC.prctl(_PR_SET_PDEATHSIG, int(request.death_signal))
+        signal.pthread_sigmask(signal.SIG_BLOCK, request.blocked)
         if request.cpus:
             os.sched_setaffinity(0, request.cpus)
         os.write(stamp_write, time.monotonic_ns().to_bytes(8, "little"))
@@ -184,14 +187,15 @@ def run(
 
 
 @contextlib.contextmanager
-def begun(argv: Sequence[str], *, timeout_s: float = 60.0) -> Iterator[Callable[[bytes], Finished]]:
+def begun(argv: Sequence[str]) -> Iterator[Callable[[bytes], Finished]]:
     """Start a program and go on; hand over what gives it its input and waits for its end, as :func:`run` does.
 
-    To be called once. Whoever leaves without it ends the program.
+    To be called once; it waits as long as it takes. Whoever leaves ends a program that still runs, and with it a
+    thread's waiting.
     """
     request = _to_keep(argv)
     with _started(request) as child:
-        yield lambda stdin: _finished(child, request, timeout_s=timeout_s, stdin=stdin)
+        yield lambda stdin: _finished(child, request, timeout_s=None, stdin=stdin)
 
 
 def _to_keep(
@@ -214,7 +218,7 @@ def _finished(
     child: subprocess.Popen[bytes],
     request: Start,
     *,
-    timeout_s: float,
+    timeout_s: float | None,
     stdin: bytes = b"",
     accept: Collection[int] = (0,),
     hint: str = "",

@@ -10,13 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from qemu_boot_time.process import signal_group
 from qemu_boot_time.process.descendants import adopt_orphans, end_left_behind
 
 _RUN = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "import sys; sys.path.append(sys.argv[1]); "
     "from qemu_boot_time.process.keeper import main; main(sys.argv[2:])"
 )
-_HEARD = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD})
+HEARD = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD})
+"""What it waits for: whoever starts it has it begin with these blocked, or they may come too early."""
 _OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 """What Python ignores, and a program of others should not."""
 
@@ -33,16 +35,16 @@ def kept(argv: Sequence[str]) -> tuple[str, ...]:
 def main(argv: list[str]) -> None:
     """Be the keeper."""
     adopt_orphans()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     try:
         pid = os.posix_spawnp(
             argv[0], argv, os.environ, setpgroup=0, setsigmask=(), setsigdef=_OF_PYTHON
         )
     except OSError as error:
         sys.exit(f"{argv[0]}: cannot be started: {error.strerror}")
-    while not _reaped(pid) and (number := signal.sigwait(_HEARD)) is not signal.SIGTERM:
+    while not _reaped(pid) and (number := signal.sigwait(HEARD)) is not signal.SIGTERM:
         if number is signal.SIGINT:
-            os.killpg(pid, signal.SIGINT)
+            signal_group(pid, signal.SIGINT)
     end_left_behind(())
 
 
