@@ -5,10 +5,10 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from budgets import told
-from qemu_boot_time.cli import compare, main, overhead, record, run
+from qemu_boot_time.cli import compare, demo, main, overhead, record, run
 from qemu_boot_time.errors import ExitStatus
 
-QEMUS = "an option of QEMU, and no program before it"
+QEMUS = "no option of ours, and QEMU's come after its program"
 
 
 @pytest.mark.parametrize("command", [run.command, overhead.command])
@@ -52,6 +52,22 @@ def test_an_option_of_ours_with_one_dash() -> None:
     assert "--until=linux_start_user" == found.hint
 
 
+def test_a_long_option_that_is_none_is_told_first() -> None:
+    """With what it may have been: the word after it may be its value."""
+    found = told(run.command, "--untill", "-5", "--", "qemu-system-x86_64")
+
+    assert "No such option '--untill'." in found.text
+    assert "--until" in found.text
+
+
+def test_a_guest_of_our_own_takes_none() -> None:
+    """Whose guest it is, is said."""
+    found = told(demo.command, "-nographic")
+
+    assert "-nographic: no option of ours" == found.text
+    assert "qbt run -- qemu-system-x86_64 -nographic ..." in found.hint
+
+
 def test_what_qemu_is_given_is_its_own() -> None:
     """Whatever follows its name, or --."""
     for words in (("no-such-qemu", "-nographic"), ("--", "no-such-qemu", "-nographic")):
@@ -62,7 +78,7 @@ def test_commands_are_quoted_once() -> None:
     """The two of a comparison are a word each, wherever an option stands."""
     found = told(compare.command, "--a", "qemu-system-x86_64", "last", "-nographic", "--b", "x")
 
-    assert "-nographic: an option of QEMU, and of neither command" == found.text
+    assert "-nographic: no option of ours, and QEMU's are words of its command" == found.text
     assert "--a 'qemu-system-x86_64 -nographic ...' --b 'qemu...'" in found.hint
 
 

@@ -17,6 +17,7 @@ from qemu_boot_time.cli.measuring import (
     measure_and_print,
     out_option,
 )
+from qemu_boot_time.cli.misplaced import TakesNone
 from qemu_boot_time.cli.numbers import WholeNumber
 from qemu_boot_time.cli.output import note
 from qemu_boot_time.guest import demo
@@ -30,7 +31,7 @@ _TRY_KVM_S = 10.0
 _TIMEOUT_S = 120.0
 
 
-@click.command("demo")
+@click.command("demo", cls=TakesNone)
 @click.option("-n", "--boots", type=WholeNumber(1), default=5, show_default=True)
 @click.option("--offline", is_flag=True, help="Download nothing: what is here must do.")
 @out_option

@@ -14,7 +14,7 @@ class TakesQemu(click.Command):
     Raises UsageError for an option before it that is none of ours.
     """
 
-    trouble: ClassVar[str] = "an option of QEMU, and no program before it"
+    trouble: ClassVar[str] = "no option of ours, and QEMU's come after its program"
     hint: ClassVar[str] = (
         "QEMU's own command comes after --: {path} -- qemu-system-x86_64 {option} ..."
     )
@@ -24,7 +24,9 @@ class TakesQemu(click.Command):
         """Parse as click does; who completes a word has not written all of them."""
         if not ctx.resilient_parsing:
             takes = {
-                name: _takes_value(each) for each in self.get_params(ctx) for name in each.opts
+                name: _takes_value(each)
+                for each in self.get_params(ctx)
+                for name in (*each.opts, *each.secondary_opts)
             }
             found = _misplaced(args, takes, everywhere=ctx.allow_interspersed_args)
             if found is not None:
@@ -41,8 +43,15 @@ class TakesQemu(click.Command):
 class TakesTwo(TakesQemu):
     """A command that takes two of QEMU's, each as one word."""
 
-    trouble = "an option of QEMU, and of neither command"
+    trouble = "no option of ours, and QEMU's are words of its command"
     hint = "quote each command once: {path} --a 'qemu-system-x86_64 {option} ...' --b 'qemu...'"
+
+
+class TakesNone(TakesQemu):
+    """A command with a guest of its own."""
+
+    trouble = "no option of ours"
+    hint = "for a guest of yours: qbt run -- qemu-system-x86_64 {option} ..."
 
 
 class TakesAny(TakesQemu):
@@ -57,16 +66,23 @@ def _takes_value(parameter: click.Parameter) -> bool:
 
 
 def _misplaced(words: Iterable[str], takes: Mapping[str, bool], *, everywhere: bool) -> str | None:
-    """Find the first option that none of ``takes``, our options, can be; a value follows where it says so."""
+    """Find the first option that none of ``takes``, our options, can be; a value follows where it says so.
+
+    None as well where a long option before it is not ours: click says which it may have been.
+    """
     left = iter(words)
     for word in left:
-        if word == "--" or not (word.startswith("-") or everywhere):
+        if word == "--" or not (word.startswith("-") or everywhere) or _is_unknown(word, takes):
             return None
         if takes.get(word):
             next(left, None)
         elif word[:1] == "-" and word[1:2] not in {"", "-"} and not _is_ours(word, takes):
             return word
     return None
+
+
+def _is_unknown(word: str, takes: Mapping[str, bool]) -> bool:
+    return word.startswith("--") and word.partition("=")[0] not in takes
 
 
 def _is_ours(word: str, takes: Mapping[str, bool]) -> bool:
