@@ -1,6 +1,9 @@
 """What draws pictures, in a process of its own."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,9 +55,39 @@ def test_what_cannot_be_drawn_is_told() -> None:
     """With what the library says."""
     with (
         pen() as draw,
-        pytest.raises(HostError, match=r"vl-convert-python draws nothing: TypeError: "),
+        pytest.raises(HostError, match=r"vl-convert-python makes nothing: TypeError: "),
     ):
         draw({**SPEC, "mark": "no_such_mark"})
+
+
+def test_one_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has said nothing: how it ended is all there is, and memory the usual reason."""
+    monkeypatch.setattr(drawing, "_DRAW", "import os; os.kill(os.getpid(), 9)")
+
+    with (
+        pen() as draw,
+        pytest.raises(HostError, match=r"its process ended with status -9$") as told,
+    ):
+        draw(SPEC)
+
+    assert "memory" in told.value.hint
+
+
+def test_who_leaves_ends_a_drawing_that_another_thread_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it would have taken."""
+    given = tmp_path / "given"
+    script = f"import sys, time; sys.stdin.read(); open({str(given)!r}, 'x'); time.sleep(600)"
+    monkeypatch.setattr(drawing, "_DRAW", script)
+
+    with ThreadPoolExecutor() as threads:
+        with pen() as draw:
+            drawn = threads.submit(draw, SPEC)
+            while not given.exists():
+                time.sleep(0.01)
+        with pytest.raises(HostError, match=r"its process ended with status -15$"):
+            drawn.result()
 
 
 def test_who_draws_nothing_waits_for_nothing() -> None:

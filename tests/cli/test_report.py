@@ -1,5 +1,8 @@
 """``qbt report``: runs as files, all of them or none."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from qemu_boot_time.cli.report import command
 from qemu_boot_time.model import EndedBy
 from qemu_boot_time.report.exports import FORMATS, Holds
 from runs import boot_facts, make_run
+
+_PATIENCE_S = 60.0
 
 
 def report(*words: object) -> Told:
@@ -211,3 +216,31 @@ def test_what_is_not_compared_takes_any_two_runs(tmp_path: Path) -> None:
     done = report(first, tmp_path / "c.txt", "--bmf", "-")
 
     assert 0 == done.status
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_is_ended_while_it_draws(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    """What draws hears no Ctrl-C itself: it is ended, whatever it is at, and leaves no file."""
+    make_run(tmp_path / "night", [boot_facts(0)])
+    world = World(tmp_path, tmp_path)
+
+    with world.start("report", "./night", "--svg", "night.svg") as child:
+        drawing = _child_of(child.pid)
+        os.kill(drawing, signal.SIGSTOP)
+        child.send_signal(number)
+        child.communicate(timeout=_PATIENCE_S)
+
+    assert status == child.returncode
+    assert not (tmp_path / "night.svg").exists()
+    assert not Path(f"/proc/{drawing}").exists()
+
+
+def _child_of(pid: int) -> int:
+    """Wait for the process that it starts, and until that draws."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if b"vl_convert" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+        time.sleep(0.01)
+    raise AssertionError("it starts none")

@@ -3,6 +3,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from qemu_boot_time.stats.once import once
 
 
@@ -65,3 +67,20 @@ def test_who_asks_meanwhile_waits() -> None:
 
     assert first is second
     assert 1 == len(asked)
+
+
+def test_what_is_raised_is_raised_again() -> None:
+    """A work that can be done once is not begun anew."""
+    asked = []
+
+    @once
+    def broken(value: object) -> None:
+        asked.append(value)
+        raise ValueError("no such thing")
+
+    value = object()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no such thing"):
+            broken(value)
+
+    assert [value] == asked

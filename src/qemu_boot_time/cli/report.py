@@ -1,7 +1,7 @@
 """``qbt report``: runs as files that others read."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import wraps
@@ -114,13 +114,14 @@ def command(
     given = {SAME_DEFINITION: same_definition, ANYWAY: anyway}
     insisted = [option for option, is_given in given.items() if is_given]
     # To bundle the library takes longer than all else, and what draws a while to start: they begin first.
-    with ExitStack() as making:
+    # Whoever leaves ends them before the threads that wait for them.
+    with ThreadPoolExecutor(max_workers=_AT_A_TIME) as renderers, ExitStack() as making:
         needed = {FORMATS[name].needs for name in files} & _MAKERS.keys()
         made = {need: making.enter_context(_MAKERS[need](files)) for need in needed}
         opened = list(_named(runs, [quoted(open_input(name, how)) for name in runs]))
         refuse_reading(click.get_current_context(), runs)
         _require_boots(opened)
-        rendered = dict(_rendered(files, opened, insisted, made))
+        rendered = dict(_rendered(renderers, files, opened, insisted, made))
     _write(rendered)
     _tell_failed(opened)
     _tell_left_out(files, opened)
@@ -176,6 +177,7 @@ def _named(words: Sequence[str], runs: Sequence[Run]) -> Iterator[Run]:
 
 
 def _rendered(
+    renderers: Executor,
     files: Mapping[str, Path],
     runs: Sequence[Run],
     insisted: Iterable[str],
@@ -198,8 +200,7 @@ def _rendered(
             return pair_exporter(name, **handed)(pair)
         return exporter(name, **handed)(runs)
 
-    with ThreadPoolExecutor(max_workers=_AT_A_TIME) as renderers:
-        yield from zip(files.values(), renderers.map(render, files), strict=True)
+    yield from zip(files.values(), renderers.map(render, files), strict=True)
 
 
 # --- afterwards -------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from qemu_boot_time import process
-from qemu_boot_time.errors import HostError, ProgramError
-from qemu_boot_time.host.libraries import lacks
+from qemu_boot_time.host.libraries import at_work, lacks
 
 _LIBRARY = "vl-convert-python"
 _DRAW = """
@@ -53,10 +52,6 @@ def pen(*, scale: float = 0) -> Iterator[Pen]:
 
 
 def _drawn(spec: dict[str, Any], draw: Callable[[bytes], process.Finished]) -> Picture:
-    try:
+    with at_work(_LIBRARY):
         found = json.loads(draw(json.dumps(spec).encode()).stdout)
-    except ProgramError as error:
-        # Below what it says are the places of a script that is not ours.
-        told = [line for line in error.output.splitlines() if not line.startswith(" ")]
-        raise HostError(f"{_LIBRARY} draws nothing: {' '.join(told[-1:])}") from error
     return Picture(found["svg"], base64.b64decode(found["png"]))

@@ -18,7 +18,7 @@ from pathlib import Path
 from qemu_boot_time import process
 from qemu_boot_time.errors import HostError
 from qemu_boot_time.guest.cache import directory, staging
-from qemu_boot_time.host.libraries import lacks
+from qemu_boot_time.host.libraries import at_work, lacks
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 _LIBRARY = "vl-convert-python"
@@ -46,7 +46,8 @@ def chart_library() -> Iterator[Callable[[], str]]:
 
 
 def _made(name: str, bundled: Callable[[bytes], process.Finished]) -> str:
-    script = bundled(b"").stdout
+    with at_work(_LIBRARY):
+        script = bundled(b"").stdout
     _keep(name, script.encode())
     return script
 
