@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,18 @@ def test_what_an_orphan_took_is_not_charged(tmp_path: Path) -> None:
     assert 0 == took_ns
 
 
+@pytest.fixture(params=["foreground", "background"])
+def job(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Be what a shell has started, with and without an ampersand: then these are ignored."""
+    numbers = (signal.SIGINT, signal.SIGQUIT)
+    how = signal.SIG_IGN if request.param == "background" else signal.SIG_DFL
+    before = [signal.signal(number, how) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("job")
 def test_it_is_interrupted_as_by_ctrl_c(tmp_path: Path) -> None:
     """Once, with the signals that a shell would have given it; what it says to that is kept."""
     script = f"trap 'echo interrupted; exit' INT; echo $$ >began; {_SERVES}"

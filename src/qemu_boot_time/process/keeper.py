@@ -19,8 +19,8 @@ _RUN = (
 )
 HEARD = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD})
 """What it waits for: whoever starts it has it begin with these blocked, or they may come too early."""
-_OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-"""What Python ignores, and a program of others should not."""
+_IGNORED_BY_US = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT)
+"""What Python ignores, and what a shell has its background jobs ignore: a program of others should not."""
 
 
 def kept(argv: Sequence[str]) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     try:
         pid = os.posix_spawnp(
-            argv[0], argv, os.environ, setpgroup=0, setsigmask=(), setsigdef=_OF_PYTHON
+            argv[0], argv, os.environ, setpgroup=0, setsigmask=(), setsigdef=_IGNORED_BY_US
         )
     except OSError as error:
         sys.exit(f"{argv[0]}: cannot be started: {error.strerror}")
