@@ -85,6 +85,20 @@ def test_a_phase_ends_where_its_mark_was_written(late_ns: int) -> None:
     assert {("firmware", "fw_cfg"): 2, ("firmware", "boot marks"): 2} == places(found)
 
 
+def test_a_mark_that_comes_twice_is_two_writes() -> None:
+    """The first one, seen when the second was all but written, ends its phase where it was written."""
+    late = replace(USUAL.marks[1], time_ns=6 * MS - 5)
+    again = replace(USUAL.marks[1], time_ns=6 * MS + 5)
+    seen = (USUAL.marks[0], late, again, USUAL.marks[2])
+    twice = replace(USUAL, marks=seen, phases=phases_of(seen, Rules(), from_exec=True))
+
+    found = profile(
+        *WRITES, pio(ZERO + 6 * MS, FW, value=5), pio(ZERO + 5 * MS + 10, 0x510), of=twice
+    )
+
+    assert 1 == places(found)["unaccounted", "fw_cfg"]
+
+
 def test_a_device_is_looked_up_when_it_was_there() -> None:
     """Firmware moves devices: the first map since the access has it, else the last before."""
     before = ports((0x600, 0x7FF, "io"))

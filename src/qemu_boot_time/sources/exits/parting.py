@@ -7,8 +7,10 @@ While QEMU makes a memory map, whatever it serves may have to wait, and nothing 
 is no part of a phase: neither of its length nor of the time outside.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -86,17 +88,31 @@ def _ends(parts: Sequence[Phase], moved: Mapping[int, int], zero_ns: int) -> lis
 def _moved(boot: Boot, exits: Exits, names: Names, zero_ns: int) -> Mapping[int, int]:
     """Give the stamps of marks in the boot, and those of the exits that they are."""
     is_write = (exits.kind == _PORT_WRITE) & np.isin(exits.address, tuple(PORTS))
-    writes = [
-        (names.of(int(exits.address[i]), int(exits.value[i])), int(exits.time_ns[i]))
-        for i in np.flatnonzero(is_write)
-    ]
-    moved: dict[int, int] = {}
+    writes: dict[str | None, list[int]] = defaultdict(list)
+    for i in np.flatnonzero(is_write):
+        name = names.of(int(exits.address[i]), int(exits.value[i]))
+        writes[name].append(int(exits.time_ns[i]) - zero_ns)
+    marks: dict[str, list[int]] = defaultdict(list)
     for mark in boot.marks:
-        stamps = [time_ns for name, time_ns in writes if name == mark.name]
-        nearest = min(stamps, key=lambda ns: abs(ns - zero_ns - mark.time_ns), default=None)
-        if nearest is not None:
-            moved[mark.time_ns] = nearest
-    return moved
+        marks[mark.name].append(mark.time_ns)
+    return {
+        time_ns: zero_ns + write_ns
+        for name, times_ns in marks.items()
+        for time_ns, write_ns in _paired(sorted(times_ns), sorted(writes[name]))
+    }
+
+
+def _paired(marks_ns: Sequence[int], writes_ns: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give each mark of a name and its write: one by one, or the nearest where a source has seen more than another."""
+    if len(marks_ns) == len(writes_ns):
+        yield from zip(marks_ns, writes_ns, strict=True)
+    elif writes_ns:
+        for time_ns in marks_ns:
+            yield time_ns, min(writes_ns, key=partial(_distance, time_ns))
+
+
+def _distance(one_ns: int, other_ns: int) -> int:
+    return abs(one_ns - other_ns)
 
 
 def _begun(times_ns: Numbers, parts: Sequence[Stretch], whole: Sequence[Stretch]) -> Numbers:
