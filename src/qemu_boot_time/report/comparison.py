@@ -14,14 +14,13 @@ from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
     counted,
-    fewest_boots,
     fitting_width,
     grid,
-    more_boots,
     ms,
     number,
     printable,
     rendered,
+    what_settles,
 )
 from qemu_boot_time.report.troubles import failure_lines_of_sides
 from qemu_boot_time.report.waterfall import waterfall_of_sides
@@ -225,18 +224,13 @@ def undecided(
     """
     if total.verdict is Verdict.UNDECIDED:
         if total.shift is not None:
-            yield f"undecided: {total.reason}; {_what_settles(total)}"
+            settles = what_settles(total.more, has_interval=total.interval is not None)
+            yield f"undecided: {total.reason}; {settles}"
         return
     open_ = [change for change in phases if change.verdict is Verdict.UNDECIDED]
     if open_:
         each = ", ".join(f"{shown(phase.name)} ({_boots_more(phase)})" for phase in open_)
         yield f"undecided, and how many more boots a side would settle it: {each}"
-
-
-def _what_settles(change: Change) -> str:
-    if change.more is not None and change.interval is None:
-        return fewest_boots(change.more)
-    return more_boots(change.more)
 
 
 def _boots_more(change: Change) -> str:

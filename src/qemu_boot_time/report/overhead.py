@@ -13,14 +13,13 @@ from qemu_boot_time.report.parts import (
     PIPE,
     Screen,
     counted,
-    fewest_boots,
     fitting_width,
     grid,
-    more_boots,
     ms,
     number,
     printable,
     rendered,
+    what_settles,
 )
 from qemu_boot_time.stats.overhead import Cost
 from qemu_boot_time.stats.verdict import Verdict
@@ -112,9 +111,7 @@ def _undecided(cost: Cost) -> Iterator[str]:
 
 
 def _what_settles(cost: Cost) -> str:
-    if cost.more is not None and cost.interval_ns is None:
-        return fewest_boots(cost.more)
-    return more_boots(cost.more)
+    return what_settles(cost.more, has_interval=cost.interval_ns is not None)
 
 
 def quotation(found: Overhead) -> str:

@@ -114,16 +114,13 @@ def counted(boots: int, failed: int = 0) -> str:
     return f"{boots} boot{'s' * (boots != 1)}" + (f", {failed} failed" if failed else "")
 
 
-def more_boots(more: int | None) -> str:
-    """Say how many more boots a side would settle what is undecided; None: nobody waits for so many."""
+def what_settles(more: int | None, *, has_interval: bool) -> str:
+    """Say how many more boots a side would decide; without an interval, so many must be there to show anything."""
+    if more is not None and not has_interval:
+        return f"{more} more a side are the fewest that could show anything"
     if more is None:
         return "no number of boots that anybody would wait for settles it"
     return f"about {more} more boot{'s' * (more != 1)} a side would settle it"
-
-
-def fewest_boots(more: int) -> str:
-    """Say how many more boots a side there must be before anything can be shown."""
-    return f"{more} more a side are the fewest that could show anything"
 
 
 def printable(text: str) -> str:
