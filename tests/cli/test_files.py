@@ -7,7 +7,7 @@ import pytest
 
 from qbt_process import World
 from qemu_boot_time.cli import files
-from qemu_boot_time.cli.files import require_writable, write_all, write_whole
+from qemu_boot_time.cli.files import require_writable, write_all
 from qemu_boot_time.errors import HostError, UsageError
 from runs import make_run
 
@@ -15,8 +15,8 @@ from runs import make_run
 @pytest.mark.parametrize("content", ["µs", "µs".encode()])
 def test_text_and_bytes(content: str | bytes, tmp_path: Path) -> None:
     """A new file, and one that is replaced; nothing else is left."""
-    write_whole(tmp_path / "new", content)
-    write_whole(tmp_path / "new", content)
+    write_all([(tmp_path / "new", content)])
+    write_all([(tmp_path / "new", content)])
 
     assert ["new"] == [file.name for file in tmp_path.iterdir()]
     assert "µs" == (tmp_path / "new").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_a_link_and_a_mode_stay(tmp_path: Path) -> None:
     file.chmod(0o640)
     link.symlink_to(file)
 
-    write_whole(link, "new")
+    write_all([(link, "new")])
 
     assert (True, "new", 0o640) == (
         link.is_symlink(),
@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(HostError, match=r"boots\.csv: No space left on device"):
-        write_whole(file, "new")
+        write_all([(file, "new")])
 
     assert ["boots.csv"] == [each.name for each in tmp_path.iterdir()]
     assert "old" == file.read_text()
@@ -91,7 +91,7 @@ def test_a_directory_that_takes_no_new_file(
         return as_it_is(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", refused)
-    write_whole(file, "new")
+    write_all([(file, "new")])
 
     assert "new" == file.read_text()
 
@@ -102,7 +102,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
-    write_whole(pipe, "new")
+    write_all([(pipe, "new")])
 
     assert b"new" == os.read(reader, 9)
     os.close(reader)

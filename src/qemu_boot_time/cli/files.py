@@ -12,18 +12,10 @@ from qemu_boot_time.errors import HostError, UsageError
 from qemu_boot_time.host.files import why_not_writable
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file, text as UTF-8. What was there stays until all of it is written.
-
-    What is no file (a pipe, a device) is written as it is. Raises HostError that names the file.
-    """
-    write_all([(path, content)])
-
-
 def write_all(contents: Iterable[tuple[Path, str | bytes]]) -> None:
-    """Write several files, or none of them: each takes its place when all are written.
+    """Write files, text as UTF-8, or none of them: what was there stays until all are written.
 
-    What can only be written where it is (a pipe, a device) comes just before. Raises as :func:`write_whole` does.
+    What can only be written where it is (a pipe, a device) comes just before. Raises HostError that names the file.
     """
     with ExitStack() as begun:
         steps = [_begun(path, content, begun) for path, content in contents]
@@ -33,7 +25,7 @@ def write_all(contents: Iterable[tuple[Path, str | bytes]]) -> None:
 
 
 def require_writable(path: Path, *, option: str) -> None:
-    """See whether :func:`write_whole` may write a file, and write nothing.
+    """See whether :func:`write_all` may write a file, and write nothing.
 
     Raises UsageError that says why not: what takes long must not find that out at its end.
     """
@@ -71,9 +63,8 @@ def _begun(path: Path, content: str | bytes, begun: ExitStack) -> _Step:
             beside.write_bytes(data)
             if real.exists():
                 shutil.copymode(real, beside)
-        except (
-            PermissionError
-        ):  # the directory takes no new file; the one that is there may be ours
+        except PermissionError:
+            # The directory takes no new file; the one that is there may be ours.
             return in_place
     return _Step(path, last=True, do=partial(_replace, beside, real, data))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qemu_boot_time.cli.alike import require_alike
-from qemu_boot_time.cli.files import write_whole
+from qemu_boot_time.cli.files import write_all
 from qemu_boot_time.cli.gating import Gating
 from qemu_boot_time.errors import ExitStatus, QbtError
 from qemu_boot_time.model import Run
@@ -127,15 +127,17 @@ def status_of(judgements: Iterable[Judgement], otherwise: int = ExitStatus.DONE)
 
 
 def write_reports(gating: Gating, judgements: Iterable[Judgement]) -> None:
-    """Write the files that were asked for: one document of each, for all configurations."""
+    """Write the files that were asked for, or none: one document of each, for all configurations."""
     judgements = tuple(judgements)
+    files = []
     if gating.junit is not None:
         from qemu_boot_time.report.junit import Suite, to_junit
 
         suites = [Suite(each.run, each.judged, _properties(each)) for each in judgements]
-        write_whole(gating.junit, to_junit(suites))
+        files.append((gating.junit, to_junit(suites)))
     if gating.markdown is not None and not gating.prints_markdown:
-        write_whole(gating.markdown, markdown(judgements))
+        files.append((gating.markdown, markdown(judgements)))
+    write_all(files)
 
 
 def _properties(judgement: Judgement) -> dict[str, str]:
